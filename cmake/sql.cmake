@@ -1,0 +1,13 @@
+# dialogs_sql(OUT FILE...): a C file with each SQL script as a string, named after the file.
+function(dialogs_sql out)
+  set(text "/* Made from sql/ by CMake. */\n#include \"sql.h\"\n")
+  foreach(file IN LISTS ARGN)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
+    get_filename_component(name "${file}" NAME_WE)
+    string(REGEX REPLACE "[^a-z0-9]" "_" name "${name}")
+    file(READ "${file}" hex HEX)
+    string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
+    string(APPEND text "const char sql_${name}[] = {${bytes}0};\n")
+  endforeach()
+  file(CONFIGURE OUTPUT "${out}" CONTENT "${text}" @ONLY)
+endfunction()

@@ -1,0 +1,7 @@
+/* sql.h - the scripts of sql/, as CMake compiles them in. */
+#ifndef DIALOGS_SQL_H
+#define DIALOGS_SQL_H
+
+extern const char sql_schema[]; /* sql/schema.sql: creates or upgrades the tables, in one transaction */
+
+#endif
