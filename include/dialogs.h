@@ -170,8 +170,9 @@ typedef struct dlg_client dlg_client;
  *             stopped after the last one. NULL means "" (libpq's environment variables).
  *   settings  NULL for the defaults; copied.
  *
- * Blocks up to the setting `open_timeout_ms`; with `open=lazy` it returns at once, and requests
- * wait for the database within their own deadlines.
+ * Blocks up to the setting `open_timeout_ms`. With `open=lazy` it returns at once, whether the
+ * database is there or not: requests wait for it within their own deadlines, and the tables are left
+ * to dlg_schema_install().
  * Errors: DLG_E_ARGUMENT (conninfo), DLG_E_UNAVAILABLE (no connection in time), DLG_E_SCHEMA,
  * DLG_E_EMBEDDED, DLG_E_MEMORY.
  */
@@ -206,21 +207,24 @@ DLG_API int dlg_schema_install(dlg_client *client, int *version, dlg_error **err
 /* Counters of a client since it was opened. Set `version` with DLG_STATS_INIT. */
 typedef struct dlg_stats {
     uint32_t version;
-    uint32_t queued;      /* requests accepted and not completed, now */
+    uint32_t queued; /* requests accepted and not completed, now */
     uint64_t queued_bytes;
-    uint64_t requests;    /* accepted */
+    uint64_t requests; /* accepted */
     uint64_t completed;
-    uint64_t failed;      /* of those completed, with an error */
-    uint64_t sends;       /* messages acknowledged */
-    uint64_t batches;     /* commits that carried them */
-    uint64_t retries;     /* statements that were run again */
+    uint64_t failed;  /* of those completed, with an error */
+    uint64_t sends;   /* messages acknowledged */
+    uint64_t batches; /* commits that carried them */
+    uint64_t retries; /* statements that were run again */
     uint64_t reconnects;
     uint64_t overloads;   /* requests refused because a queue was full */
     uint32_t connections; /* live, now */
     uint32_t hash_queued; /* password checks waiting or running, now */
 } dlg_stats;
 #define DLG_STATS_VERSION 1
-#define DLG_STATS_INIT { DLG_STATS_VERSION, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define DLG_STATS_INIT                                        \
+    {                                                         \
+        DLG_STATS_VERSION, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 \
+    }
 
 DLG_API int dlg_stats_get(dlg_client *client, dlg_stats *stats);
 
@@ -264,7 +268,7 @@ DLG_API dlg_reply *dlg_reply_next(dlg_client *client, int64_t timeout_us);
 #define DLG_CURSOR_SIZE 448  /* room for any cursor and its NUL */
 
 typedef struct dlg_message {
-    int64_t id;         /* unique per recipient, positive */
+    int64_t id; /* unique per recipient, positive */
     dlg_uuid author;
     dlg_uuid recipient;
     int64_t created_us;
@@ -275,13 +279,16 @@ typedef struct dlg_message {
 
 typedef struct dlg_send_options {
     uint32_t version;
-    uint32_t flags;     /* DLG_SEND_* */
+    uint32_t flags; /* DLG_SEND_* */
     int64_t timeout_us;
-    const char *key;    /* idempotency key, or NULL: see dlg_send() */
-    size_t key_length;  /* 1 to DLG_KEY_LIMIT bytes of anything, or DLG_NTS */
+    const char *key;   /* idempotency key, or NULL: see dlg_send() */
+    size_t key_length; /* 1 to DLG_KEY_LIMIT bytes of anything, or DLG_NTS */
 } dlg_send_options;
 #define DLG_SEND_OPTIONS_VERSION 1
-#define DLG_SEND_OPTIONS_INIT { DLG_SEND_OPTIONS_VERSION, 0, 0, NULL, DLG_NTS }
+#define DLG_SEND_OPTIONS_INIT                         \
+    {                                                 \
+        DLG_SEND_OPTIONS_VERSION, 0, 0, NULL, DLG_NTS \
+    }
 #define DLG_SEND_CHECK_RECIPIENT 1u /* DLG_E_RECIPIENT unless `users` has the recipient (remembered) */
 
 typedef struct dlg_receipt {
@@ -291,7 +298,10 @@ typedef struct dlg_receipt {
     int64_t created_us;
 } dlg_receipt;
 #define DLG_RECEIPT_VERSION 1
-#define DLG_RECEIPT_INIT { DLG_RECEIPT_VERSION, 0, 0, 0 }
+#define DLG_RECEIPT_INIT             \
+    {                                \
+        DLG_RECEIPT_VERSION, 0, 0, 0 \
+    }
 
 /*
  * Stores one message, exactly once, and returns when it is committed: after that every dlg_list()
@@ -327,7 +337,10 @@ typedef struct dlg_list_options {
     int64_t timeout_us;
 } dlg_list_options;
 #define DLG_LIST_OPTIONS_VERSION 1
-#define DLG_LIST_OPTIONS_INIT { DLG_LIST_OPTIONS_VERSION, 50, NULL, NULL, 0 }
+#define DLG_LIST_OPTIONS_INIT                       \
+    {                                               \
+        DLG_LIST_OPTIONS_VERSION, 50, NULL, NULL, 0 \
+    }
 
 /*
  * One page of the dialog between two users, oldest message first; order is (created_us, id).
@@ -370,8 +383,8 @@ DLG_API const char *dlg_page_after(const dlg_page *page);
  *   options  as for dlg_list(), `limit` being the size of a fetch; `before` is refused.
  */
 typedef struct dlg_iterator dlg_iterator;
-DLG_API int dlg_iterate(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer,
-                        const dlg_list_options *options, dlg_iterator **iterator, dlg_error **error);
+DLG_API int dlg_iterate(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, const dlg_list_options *options,
+                        dlg_iterator **iterator, dlg_error **error);
 
 /*
  * The next message, valid until the following call; NULL at the end, when a later call looks again.
@@ -391,16 +404,19 @@ DLG_API void dlg_iterator_free(dlg_iterator *iterator); /* at any time; before d
 
 typedef struct dlg_user {
     uint32_t version;
-    dlg_uuid id;             /* nil when creating: the library makes one */
-    const char *first_name;  /* texts: UTF-8, NULL or "" when absent */
+    dlg_uuid id;            /* nil when creating: the library makes one */
+    const char *first_name; /* texts: UTF-8, NULL or "" when absent */
     const char *second_name;
-    const char *birthdate;   /* "YYYY-MM-DD", NULL or "" when absent */
+    const char *birthdate; /* "YYYY-MM-DD", NULL or "" when absent */
     const char *biography;
     const char *city;
-    int64_t created_us;      /* filled by the library */
+    int64_t created_us; /* filled by the library */
 } dlg_user;
 #define DLG_USER_VERSION 1
-#define DLG_USER_INIT { DLG_USER_VERSION, { { 0 } }, NULL, NULL, NULL, NULL, NULL, 0 }
+#define DLG_USER_INIT                                            \
+    {                                                            \
+        DLG_USER_VERSION, {{0}}, NULL, NULL, NULL, NULL, NULL, 0 \
+    }
 
 /*
  * Creates a user with a password, kept as an Argon2id hash (RFC 9106, libsodium); it is hashed on
@@ -411,17 +427,17 @@ typedef struct dlg_user {
  * Errors: DLG_E_ARGUMENT (a date that is none, a text that is no UTF-8, an empty password),
  * DLG_E_TOO_LARGE, DLG_E_EXISTS, and those of every request.
  */
-DLG_API int dlg_user_create(dlg_client *client, const dlg_user *user, const char *password, size_t length,
-                            dlg_uuid *id, dlg_error **error);
+DLG_API int dlg_user_create(dlg_client *client, const dlg_user *user, const char *password, size_t length, dlg_uuid *id,
+                            dlg_error **error);
 DLG_API int dlg_user_create_async(dlg_client *client, const dlg_user *user, const char *password, size_t length,
                                   dlg_callback callback, void *payload, dlg_error **error);
-DLG_API const dlg_uuid *dlg_reply_user_id(const dlg_reply *reply); /* of user_create and auth; NULL otherwise */
+DLG_API const dlg_uuid *dlg_reply_user_id(const dlg_reply *reply); /* of user_create; NULL otherwise */
 
 /* A list of users, in memory. */
 typedef struct dlg_users dlg_users;
 DLG_API size_t dlg_users_count(const dlg_users *users);
 DLG_API const dlg_user *dlg_users_at(const dlg_users *users, size_t index); /* borrowed; NULL past the end */
-DLG_API void dlg_users_free(dlg_users *users);                             /* NULL is fine */
+DLG_API void dlg_users_free(dlg_users *users);                              /* NULL is fine */
 DLG_API const dlg_users *dlg_reply_users(const dlg_reply *reply);           /* of get and search; borrowed */
 
 /* The user with this id: a list of one. DLG_E_NOT_FOUND when there is none. */

@@ -43,7 +43,7 @@ static const struct {
 
 static size_t code_index(int code)
 {
-    size_t index = (size_t)-(long)code;
+    size_t index = (size_t) - (long)code;
     return code <= 0 && index < sizeof codes / sizeof *codes ? index : SIZE_MAX;
 }
 

@@ -1,0 +1,104 @@
+/* engine.h - the I/O thread of a client: takes requests, runs their queries, completes each once. */
+#ifndef DIALOGS_ENGINE_H
+#define DIALOGS_ENGINE_H
+
+#include "clock.h"
+#include "node.h"
+#include "request.h"
+
+#include <pthread.h>
+
+struct engine {
+    const dlg_settings *settings; /* the client's */
+    struct clock clock;
+    unsigned process; /* fork generation that it belongs to */
+
+    /* Guarded by `lock`: */
+    pthread_mutex_t lock;
+    pthread_cond_t room;    /* a queue got room, or the engine is closing */
+    pthread_cond_t arrival; /* a reply arrived in the queue */
+    struct request_list incoming;
+    struct resumed_list resumed; /* requests whose job is done */
+    struct request_list replies;
+    unsigned arrival_waiters;
+
+    /* Read and written by anybody: */
+    _Atomic bool closing;  /* no new requests */
+    _Atomic bool stopping; /* what is left is completed with DLG_E_CLOSED */
+    _Atomic unsigned room_waiters;
+    _Atomic uint32_t queued;
+    _Atomic uint64_t queued_bytes;
+    _Atomic uint64_t requests, completed, failed, sends, batches, retries, reconnects, overloads;
+    _Atomic uint32_t connections;
+    _Atomic bool ready;
+
+    /* The I/O thread's own: */
+    pthread_t thread;
+    bool running;
+    int epoll;
+    int wake;     /* eventfd: `incoming` became non-empty, or stop */
+    int reply_fd; /* eventfd: `replies` is non-empty */
+    struct request_list active;
+    struct queue waiting; /* queries in a pause before their next attempt */
+    int64_t next_waiting_us;
+    int64_t next_deadline_us;
+    int64_t now_us;
+    size_t undelivered;
+    struct node node;
+};
+
+/* Makes it safe to be stopped and freed. */
+void engine_prepare(struct engine *engine);
+
+/* Prepares everything but the thread. */
+int engine_open(struct engine *engine, const char *conninfo, const dlg_settings *settings, dlg_error **error);
+int engine_start(struct engine *engine, dlg_error **error);
+
+/* Refuses new requests and waits until those under way are done, at most until `deadline_us` (monotonic). */
+void engine_drain(struct engine *engine, int64_t deadline_us);
+
+/* Ends the thread; what is left is completed with DLG_E_CLOSED. Returns how many those were. */
+size_t engine_stop(struct engine *engine);
+void engine_free(struct engine *engine); /* also in a forked child */
+
+/* True in a child of the process that opened the engine. */
+bool engine_is_forked(const struct engine *engine);
+
+/* Whether the caller is the I/O thread. */
+bool engine_is_here(const struct engine *engine);
+
+/*
+ * A blocking call: waits for room in the queue and for the request, at most until the deadline
+ * (`timeout_us` 0: the setting), and returns its outcome. The caller keeps its reference.
+ */
+int engine_call(struct engine *engine, struct request *request, int64_t timeout_us, dlg_error **error);
+
+/* The two halves of it, for a caller that does something else meanwhile; the first does not wait for room. */
+int engine_begin(struct engine *engine, struct request *request, int64_t timeout_us, dlg_error **error);
+int engine_finish(struct request *request, dlg_error **error);
+
+/* An asynchronous call: takes the caller's reference over, for the reply or at once on failure. */
+int engine_post(struct engine *engine, struct request *request, int64_t timeout_us, dlg_callback callback,
+                void *payload, dlg_error **error);
+
+/* Takes a reply from the queue; waits as dlg_reply_next() says. */
+dlg_reply *engine_next_reply(struct engine *engine, int64_t timeout_us);
+
+/* A job outside the I/O thread is done: runs the request's step there. Gives up the job's reference. */
+void engine_resume(struct request *request);
+
+/* ---- For steps, on the I/O thread ---- */
+
+/* Runs a query; the request's step follows when nothing is outstanding. */
+void engine_query(struct engine *engine, struct query *query);
+
+/* A job will call engine_resume(). */
+void engine_expect(struct request *request);
+
+/* The request is done; takes `error` over. The request may be freed when this returns. */
+void request_complete(struct request *request, dlg_error *error);
+
+/* The request is done, with the error of one of its queries. */
+void request_fail(struct request *request, struct query *query);
+
+#endif

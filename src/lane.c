@@ -1,0 +1,471 @@
+#include "lane.h"
+
+#include "clock.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void lane_init(struct lane *lane, const struct lane_events *events, void *owner, bool writes)
+{
+    *lane = (struct lane){.events = events, .owner = owner, .writes = writes, .fd = -1, .watched = -1};
+    STAILQ_INIT(&lane->segments);
+}
+
+static void lane_watch(struct lane *lane, bool readable, bool writable)
+{
+    lane->fd = PQsocket(lane->conn);
+    lane->wants_write = writable;
+    lane->events->watch(lane, lane->fd, readable, writable);
+}
+
+static dlg_error *connection_error(const struct lane *lane, const char *what)
+{
+    dlg_error *error = NULL;
+    error_set_sql(&error, DLG_E_UNAVAILABLE, NULL, what, PQerrorMessage(lane->conn));
+    return error;
+}
+
+/* ---- Steps: what is on its way ---- */
+
+static bool step_push(struct lane *lane, struct step step)
+{
+    if (lane->step_count == lane->step_size) {
+        size_t size = lane->step_size ? lane->step_size * 2 : 64;
+        struct step *steps = malloc(size * sizeof *steps);
+        if (!steps)
+            return false;
+        for (size_t i = 0; i < lane->step_count; i++)
+            steps[i] = lane->steps[(lane->step_head + i) % lane->step_size];
+        free(lane->steps);
+        lane->steps = steps;
+        lane->step_size = size;
+        lane->step_head = 0;
+    }
+    lane->steps[(lane->step_head + lane->step_count++) % lane->step_size] = step;
+    return true;
+}
+
+static struct step step_pop(struct lane *lane)
+{
+    struct step step = lane->steps[lane->step_head];
+    lane->step_head = (lane->step_head + 1) % lane->step_size;
+    lane->step_count--;
+    return step;
+}
+
+/* ---- The end of a connection ---- */
+
+static void segment_return(struct lane *lane, struct segment *segment, const dlg_error *why)
+{
+    struct query *query;
+    while ((query = TAILQ_LAST(&segment->queries, query_list))) {
+        segment_remove(segment, query);
+        lane->in_flight--;
+        query_clear(query);
+        lane->events->returned(lane, query, why);
+    }
+    segment_free(segment);
+}
+
+static void lane_close(struct lane *lane)
+{
+    if (lane->fd >= 0)
+        lane->events->watch(lane, -1, false, false);
+    PQfinish(lane->conn);
+    lane->conn = NULL;
+    lane->fd = -1;
+    lane->state = LANE_CLOSED;
+    lane->prepared = lane->rows_prepared = 0;
+    lane->step_head = lane->step_count = 0;
+}
+
+void lane_break(struct lane *lane, dlg_error *why)
+{
+    lane_close(lane);
+    struct segment *segment;
+    while ((segment = STAILQ_FIRST(&lane->segments))) {
+        STAILQ_REMOVE_HEAD(&lane->segments, link);
+        struct query *query;
+        TAILQ_FOREACH(query, &segment->queries, link)
+        query->possibly_written |= query->statement->writes;
+        segment_return(lane, segment, why);
+    }
+    lane->events->lost(lane, why);
+}
+
+void lane_free(struct lane *lane)
+{
+    if (lane->conn)
+        lane_close(lane);
+    free(lane->steps);
+    free(lane->rows.bytes);
+}
+
+void lane_forget(struct lane *lane)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (lane->conn && null >= 0 && PQsocket(lane->conn) >= 0)
+        dup3(null, PQsocket(lane->conn), O_CLOEXEC); /* the goodbye goes nowhere */
+    if (null >= 0)
+        close(null);
+    PQfinish(lane->conn);
+    struct segment *segment;
+    while ((segment = STAILQ_FIRST(&lane->segments))) {
+        STAILQ_REMOVE_HEAD(&lane->segments, link);
+        segment_free(segment);
+    }
+    free(lane->steps);
+    free(lane->rows.bytes);
+}
+
+/* ---- Sending ---- */
+
+/* Puts one Sync after what was sent. libpq before 17 flushes with it. */
+static bool send_sync(struct lane *lane, struct segment *segment)
+{
+#ifdef LIBPQ_HAS_SEND_PIPELINE_SYNC
+    if (!PQsendPipelineSync(lane->conn))
+        return false;
+#else
+    if (!PQpipelineSync(lane->conn))
+        return false;
+#endif
+    return step_push(lane, (struct step){.kind = STEP_SYNC, .segment = segment});
+}
+
+static bool send_prepare(struct lane *lane, const struct statement *statement, bool rows)
+{
+    uint32_t bit = UINT32_C(1) << statement_index(statement);
+    uint32_t *prepared = rows ? &lane->rows_prepared : &lane->prepared;
+    if (*prepared & bit)
+        return true;
+    *prepared |= bit;
+    return PQsendPrepare(lane->conn, rows ? statement->rows_name : statement->name,
+                         rows ? statement->rows_sql : statement->sql, statement->count,
+                         rows ? statement->array_types : statement->types) &&
+           step_push(lane, (struct step){.kind = STEP_PREPARE, .rows = rows, .statement = statement});
+}
+
+static const int all_binary[STATEMENT_PARAMETERS] = {1, 1, 1, 1, 1, 1, 1, 1};
+
+static bool send_query(struct lane *lane, struct query *query)
+{
+    if (query->stamp)
+        query->stamp(query);
+    query->attempts++;
+    const struct statement *statement = query->statement;
+    return send_prepare(lane, statement, false) &&
+           PQsendQueryPrepared(lane->conn, statement->name, statement->count, query->values, query->lengths, all_binary,
+                               1) &&
+           step_push(lane, (struct step){.kind = STEP_QUERY, .query = query});
+}
+
+static bool send_rows(struct lane *lane, struct segment *segment)
+{
+    const struct statement *statement = TAILQ_FIRST(&segment->queries)->statement;
+    struct query *query;
+    TAILQ_FOREACH(query, &segment->queries, link)
+    {
+        if (query->stamp)
+            query->stamp(query);
+        query->attempts++;
+    }
+    return rows_encode(&lane->rows, segment) && send_prepare(lane, statement, true) &&
+           PQsendQueryPrepared(lane->conn, statement->rows_name, statement->count, lane->rows.values,
+                               lane->rows.lengths, all_binary, 1) &&
+           step_push(lane, (struct step){.kind = STEP_ROWS, .segment = segment});
+}
+
+static bool send_command(struct lane *lane, const char *sql, enum step_kind kind)
+{
+    return PQsendQueryParams(lane->conn, sql, 0, NULL, NULL, NULL, NULL, 1) &&
+           step_push(lane, (struct step){.kind = kind});
+}
+
+static bool send_segment(struct lane *lane, struct segment *segment)
+{
+    if (segment->form == SEGMENT_ROWS)
+        return send_rows(lane, segment) && send_sync(lane, segment);
+    if (segment->form == SEGMENT_BLOCK && !send_command(lane, "BEGIN", STEP_BEGIN))
+        return false;
+    struct query *query;
+    TAILQ_FOREACH(query, &segment->queries, link)
+    if (!send_query(lane, query))
+        return false;
+    if (segment->form == SEGMENT_BLOCK && !send_command(lane, "COMMIT", STEP_COMMIT))
+        return false;
+    return send_sync(lane, segment);
+}
+
+static void lane_flush(struct lane *lane)
+{
+    int left = PQflush(lane->conn);
+    if (left < 0)
+        lane_break(lane, connection_error(lane, "cannot send"));
+    else if ((left > 0) != lane->wants_write)
+        lane_watch(lane, true, left > 0);
+}
+
+void lane_send(struct lane *lane, struct segment *segment)
+{
+    if (lane->step_count == 0)
+        lane->progress_us = clock_monotonic_us();
+    STAILQ_INSERT_TAIL(&lane->segments, segment, link);
+    lane->in_flight += segment->count;
+    if (send_segment(lane, segment))
+        lane_flush(lane);
+    else
+        lane_break(lane, connection_error(lane, "cannot send"));
+}
+
+/* ---- Receiving ---- */
+
+static dlg_error *result_error(const PGresult *result)
+{
+    dlg_error *error = NULL;
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    error_set_sql(&error, DLG_E_DATABASE, sqlstate, "", detail ? detail : PQresultErrorMessage(result));
+    return error;
+}
+
+static bool result_good(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+    return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
+}
+
+static bool is_state(const dlg_error *error, const char *sqlstate)
+{
+    return strcmp(error->sqlstate, sqlstate) == 0;
+}
+
+static void segment_fail(struct segment *segment, const PGresult *result, struct query *culprit)
+{
+    if (PQresultStatus(result) == PGRES_PIPELINE_ABORTED || segment->error)
+        return;
+    segment->error = result_error(result);
+    segment->culprit = culprit;
+}
+
+static void query_answer(struct lane *lane, struct query *query, dlg_error *error)
+{
+    segment_remove(query->segment, query);
+    lane->in_flight--;
+    query->error = error;
+    lane->events->answered(lane, query);
+}
+
+static void on_start(struct lane *lane, const PGresult *result)
+{
+    lane->answered_wall_us = clock_wall_us();
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1 || PQgetlength(result, 0, 0) != 8)
+        return; /* the Sync that follows finds server_us unset */
+    lane->server_us = timestamp_to_us(get_int64(PQgetvalue(result, 0, 0)));
+    lane->read_only = *PQgetvalue(result, 0, 1) != 0;
+}
+
+static void on_prepare(struct lane *lane, const struct step *step, const PGresult *result)
+{
+    if (result_good(result))
+        return;
+    struct segment *segment = STAILQ_FIRST(&lane->segments);
+    bool aborted = PQresultStatus(result) == PGRES_PIPELINE_ABORTED;
+    segment_fail(segment, result, NULL);
+    uint32_t *prepared = step->rows ? &lane->rows_prepared : &lane->prepared;
+    *prepared &= ~(UINT32_C(1) << statement_index(step->statement));
+    if (!aborted)
+        segment->unprepared = step->statement;
+}
+
+/* Takes the result over. */
+static void on_query(struct lane *lane, struct query *query, PGresult *result)
+{
+    struct segment *segment = STAILQ_FIRST(&lane->segments);
+    if (!result_good(result)) {
+        segment_fail(segment, result, query);
+        PQclear(result);
+        return;
+    }
+    query->affected = strtoll(PQcmdTuples(result), NULL, 10);
+    query->result = result;
+    if (segment->form == SEGMENT_READS)
+        query_answer(lane, query, NULL);
+}
+
+/* A multi-row statement says how many rows it wrote, not which: all of them, or nothing is known. */
+static void on_rows(struct segment *segment, PGresult *result)
+{
+    if (!result_good(result)) {
+        segment_fail(segment, result, segment->count == 1 ? TAILQ_FIRST(&segment->queries) : NULL);
+        return;
+    }
+    bool all = strtoull(PQcmdTuples(result), NULL, 10) == segment->count;
+    struct query *query;
+    TAILQ_FOREACH(query, &segment->queries, link)
+    query->affected = all;
+}
+
+/* The server is done with the segment, one way or the other. */
+static void segment_finish(struct lane *lane, struct segment *segment)
+{
+    STAILQ_REMOVE_HEAD(&lane->segments, link);
+    const dlg_error *error = segment->error;
+    struct query *query;
+    while ((query = TAILQ_FIRST(&segment->queries))) {
+        bool own = query == segment->culprit || query->statement == segment->unprepared;
+        if (!error || own) {
+            query_answer(lane, query, error_copy(error));
+            continue;
+        }
+        query_clear(query);
+        segment_remove(segment, query);
+        lane->in_flight--;
+        /* Without a culprit, any of them may be it. */
+        lane->events->returned(lane, query, segment->culprit || segment->unprepared ? NULL : error);
+    }
+    segment_free(segment);
+}
+
+/* Prepared statements that the server no longer has, or whose result has changed: a new session is the cure. */
+static bool session_is_stale(const dlg_error *error)
+{
+    return error && (is_state(error, "26000") || is_state(error, "42P05") ||
+                     (is_state(error, "0A000") && strstr(error->message, "cached plan")));
+}
+
+static void on_sync(struct lane *lane, struct segment *segment)
+{
+    if (!segment) {
+        if (!lane->server_us) {
+            lane_break(lane, connection_error(lane, "the session cannot be set up"));
+            return;
+        }
+        lane->state = LANE_READY;
+        lane->events->ready(lane);
+        return;
+    }
+    dlg_error *stale = session_is_stale(segment->error) ? error_copy(segment->error) : NULL;
+    if (!stale) {
+        segment_finish(lane, segment);
+        return;
+    }
+    segment->culprit = NULL;
+    segment->unprepared = NULL;
+    lane_break(lane, stale);
+}
+
+static void on_result(struct lane *lane, PGresult *result)
+{
+    struct step step = step_pop(lane);
+    if (step.kind == STEP_QUERY) {
+        on_query(lane, step.query, result);
+        return;
+    }
+    switch (step.kind) {
+    case STEP_START:
+        on_start(lane, result);
+        break;
+    case STEP_PREPARE:
+        on_prepare(lane, &step, result);
+        break;
+    case STEP_ROWS:
+        on_rows(step.segment, result);
+        break;
+    case STEP_BEGIN:
+    case STEP_COMMIT:
+        if (!result_good(result))
+            segment_fail(STAILQ_FIRST(&lane->segments), result, NULL);
+        break;
+    default:
+        on_sync(lane, step.segment);
+    }
+    PQclear(result);
+}
+
+static void lane_receive(struct lane *lane)
+{
+    if (!PQconsumeInput(lane->conn)) {
+        lane_break(lane, connection_error(lane, "connection lost"));
+        return;
+    }
+    lane->progress_us = clock_monotonic_us();
+    while (lane->step_count && !PQisBusy(lane->conn)) {
+        PGresult *result = PQgetResult(lane->conn);
+        if (result)
+            on_result(lane, result);
+        if (lane->state == LANE_CLOSED)
+            return; /* the owner, or a stale session, broke it */
+    }
+    if (PQstatus(lane->conn) == CONNECTION_BAD)
+        lane_break(lane, connection_error(lane, "connection lost"));
+    else if (lane->wants_write)
+        lane_flush(lane);
+}
+
+/* ---- Connecting ---- */
+
+/* One question sets the session up, and tells the server's clock and role. */
+static const char start_sql[] = "SELECT pg_catalog.clock_timestamp(), pg_catalog.pg_is_in_recovery(), "
+                                "pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', false)";
+
+static void lane_start(struct lane *lane)
+{
+    lane->state = LANE_STARTING;
+    lane->server_us = 0;
+    lane->asked_wall_us = clock_wall_us();
+    bool sent = PQsetnonblocking(lane->conn, 1) == 0 && PQenterPipelineMode(lane->conn) &&
+                send_command(lane, start_sql, STEP_START) && send_sync(lane, NULL);
+    if (!sent) {
+        lane_break(lane, connection_error(lane, "the session cannot be set up"));
+        return;
+    }
+    lane_watch(lane, true, false);
+    lane_flush(lane);
+}
+
+static void lane_poll(struct lane *lane)
+{
+    switch (PQconnectPoll(lane->conn)) {
+    case PGRES_POLLING_READING:
+        lane_watch(lane, true, false);
+        break;
+    case PGRES_POLLING_WRITING:
+        lane_watch(lane, false, true);
+        break;
+    case PGRES_POLLING_OK:
+        lane_start(lane);
+        break;
+    default:
+        lane_break(lane, connection_error(lane, ""));
+    }
+}
+
+static void ignore_notice(void *nothing, const PGresult *result)
+{
+    (void)nothing;
+    (void)result;
+}
+
+void lane_connect(struct lane *lane, const char *const *keywords, const char *const *values, int64_t deadline_us)
+{
+    lane->state = LANE_CONNECTING;
+    lane->connect_deadline_us = deadline_us;
+    lane->conn = PQconnectStartParams(keywords, values, 1);
+    if (!lane->conn || PQstatus(lane->conn) == CONNECTION_BAD) {
+        lane_break(lane, connection_error(lane, ""));
+        return;
+    }
+    PQsetNoticeReceiver(lane->conn, ignore_notice, NULL);
+    lane_watch(lane, false, true); /* as PQconnectPoll wants it first */
+}
+
+void lane_handle(struct lane *lane)
+{
+    if (lane->state == LANE_CONNECTING)
+        lane_poll(lane);
+    else if (lane->state != LANE_CLOSED)
+        lane_receive(lane);
+}

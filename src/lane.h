@@ -1,0 +1,87 @@
+/*
+ * lane.h - one connection to one node, in libpq's pipeline mode. A lane carries segments; it sends,
+ * matches answers with queries, and tells its owner. It never waits, never retries, and decides
+ * nothing: the engine does. All of it runs on the I/O thread.
+ */
+#ifndef DIALOGS_LANE_H
+#define DIALOGS_LANE_H
+
+#include "segment.h"
+
+enum lane_state { LANE_CLOSED, LANE_CONNECTING, LANE_STARTING, LANE_READY };
+
+struct lane;
+
+/* What a lane tells its owner. */
+struct lane_events {
+    /* The session is set up; the lane takes segments. */
+    void (*ready)(struct lane *lane);
+    /* The query has its result, or its error; nothing of it is under way any more. */
+    void (*answered)(struct lane *lane, struct query *query);
+    /* The query was not run to its end; `error`, when known, is why, and stays the lane's. Last query first. */
+    void (*returned)(struct lane *lane, struct query *query, const dlg_error *error);
+    /* The connection is gone or could not be made; every query has been returned before. */
+    void (*lost)(struct lane *lane, dlg_error *why);
+    /* Which events of which descriptor to wait for; fd -1: of none. */
+    void (*watch)(struct lane *lane, int fd, bool readable, bool writable);
+};
+
+/* What has been sent and has no answer yet, in order. */
+enum step_kind { STEP_START, STEP_PREPARE, STEP_BEGIN, STEP_QUERY, STEP_ROWS, STEP_COMMIT, STEP_SYNC };
+struct step {
+    enum step_kind kind;
+    bool rows; /* STEP_PREPARE: the multi-row form */
+    union {
+        const struct statement *statement;
+        struct query *query;
+        struct segment *segment;
+    };
+};
+
+struct lane {
+    const struct lane_events *events;
+    void *owner;
+    bool writes; /* carries commits; else reads */
+    enum lane_state state;
+    PGconn *conn;
+    int fd;
+    bool wants_write;
+    uint32_t prepared;      /* bit: statement */
+    uint32_t rows_prepared; /* bit: its multi-row form */
+    struct step *steps;     /* ring */
+    size_t step_head, step_count, step_size;
+    STAILQ_HEAD(, segment) segments; /* under way, oldest first */
+    size_t in_flight;                /* queries in them */
+    struct rows_buffer rows;
+    int64_t connect_deadline_us; /* monotonic; while connecting */
+    int64_t progress_us;         /* when the server was last heard of */
+    int64_t asked_wall_us;       /* around the question for the server's clock */
+    int64_t answered_wall_us;
+    int64_t server_us;
+    bool read_only;  /* the server is a standby */
+    bool wanted;     /* the owner's: to be connected */
+    int watched;     /* the owner's: the descriptor that it waits for, or -1 */
+    dlg_error *doom; /* the owner's: to be broken, and why */
+};
+
+void lane_init(struct lane *lane, const struct lane_events *events, void *owner, bool writes);
+
+/* Begins to connect; `lost` or `ready` follows. Arrays as for PQconnectStartParams. */
+void lane_connect(struct lane *lane, const char *const *keywords, const char *const *values, int64_t deadline_us);
+
+/* The descriptor is ready. */
+void lane_handle(struct lane *lane);
+
+/* Takes the segment over and sends it. Only when ready. A failure is told by `lost`. */
+void lane_send(struct lane *lane, struct segment *segment);
+
+/* Drops the connection: queries are returned, then `lost` is told with `why`, which it takes over. */
+void lane_break(struct lane *lane, dlg_error *why);
+
+/* Closes without a word to the owner. Nothing may be under way. */
+void lane_free(struct lane *lane);
+
+/* In a forked child: closes the descriptor only, so that the parent's session is not ended. */
+void lane_forget(struct lane *lane);
+
+#endif

@@ -1,0 +1,237 @@
+#include "node.h"
+
+#include "clock.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool node_init(struct node *node, void *owner, const char *conninfo, const dlg_settings *settings,
+               const struct lane_events *events)
+{
+    size_t reads = (size_t)settings->read_connections;
+    size_t writes = (size_t)settings->write_connections;
+    *node = (struct node){.owner = owner,
+                          .conninfo = strdup(conninfo),
+                          .lanes = calloc(reads + writes, sizeof *node->lanes),
+                          .lane_count = reads + writes,
+                          .read_lanes = reads,
+                          .connect_timeout_us = settings->connect_timeout_ms * 1000,
+                          .backoff_min_us = settings->backoff_min_ms * 1000,
+                          .backoff_max_us = settings->backoff_max_ms * 1000};
+    queue_init(&node->reads);
+    queue_init(&node->writes);
+    if (!node->conninfo || !node->lanes) {
+        node->lane_count = 0;
+        return false;
+    }
+    for (size_t i = 0; i < node->lane_count; i++)
+        lane_init(&node->lanes[i], events, node, i >= reads);
+    node->lanes[0].wanted = node->lanes[reads].wanted = true;
+    return true;
+}
+
+static void node_discard(struct node *node)
+{
+    for (size_t i = 0; i < node->address_count; i++) {
+        free(node->addresses[i].host);
+        free(node->addresses[i].hostaddr);
+        free(node->addresses[i].port);
+    }
+    free(node->addresses);
+    free(node->lanes);
+    free(node->conninfo);
+    dlg_error_free(node->last_error);
+}
+
+void node_free(struct node *node)
+{
+    for (size_t i = 0; i < node->lane_count; i++)
+        lane_free(&node->lanes[i]);
+    node_discard(node);
+}
+
+void node_forget(struct node *node)
+{
+    for (size_t i = 0; i < node->lane_count; i++)
+        lane_forget(&node->lanes[i]);
+    node_discard(node);
+}
+
+/* ---- Addresses ----
+ * libpq's asynchronous connect would wait for the kernel's own timeout on a dead host before it tries
+ * the next one of `host=a,b`, so the list is taken apart and the hosts are tried one at a time. */
+
+/* Element `index` of "a,b,c", or the only one; NULL when out of memory. */
+static char *list_element(const char *list, size_t index)
+{
+    while (index > 0 && strchr(list, ',')) {
+        list = strchr(list, ',') + 1;
+        index--;
+    }
+    return strndup(list, strcspn(list, ","));
+}
+
+static size_t list_length(const char *list)
+{
+    size_t length = 1;
+    for (; list && *list; list++)
+        length += *list == ',';
+    return length;
+}
+
+static const char *option_value(const PQconninfoOption *options, const char *keyword)
+{
+    for (; options->keyword; options++)
+        if (strcmp(options->keyword, keyword) == 0)
+            return options->val ? options->val : "";
+    return "";
+}
+
+static void addresses_fill(struct node *node, const PQconninfoOption *options)
+{
+    const char *host = option_value(options, "host");
+    const char *hostaddr = option_value(options, "hostaddr");
+    const char *port = option_value(options, "port");
+    size_t count = list_length(*hostaddr ? hostaddr : host);
+    node->addresses = count > 1 ? calloc(count, sizeof *node->addresses) : NULL;
+    if (!node->addresses)
+        return; /* one address, or no memory: libpq goes through the list in its own way */
+    node->address_count = count;
+    for (size_t i = 0; i < count; i++)
+        node->addresses[i] = (struct address){list_element(host, i), list_element(hostaddr, i), list_element(port, i)};
+}
+
+/* Asks libpq, which knows service files and the environment, what the conninfo comes to. True: several hosts. */
+static bool addresses_learn(struct node *node, PGconn *conn)
+{
+    PQconninfoOption *options = PQconninfo(conn);
+    if (!options)
+        return false;
+    node->addresses_known = true;
+    addresses_fill(node, options);
+    PQconninfoFree(options);
+    return node->address_count > 1;
+}
+
+/* ---- Connecting ---- */
+
+static void lane_open(struct node *node, struct lane *lane, int64_t deadline_us)
+{
+    const char *keywords[8] = {"fallback_application_name", "client_encoding", "dbname"};
+    const char *values[8] = {"libdialogs", "UTF8", node->conninfo};
+    if (node->address_count > 1) {
+        const struct address *address = &node->addresses[node->address];
+        const char *more[][2] = {{"host", address->host}, {"hostaddr", address->hostaddr}, {"port", address->port}};
+        for (int i = 0; i < 3; i++) {
+            keywords[3 + i] = more[i][0];
+            values[3 + i] = more[i][1];
+        }
+    }
+    lane_connect(lane, keywords, values, deadline_us);
+}
+
+static size_t lanes_connecting(const struct node *node)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < node->lane_count; i++)
+        count += node->lanes[i].state == LANE_CONNECTING || node->lanes[i].state == LANE_STARTING;
+    return count;
+}
+
+static bool lane_is_due(const struct lane *lane)
+{
+    return lane->wanted && lane->state == LANE_CLOSED;
+}
+
+void node_connect(struct node *node, int64_t now_us)
+{
+    for (size_t i = 0; i < node->lane_count; i++) {
+        struct lane *lane = &node->lanes[i];
+        if (!lane_is_due(lane))
+            continue;
+        if (now_us < node->retry_at_us || (node->failures > 0 && lanes_connecting(node) > 0))
+            return; /* one lane finds out whether a failing server is back */
+        lane_open(node, lane, now_us + node->connect_timeout_us);
+        if (!node->addresses_known && lane->state == LANE_CONNECTING && addresses_learn(node, lane->conn)) {
+            lane_free(lane);
+            lane_init(lane, lane->events, node, lane->writes);
+            lane->wanted = true;
+            lane_open(node, lane, now_us + node->connect_timeout_us);
+        }
+    }
+}
+
+static int64_t backoff_us(const struct node *node)
+{
+    size_t rounds = node->failures / (node->address_count > 1 ? node->address_count : 1);
+    if (rounds < 1 || node->failures <= 1)
+        return 0; /* other hosts first; a first loss may be a restart that is over */
+    int64_t pause = node->backoff_min_us;
+    for (size_t i = 1; i < rounds && pause < node->backoff_max_us; i++)
+        pause *= 2;
+    if (pause > node->backoff_max_us)
+        pause = node->backoff_max_us;
+    return pause / 2 + (int64_t)randombytes_uniform((uint32_t)(pause / 2) + 1);
+}
+
+void node_lost(struct node *node, dlg_error *why, int64_t now_us)
+{
+    dlg_error_free(node->last_error);
+    node->last_error = why;
+    node->failures++;
+    if (node->address_count > 1)
+        node->address = (node->address + 1) % node->address_count;
+    node->retry_at_us = now_us + backoff_us(node);
+}
+
+void node_answers(struct node *node)
+{
+    node->failures = 0;
+}
+
+int64_t node_next_attempt(const struct node *node)
+{
+    if (node->failures > 0 && lanes_connecting(node) > 0)
+        return INT64_MAX;
+    for (size_t i = 0; i < node->lane_count; i++)
+        if (lane_is_due(&node->lanes[i]))
+            return node->retry_at_us;
+    return INT64_MAX;
+}
+
+/* ---- Lanes ---- */
+
+static struct lane *lanes_of(struct node *node, bool writes, size_t *count)
+{
+    *count = writes ? node->lane_count - node->read_lanes : node->read_lanes;
+    return writes ? node->lanes + node->read_lanes : node->lanes;
+}
+
+struct lane *node_idlest(struct node *node, bool writes)
+{
+    size_t count;
+    struct lane *lanes = lanes_of(node, writes, &count);
+    struct lane *idlest = NULL;
+    for (size_t i = 0; i < count; i++)
+        if (lanes[i].state == LANE_READY && (!idlest || lanes[i].in_flight < idlest->in_flight))
+            idlest = &lanes[i];
+    return idlest;
+}
+
+bool node_ready(const struct node *node, bool writes)
+{
+    return node_idlest((struct node *)(uintptr_t)node, writes) != NULL;
+}
+
+void node_want_more(struct node *node, bool writes)
+{
+    size_t count;
+    struct lane *lanes = lanes_of(node, writes, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (lanes[i].state == LANE_READY)
+            continue;
+        lanes[i].wanted = true; /* when it is on its way already, nothing changes */
+        return;
+    }
+}

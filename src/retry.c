@@ -1,0 +1,61 @@
+#include "retry.h"
+
+#include <sodium.h>
+#include <string.h>
+
+/* Whole classes by their first two characters. */
+static const char *const transient[] = {
+    "08",    /* connection exception, also of a node behind the one that we talk to */
+    "40001", /* serialization failure */
+    "40P01", /* deadlock */
+    "53",    /* out of a resource */
+    "55P03", /* lock not available */
+    "57014", /* cancelled, e.g. by a statement timeout */
+    "57P01", /* shutdown by the administrator */
+    "57P02", /* crash of another backend */
+    "57P03", /* starting up */
+    "57P05", /* idle session timeout */
+    "25006", /* a standby now */
+};
+
+static bool has_prefix(const dlg_error *error, const char *prefix)
+{
+    return strncmp(dlg_error_sqlstate(error), prefix, strlen(prefix)) == 0;
+}
+
+bool error_is_transient(const dlg_error *error)
+{
+    if (error->code == DLG_E_UNAVAILABLE)
+        return true;
+    for (size_t i = 0; i < sizeof transient / sizeof *transient; i++)
+        if (has_prefix(error, transient[i]))
+            return true;
+    return false;
+}
+
+bool error_is_read_only(const dlg_error *error)
+{
+    return has_prefix(error, "25006");
+}
+
+void error_classify(dlg_error *error)
+{
+    if (error->code != DLG_E_DATABASE)
+        return;
+    if (has_prefix(error, "42P01") || has_prefix(error, "42703") || has_prefix(error, "42P10") ||
+        has_prefix(error, "42804"))
+        error->code = DLG_E_SCHEMA;
+    else if (has_prefix(error, "22021"))
+        error->code = DLG_E_TEXT;
+    else if (has_prefix(error, "2200") || has_prefix(error, "22P02"))
+        error->code = DLG_E_ARGUMENT;
+    else if (has_prefix(error, "08") || has_prefix(error, "57P"))
+        error->code = DLG_E_UNAVAILABLE;
+    error->retriable = error_is_transient(error);
+}
+
+int64_t retry_pause_us(unsigned attempts)
+{
+    int64_t pause = INT64_C(10000) << (attempts < 7 ? attempts : 7);
+    return pause / 2 + (int64_t)randombytes_uniform((uint32_t)(pause / 2) + 1);
+}

@@ -1,0 +1,136 @@
+#include "statement.h"
+
+#include <endian.h>
+#include <string.h>
+
+/* pg_type.dat */
+enum {
+    OID_INT8 = 20,
+    OID_INT4 = 23,
+    OID_TEXT = 25,
+    OID_TIMESTAMPTZ = 1184,
+    OID_UUID = 2950,
+    OID_INT8_ARRAY = 1016,
+    OID_TEXT_ARRAY = 1009,
+    OID_TIMESTAMPTZ_ARRAY = 1185,
+    OID_UUID_ARRAY = 2951
+};
+
+#define MESSAGE_COLUMNS "id, user_id, to_user_id, text, create_date"
+#define USER_COLUMNS \
+    "id, first_name, second_name, pg_catalog.to_char(birthdate, 'YYYY-MM-DD'), biography, city, create_date"
+/* As a range, which an index of text_pattern_ops serves under a generic plan too; U+10FFFF is the last character. */
+#define BEGINS_WITH(column, prefix) column " ~>=~ " prefix " AND " column " ~<=~ (" prefix " || U&'\\+10FFFF')"
+#define PAGE_OF(compare, order)                                                                             \
+    "SELECT id, text, create_date, update_date FROM public.dialogs WHERE user_id = $1 AND to_user_id = $2 " \
+    "AND (create_date, id) " compare " ($3, $4) ORDER BY create_date " order ", id " order " LIMIT $5"
+
+static const struct statement table[STATEMENT_COUNT] = {
+    [STATEMENT_MESSAGE_INSERT] =
+        {.name = "dlg_message_insert",
+         .sql = "INSERT INTO public.dialogs (" MESSAGE_COLUMNS ") VALUES ($1, $2, $3, $4, $5) "
+                "ON CONFLICT (id, to_user_id) DO NOTHING",
+         .rows_name = "dlg_message_insert_rows",
+         .rows_sql = "INSERT INTO public.dialogs (" MESSAGE_COLUMNS ") "
+                     "SELECT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), "
+                     "pg_catalog.unnest($4), pg_catalog.unnest($5)) ON CONFLICT (id, to_user_id) DO NOTHING",
+         .writes = true,
+         .count = 5,
+         .types = {OID_INT8, OID_UUID, OID_UUID, OID_TEXT, OID_TIMESTAMPTZ},
+         .array_types = {OID_INT8_ARRAY, OID_UUID_ARRAY, OID_UUID_ARRAY, OID_TEXT_ARRAY, OID_TIMESTAMPTZ_ARRAY}},
+    [STATEMENT_MESSAGE_FIND] =
+        {.name = "dlg_message_find",
+         .sql = "SELECT user_id, text, create_date, update_date FROM public.dialogs WHERE id = $1 AND to_user_id = $2",
+         .count = 2,
+         .types = {OID_INT8, OID_UUID}},
+    [STATEMENT_PAGE_AFTER] = {.name = "dlg_page_after",
+                              .sql = PAGE_OF(">", "ASC"),
+                              .count = 5,
+                              .types = {OID_UUID, OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
+    [STATEMENT_PAGE_BEFORE] = {.name = "dlg_page_before",
+                               .sql = PAGE_OF("<", "DESC"),
+                               .count = 5,
+                               .types = {OID_UUID, OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
+    [STATEMENT_USER_INSERT] =
+        {.name = "dlg_user_insert",
+         .sql = "INSERT INTO public.users (id, password_hash, first_name, second_name, birthdate, biography, city, "
+                "create_date) VALUES ($1, $2, $3, $4, $5::text::date, $6, $7, $8) ON CONFLICT (id) DO NOTHING",
+         .writes = true,
+         .count = 8,
+         .types = {OID_UUID, OID_TEXT, OID_TEXT, OID_TEXT, OID_TEXT, OID_TEXT, OID_TEXT, OID_TIMESTAMPTZ}},
+    [STATEMENT_USER_GET] = {.name = "dlg_user_get",
+                            .sql = "SELECT " USER_COLUMNS " FROM public.users WHERE id = $1",
+                            .count = 1,
+                            .types = {OID_UUID}},
+    [STATEMENT_USER_EXISTS] = {.name = "dlg_user_exists",
+                               .sql = "SELECT id FROM public.users WHERE id = $1",
+                               .count = 1,
+                               .types = {OID_UUID}},
+    [STATEMENT_USER_HASH] = {.name = "dlg_user_hash",
+                             .sql = "SELECT password_hash FROM public.users WHERE id = $1",
+                             .count = 1,
+                             .types = {OID_UUID}},
+    [STATEMENT_USER_SET_HASH] = {.name = "dlg_user_set_hash",
+                                 .sql = "UPDATE public.users SET password_hash = $2 WHERE id = $1",
+                                 .writes = true,
+                                 .count = 2,
+                                 .types = {OID_UUID, OID_TEXT}},
+    [STATEMENT_USER_SEARCH] = {.name = "dlg_user_search",
+                               .sql = "SELECT " USER_COLUMNS " FROM public.users "
+                                      "WHERE " BEGINS_WITH("first_name", "$1") " AND " BEGINS_WITH(
+                                          "second_name", "$2") " ORDER BY id LIMIT $3",
+                               .count = 3,
+                               .types = {OID_TEXT, OID_TEXT, OID_INT8}},
+};
+
+const struct statement *statement_get(enum statement_id id)
+{
+    return &table[id];
+}
+
+int statement_index(const struct statement *statement)
+{
+    return (int)(statement - table);
+}
+
+void put_int32(char *to, int32_t value)
+{
+    uint32_t wire = htobe32((uint32_t)value);
+    memcpy(to, &wire, sizeof wire);
+}
+
+void put_int64(char *to, int64_t value)
+{
+    uint64_t wire = htobe64((uint64_t)value);
+    memcpy(to, &wire, sizeof wire);
+}
+
+int32_t get_int32(const char *from)
+{
+    uint32_t wire;
+    memcpy(&wire, from, sizeof wire);
+    return (int32_t)be32toh(wire);
+}
+
+int64_t get_int64(const char *from)
+{
+    uint64_t wire;
+    memcpy(&wire, from, sizeof wire);
+    return (int64_t)be64toh(wire);
+}
+
+#define EPOCH_2000_US INT64_C(946684800000000)
+
+int64_t timestamp_from_us(int64_t us)
+{
+    if (us == INT64_MAX || us < INT64_MIN + EPOCH_2000_US)
+        return us == INT64_MAX ? INT64_MAX : INT64_MIN;
+    return us - EPOCH_2000_US;
+}
+
+int64_t timestamp_to_us(int64_t timestamp)
+{
+    if (timestamp == INT64_MIN || timestamp > INT64_MAX - EPOCH_2000_US)
+        return timestamp == INT64_MIN ? INT64_MIN : INT64_MAX;
+    return timestamp + EPOCH_2000_US;
+}

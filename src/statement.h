@@ -1,0 +1,54 @@
+/*
+ * statement.h - every SQL statement that the I/O thread runs. Each is prepared once per connection,
+ * on first use; parameters and results are binary. Ids and times are supplied, never made by a
+ * volatile function in the statement, so that Citus may cache local plans.
+ */
+#ifndef DIALOGS_STATEMENT_H
+#define DIALOGS_STATEMENT_H
+
+#include <dialogs.h>
+#include <libpq-fe.h>
+#include <stdbool.h>
+
+enum { STATEMENT_PARAMETERS = 8 };
+
+enum statement_id {
+    STATEMENT_MESSAGE_INSERT,
+    STATEMENT_MESSAGE_FIND,
+    STATEMENT_PAGE_AFTER,
+    STATEMENT_PAGE_BEFORE,
+    STATEMENT_USER_INSERT,
+    STATEMENT_USER_GET,
+    STATEMENT_USER_EXISTS,
+    STATEMENT_USER_HASH,
+    STATEMENT_USER_SET_HASH,
+    STATEMENT_USER_SEARCH,
+    STATEMENT_COUNT
+};
+
+struct statement {
+    const char *name;
+    const char *sql;
+    /* The same for many rows in one statement, each parameter an array; NULL when there is none. */
+    const char *rows_name;
+    const char *rows_sql;
+    bool writes;
+    int count; /* of parameters */
+    Oid types[STATEMENT_PARAMETERS];
+    Oid array_types[STATEMENT_PARAMETERS];
+};
+
+const struct statement *statement_get(enum statement_id id);
+int statement_index(const struct statement *statement);
+
+/* Big-endian integers, as the binary protocol has them. */
+void put_int32(char *to, int32_t value);
+void put_int64(char *to, int64_t value);
+int32_t get_int32(const char *from);
+int64_t get_int64(const char *from);
+
+/* PostgreSQL counts microseconds from 2000-01-01; its infinities are kept. */
+int64_t timestamp_from_us(int64_t us);
+int64_t timestamp_to_us(int64_t timestamp);
+
+#endif

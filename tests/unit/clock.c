@@ -1,0 +1,94 @@
+#include "clock.h"
+#include "check.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { THREADS = 4, READINGS = 20000 };
+
+struct reader {
+    struct clock *clock;
+    int64_t *readings;
+};
+
+static void *read_many(void *argument)
+{
+    struct reader *reader = argument;
+    for (int i = 0; i < READINGS; i++)
+        reader->readings[i] = clock_next(reader->clock);
+    return NULL;
+}
+
+static int compare(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void readings_are_unique_and_rise(void **state)
+{
+    (void)state;
+    static int64_t all[THREADS * READINGS];
+    struct clock clock = {0};
+    pthread_t threads[THREADS];
+    struct reader readers[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        readers[i] = (struct reader){&clock, all + i * READINGS};
+        pthread_create(&threads[i], NULL, read_many, &readers[i]);
+    }
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    for (int i = 0; i < THREADS; i++)
+        for (int j = 1; j < READINGS; j++)
+            assert_true(readers[i].readings[j - 1] < readers[i].readings[j]);
+    qsort(all, THREADS * READINGS, sizeof *all, compare);
+    for (int i = 1; i < THREADS * READINGS; i++)
+        assert_true(all[i - 1] < all[i]);
+}
+
+static void never_behind_what_was_seen(void **state)
+{
+    (void)state;
+    struct clock clock = {0};
+    int64_t ahead = clock_wall_us() + 30000000;
+    clock_observe(&clock, ahead);
+    assert_true(clock_next(&clock) > ahead);
+    clock_observe(&clock, 1);
+    assert_true(clock_next(&clock) > ahead);
+    /* A row from the year 3000 does not take the clock along. */
+    clock_observe(&clock, INT64_C(32503680000000000));
+    assert_true(clock_next(&clock) < clock_wall_us() + 60000000);
+}
+
+static void follows_the_server(void **state)
+{
+    (void)state;
+    struct clock clock = {0};
+    int64_t wall = clock_wall_us();
+    clock_calibrate(&clock, wall + 3600000000, wall - 100, wall + 100);
+    int64_t now = clock_next(&clock);
+    assert_true(now >= wall + 3600000000 && now < wall + 3605000000);
+}
+
+static void ids_are_positive_and_ordered_by_time(void **state)
+{
+    (void)state;
+    int64_t now = clock_wall_us();
+    for (int i = 0; i < 1000; i++) {
+        assert_true(clock_id(now + i) > 0);
+        assert_true(clock_id(now + i) < clock_id(now + i + 1));
+    }
+    assert_true(clock_id(0) > 0);
+    assert_true(clock_id(INT64_C(3800000000000000)) > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(readings_are_unique_and_rise),
+        cmocka_unit_test(never_behind_what_was_seen),
+        cmocka_unit_test(follows_the_server),
+        cmocka_unit_test(ids_are_positive_and_ordered_by_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

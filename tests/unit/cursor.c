@@ -1,0 +1,136 @@
+#include "cursor.h"
+#include "check.h"
+
+#include <string.h>
+
+static const dlg_uuid ann = {{1}}, ben = {{2}}, eve = {{3}};
+enum { SECOND = 1000000 };
+static const int64_t now_us = INT64_C(1790000000) * SECOND;
+
+static void round_trips(void **state)
+{
+    (void)state;
+    char text[DLG_CURSOR_SIZE];
+    struct cursor cursor, back;
+    cursor_at(&cursor, (struct position){now_us, 42});
+    cursor_write(&cursor, &ann, &ben, text);
+    assert_true(cursor_read(&back, &ben, &ann, text));
+    assert_int_equal(position_compare(back.at, cursor.at), 0);
+    assert_int_equal(position_compare(back.horizon, cursor.horizon), 0);
+    assert_int_equal(back.mark_count, 0);
+    cursor_at(&cursor, POSITION_LAST);
+    cursor_write(&cursor, &ann, &ben, text);
+    assert_true(cursor_read(&back, &ann, &ben, text));
+    assert_int_equal(position_compare(back.at, POSITION_LAST), 0);
+}
+
+static void refuses_other_dialogs_and_forgeries(void **state)
+{
+    (void)state;
+    char text[DLG_CURSOR_SIZE], changed[DLG_CURSOR_SIZE];
+    struct cursor cursor, back;
+    cursor_at(&cursor, (struct position){now_us, 42});
+    cursor_write(&cursor, &ann, &ben, text);
+    assert_false(cursor_read(&back, &ann, &eve, text));
+    for (size_t i = 0; text[i]; i++) {
+        memcpy(changed, text, sizeof text);
+        changed[i] = changed[i] == 'A' ? 'B' : 'A';
+        assert_false(cursor_read(&back, &ann, &ben, changed));
+        memcpy(changed, text, sizeof text);
+        changed[i] = '\0';
+        assert_false(cursor_read(&back, &ann, &ben, changed));
+    }
+    assert_false(cursor_read(&back, &ann, &ben, "not a cursor"));
+    assert_false(cursor_read(&back, &ann, &ben, "===="));
+    memset(changed, 'A', sizeof changed - 1);
+    changed[sizeof changed - 1] = '\0';
+    assert_false(cursor_read(&back, &ann, &ben, changed));
+}
+
+static void an_old_place_has_no_horizon(void **state)
+{
+    (void)state;
+    struct cursor cursor;
+    cursor_at(&cursor, POSITION_FIRST);
+    const struct position seen[] = {{now_us - 60 * SECOND, 1}, {now_us - 30 * SECOND, 2}};
+    cursor_advance(&cursor, seen, 2, now_us - 15 * SECOND);
+    assert_int_equal(cursor.mark_count, 0);
+    assert_int_equal(position_compare(cursor.at, seen[1]), 0);
+    assert_int_equal(position_compare(cursor.horizon, seen[1]), 0);
+}
+
+static void a_new_place_remembers_what_was_seen(void **state)
+{
+    (void)state;
+    char text[DLG_CURSOR_SIZE];
+    struct cursor cursor, back;
+    cursor_at(&cursor, POSITION_FIRST);
+    const struct position seen[] = {{now_us - 60 * SECOND, 1}, {now_us - 3 * SECOND, 2}, {now_us - SECOND, 3}};
+    cursor_advance(&cursor, seen, 3, now_us - 15 * SECOND);
+    cursor_write(&cursor, &ann, &ben, text);
+    assert_true(cursor_read(&back, &ann, &ben, text));
+    assert_true(cursor_has_seen(&back, 2));
+    assert_true(cursor_has_seen(&back, 3));
+    assert_false(cursor_has_seen(&back, 4));
+    assert_true(back.horizon.created_us < now_us - 14 * SECOND); /* so that one stamped 5 s ago is found */
+
+    /* A late one, older than the place: the place stays, and the late one is not shown again. */
+    const struct position late = {now_us - 5 * SECOND, 4};
+    cursor_advance(&back, &late, 1, now_us - 14 * SECOND);
+    assert_int_equal(position_compare(back.at, seen[2]), 0);
+    assert_true(cursor_has_seen(&back, 4));
+    assert_true(cursor_has_seen(&back, 2));
+
+    /* Time goes on: the horizon follows and marks before it go. */
+    const struct position next = {now_us + 10 * SECOND, 5};
+    cursor_advance(&back, &next, 1, now_us - 2 * SECOND);
+    assert_false(cursor_has_seen(&back, 2));
+    assert_true(cursor_has_seen(&back, 3));
+    assert_true(cursor_has_seen(&back, 5));
+}
+
+static void a_crowd_raises_the_horizon(void **state)
+{
+    (void)state;
+    char text[DLG_CURSOR_SIZE];
+    struct position seen[1000];
+    for (int i = 0; i < 1000; i++)
+        seen[i] = (struct position){now_us - 10 * SECOND + i * 5000, (int64_t)i * 77777 + 1};
+    struct cursor cursor, back;
+    cursor_at(&cursor, POSITION_FIRST);
+    cursor_advance(&cursor, seen, 1000, now_us - 15 * SECOND);
+    cursor_write(&cursor, &ann, &ben, text);
+    assert_true(strlen(text) < DLG_CURSOR_SIZE);
+    assert_true(cursor_read(&back, &ann, &ben, text));
+    /* Nothing is lost and nothing is shown twice: each is before the horizon or marked. */
+    for (int i = 0; i < 1000; i++)
+        assert_true(position_compare(seen[i], back.horizon) <= 0 || cursor_has_seen(&back, seen[i].id));
+    assert_true(back.mark_count > 0);
+    assert_int_equal(position_compare(back.at, seen[999]), 0);
+}
+
+static void equal_times_are_kept_apart(void **state)
+{
+    (void)state;
+    struct position seen[100];
+    for (int i = 0; i < 100; i++)
+        seen[i] = (struct position){now_us, i + 1};
+    struct cursor cursor;
+    cursor_at(&cursor, POSITION_FIRST);
+    cursor_advance(&cursor, seen, 100, now_us - 15 * SECOND);
+    for (int i = 0; i < 100; i++)
+        assert_true(position_compare(seen[i], cursor.horizon) <= 0 || cursor_has_seen(&cursor, seen[i].id));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(round_trips),
+        cmocka_unit_test(refuses_other_dialogs_and_forgeries),
+        cmocka_unit_test(an_old_place_has_no_horizon),
+        cmocka_unit_test(a_new_place_remembers_what_was_seen),
+        cmocka_unit_test(a_crowd_raises_the_horizon),
+        cmocka_unit_test(equal_times_are_kept_apart),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
