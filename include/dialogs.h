@@ -219,11 +219,14 @@ typedef struct dlg_stats {
     uint64_t overloads;   /* requests refused because a queue was full */
     uint32_t connections; /* live, now */
     uint32_t hash_queued; /* password checks waiting or running, now */
+    uint64_t routed;      /* on a cluster: statements sent straight to the worker that owns the shard */
+    uint64_t fallback;    /* ... and through the coordinator, because that worker could not be reached */
+    uint64_t stale;       /* times that the map of shards was found to be old */
 } dlg_stats;
 #define DLG_STATS_VERSION 1
-#define DLG_STATS_INIT                                        \
-    {                                                         \
-        DLG_STATS_VERSION, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 \
+#define DLG_STATS_INIT                                                 \
+    {                                                                  \
+        DLG_STATS_VERSION, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 \
     }
 
 DLG_API int dlg_stats_get(dlg_client *client, dlg_stats *stats);

@@ -1,25 +1,22 @@
 #include "dispatch.h"
 
+#include "citus.h"
 #include "retry.h"
 
 #include <sys/epoll.h>
 
 /* Queries under way on one lane for reads; more wait in the queue, where a deadline leaves no trace. */
-enum { READ_DEPTH = 256, READ_SHARE = 16 };
+enum { READ_DEPTH = 256, READ_SHARE = 32 };
 
 static struct engine *lane_engine(const struct lane *lane)
 {
     return ((struct node *)lane->owner)->owner;
 }
 
-static struct queue *queue_of(struct engine *engine, const struct query *query)
-{
-    return query->statement->writes ? &engine->node.writes : &engine->node.reads;
-}
-
 void dispatch_query(struct engine *engine, struct query *query)
 {
-    queue_push(queue_of(engine, query), query);
+    struct node *owner = topology_owner(&engine->topology, query->route);
+    queue_push(query->statement->writes ? &owner->writes : &owner->reads, query);
 }
 
 void dispatch_forget(struct query *query)
@@ -29,29 +26,33 @@ void dispatch_forget(struct query *query)
 
 /* ---- Sending ---- */
 
-static void segment_fill_reads(struct engine *engine, struct segment *segment, size_t most)
+/* Whose lanes carry what `owner` has waiting: its own, or, while it cannot be reached from here, the first node's. */
+static struct node *node_via(struct engine *engine, struct node *owner, bool writes)
 {
-    while (segment->count < most) {
-        struct query *query = queue_pop(&engine->node.reads);
-        if (!query)
-            return;
-        segment_add(segment, query);
-    }
+    return node_ready(owner, writes) ? owner : topology_first(&engine->topology);
 }
 
-static void run_reads(struct engine *engine, struct node *node)
+static void count_routed(struct engine *engine, const struct node *owner, const struct node *via, size_t queries)
 {
-    while (node->reads.count) {
-        struct lane *lane = node_idlest(node, false);
+    if (owner != topology_first(&engine->topology))
+        atomic_fetch_add_explicit(owner == via ? &engine->routed : &engine->fallback, queries, memory_order_relaxed);
+}
+
+static void run_reads(struct engine *engine, struct node *owner)
+{
+    struct node *via = node_via(engine, owner, false);
+    while (owner->reads.count) {
+        struct lane *lane = node_idlest(via, false);
         if (!lane || lane->in_flight >= READ_DEPTH)
             break;
-        if (lane->in_flight >= READ_SHARE || node->reads.count > READ_SHARE)
-            node_want_more(node, false);
+        if (lane->in_flight >= READ_SHARE || owner->reads.count > READ_SHARE)
+            node_want_more(via, false);
         struct segment *segment = segment_new(SEGMENT_READS);
         if (!segment)
             return;
-        size_t room = READ_DEPTH - lane->in_flight;
-        segment_fill_reads(engine, segment, room < READ_SHARE ? room : READ_SHARE);
+        while (segment->count < READ_SHARE && owner->reads.count)
+            segment_add(segment, queue_pop(&owner->reads));
+        count_routed(engine, owner, via, segment->count);
         lane_send(lane, segment);
     }
 }
@@ -63,13 +64,13 @@ static bool joins(const struct segment *segment, const struct query *query)
            (query->statement == first->statement && query->statement->rows_sql && !query->alone && !first->alone);
 }
 
-/* The batch: what waits, in order, as long as it may share a commit and the limits allow. */
-static void segment_fill_writes(struct engine *engine, struct segment *segment)
+/* The batch: what waits for one owner, in order, as long as it may share a commit and the limits allow. */
+static void segment_fill_writes(struct engine *engine, struct segment *segment, struct node *owner)
 {
     const dlg_settings *settings = engine->settings;
     size_t bytes = 0;
     struct query *query;
-    while ((query = TAILQ_FIRST(&engine->node.writes.list)) && joins(segment, query)) {
+    while ((query = TAILQ_FIRST(&owner->writes.list)) && joins(segment, query)) {
         bytes += query_size(query);
         if (segment->count &&
             (bytes > (size_t)settings->batch_bytes || segment->count >= (size_t)settings->batch_messages))
@@ -77,32 +78,38 @@ static void segment_fill_writes(struct engine *engine, struct segment *segment)
         queue_remove(query);
         segment_add(segment, query);
     }
-    segment->form = segment->count > 1 ? SEGMENT_ROWS : SEGMENT_SINGLE;
+    /* Citus plans a multi-row statement for each of its shards, and some versions double its rows. */
+    if (segment->count > 1)
+        segment->form = engine->topology.is_citus ? SEGMENT_BLOCK : SEGMENT_ROWS;
 }
 
-static void run_writes(struct engine *engine, struct node *node)
+static void run_writes(struct engine *engine, struct node *owner)
 {
-    while (node->writes.count) {
-        struct lane *lane = node_idlest(node, true);
+    struct node *via = node_via(engine, owner, true);
+    while (owner->writes.count) {
+        struct lane *lane = node_idlest(via, true);
         if (!lane)
             return;
         if (lane->in_flight) {
-            node_want_more(node, true);
+            node_want_more(via, true);
             return;
         }
         struct segment *segment = segment_new(SEGMENT_SINGLE);
         if (!segment)
             return;
-        segment_fill_writes(engine, segment);
+        segment_fill_writes(engine, segment, owner);
         atomic_fetch_add_explicit(&engine->batches, 1, memory_order_relaxed);
+        count_routed(engine, owner, via, segment->count);
         lane_send(lane, segment);
     }
 }
 
 void dispatch_run(struct engine *engine)
 {
-    run_reads(engine, &engine->node);
-    run_writes(engine, &engine->node);
+    for (size_t i = 0; i < engine->topology.count; i++) {
+        run_reads(engine, engine->topology.nodes[i]);
+        run_writes(engine, engine->topology.nodes[i]);
+    }
 }
 
 /* ---- Answers ---- */
@@ -138,6 +145,12 @@ static bool query_is_stray(struct query *query)
     return true;
 }
 
+/* The shard is elsewhere by now. */
+static bool is_stale(const struct engine *engine, const dlg_error *error)
+{
+    return engine->topology.is_citus && citus_error_is_stale(error);
+}
+
 static void on_answered(struct lane *lane, struct query *query)
 {
     struct engine *engine = lane_engine(lane);
@@ -147,7 +160,8 @@ static void on_answered(struct lane *lane, struct query *query)
         return;
     if (query->error && error_is_read_only(query->error) && !lane->doom)
         lane->doom = error_copy(query->error);
-    if (query->error && error_is_transient(query->error)) {
+    if (query->error && (error_is_transient(query->error) || is_stale(engine, query->error))) {
+        topology_suspect(&engine->topology, engine->now_us);
         query_again(engine, query, query->error);
         query_pause(engine, query);
         return;
@@ -166,35 +180,44 @@ static void on_returned(struct lane *lane, struct query *query, const dlg_error 
         return;
     bool refused = error && error->code == DLG_E_DATABASE;
     query_again(engine, query, error);
-    if (refused && error_is_transient(error)) {
+    if (refused && (error_is_transient(error) || is_stale(engine, error))) {
+        topology_suspect(&engine->topology, engine->now_us);
         query_pause(engine, query);
         return;
     }
     query->alone |= refused;
-    queue_push_front(queue_of(engine, query), query);
+    struct node *owner = topology_owner(&engine->topology, query->route);
+    queue_push_front(query->statement->writes ? &owner->writes : &owner->reads, query);
 }
 
 static void ready_update(struct engine *engine)
 {
-    const struct node *node = &engine->node;
+    const struct topology *topology = &engine->topology;
     uint32_t live = 0;
-    for (size_t i = 0; i < node->lane_count; i++)
-        live += node->lanes[i].state == LANE_READY;
+    for (size_t i = 0; i < topology->count; i++)
+        for (size_t j = 0; j < topology->nodes[i]->lane_count; j++)
+            live += topology->nodes[i]->lanes[j].state == LANE_READY;
+    const struct node *first = topology_first(topology);
     atomic_store(&engine->connections, live);
-    atomic_store(&engine->ready, node_ready(node, false) && node_ready(node, true));
+    atomic_store(&engine->ready, node_ready(first, false) && node_ready(first, true));
 }
 
 static void on_ready(struct lane *lane)
 {
     struct engine *engine = lane_engine(lane);
-    if (lane->read_only) {
+    struct node *node = lane->owner;
+    if (lane->read_only)
         error_set(&lane->doom, DLG_E_UNAVAILABLE,
-                  "the server is a standby, which cannot take messages; "
-                  "name the primary in the conninfo");
+                  "the server is a standby, which cannot take messages; name the primary in the conninfo");
+    else if (node->name && lane->group != node->group)
+        error_set(&lane->doom, DLG_E_UNAVAILABLE, "another server answers at the address of node %s", node->name);
+    if (lane->doom)
         return;
+    node_answers(node);
+    if (node == topology_first(&engine->topology)) {
+        clock_calibrate(&engine->clock, lane->server_us, lane->asked_wall_us, lane->answered_wall_us);
+        topology_learn(&engine->topology, lane->is_citus, engine->now_us);
     }
-    node_answers(lane->owner);
-    clock_calibrate(&engine->clock, lane->server_us, lane->asked_wall_us, lane->answered_wall_us);
     ready_update(engine);
 }
 
@@ -205,6 +228,7 @@ static void on_lost(struct lane *lane, dlg_error *why)
     lane->doom = NULL;
     atomic_fetch_add_explicit(&engine->reconnects, 1, memory_order_relaxed);
     node_lost(lane->owner, why, clock_monotonic_us());
+    topology_suspect(&engine->topology, engine->now_us);
     ready_update(engine);
 }
 
@@ -249,7 +273,7 @@ static void end_pauses(struct engine *engine)
         struct query *next = TAILQ_NEXT(query, link);
         if (query->not_before_us <= engine->now_us) {
             queue_remove(query);
-            queue_push(queue_of(engine, query), query);
+            dispatch_query(engine, query);
         } else if (query->not_before_us < engine->next_waiting_us) {
             engine->next_waiting_us = query->not_before_us;
         }
@@ -276,26 +300,56 @@ static void lane_give_up(struct lane *lane)
     lane_break(lane, why);
 }
 
-void dispatch_timers(struct engine *engine)
+/* With route=coordinator, workers exist only so that batches are made of one worker's messages each. */
+static bool may_connect(const struct engine *engine, const struct node *node)
 {
-    struct node *node = &engine->node;
-    end_pauses(engine);
+    bool worker = node != topology_first(&engine->topology);
+    return !node->retired && !(worker && engine->settings->route == ROUTE_COORDINATOR);
+}
+
+static void node_timers(struct engine *engine, struct node *node)
+{
     for (size_t i = 0; i < node->lane_count; i++)
         if (lane_patience(engine, &node->lanes[i]) <= engine->now_us)
             lane_give_up(&node->lanes[i]);
-    node_connect(node, engine->now_us);
+    if (may_connect(engine, node))
+        node_connect(node, engine->now_us);
+}
+
+void dispatch_timers(struct engine *engine)
+{
+    end_pauses(engine);
+    for (size_t i = 0; i < engine->topology.count; i++)
+        node_timers(engine, engine->topology.nodes[i]);
+    topology_run(&engine->topology, engine->now_us);
+}
+
+static int64_t node_next_timer(const struct engine *engine, const struct node *node)
+{
+    int64_t next = may_connect(engine, node) ? node_next_attempt(node) : INT64_MAX;
+    for (size_t i = 0; i < node->lane_count; i++) {
+        int64_t patience = lane_patience(engine, &node->lanes[i]);
+        next = patience < next ? patience : next;
+    }
+    return next;
 }
 
 int64_t dispatch_next_timer(const struct engine *engine)
 {
-    const struct node *node = &engine->node;
-    int64_t next = node_next_attempt(node);
-    if (engine->next_waiting_us < next)
-        next = engine->next_waiting_us;
-    for (size_t i = 0; i < node->lane_count; i++) {
-        int64_t patience = lane_patience(engine, &node->lanes[i]);
-        if (patience < next)
-            next = patience;
+    int64_t next = topology_next(&engine->topology);
+    next = engine->next_waiting_us < next ? engine->next_waiting_us : next;
+    for (size_t i = 0; i < engine->topology.count; i++) {
+        int64_t timer = node_next_timer(engine, engine->topology.nodes[i]);
+        next = timer < next ? timer : next;
     }
     return next;
+}
+
+void dispatch_stop(struct engine *engine)
+{
+    dlg_error *why = NULL;
+    error_set(&why, DLG_E_CLOSED, "the client was closed");
+    for (size_t i = 0; i < engine->topology.count; i++)
+        node_break(engine->topology.nodes[i], why);
+    dlg_error_free(why);
 }

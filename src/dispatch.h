@@ -25,6 +25,9 @@ void dispatch_timers(struct engine *engine);
 /* When dispatch_timers() has something to do next; INT64_MAX: never. Monotonic. */
 int64_t dispatch_next_timer(const struct engine *engine);
 
+/* Drops every connection; what is under way comes back. */
+void dispatch_stop(struct engine *engine);
+
 /* Takes a query out of wherever it waits. Not for one that is under way in a lane. */
 void dispatch_forget(struct query *query);
 

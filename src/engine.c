@@ -286,6 +286,16 @@ void engine_query(struct engine *engine, struct query *query)
     dispatch_query(engine, query);
 }
 
+void engine_reroute(struct engine *engine, struct query *query)
+{
+    dispatch_query(engine, query);
+}
+
+void engine_count_stale(struct engine *engine)
+{
+    atomic_fetch_add_explicit(&engine->stale, 1, memory_order_relaxed);
+}
+
 /* ---- The I/O thread ---- */
 
 static void deadline_note(struct engine *engine, const struct request *request)
@@ -305,7 +315,7 @@ static dlg_error *closed_error(void)
 static dlg_error *timeout_error(const struct engine *engine, const struct request *request)
 {
     dlg_error *error = NULL;
-    const struct node *node = &engine->node;
+    const struct node *node = topology_first(&engine->topology);
     if (request->last_error)
         return error_copy(request->last_error);
     if (!atomic_load(&engine->ready) && node->last_error)
@@ -402,6 +412,7 @@ static void *io_main(void *argument)
     } while (!atomic_load(&engine->stopping));
     take_incoming(engine);
     complete_all(engine);
+    dispatch_stop(engine);
     return NULL;
 }
 
@@ -482,7 +493,7 @@ void engine_prepare(struct engine *engine)
 int engine_open(struct engine *engine, const char *conninfo, const dlg_settings *settings, dlg_error **error)
 {
     engine->settings = settings;
-    if (!node_init(&engine->node, engine, conninfo, settings, &dispatch_events))
+    if (!topology_init(&engine->topology, engine, conninfo, settings, &dispatch_events))
         return error_set(error, DLG_E_MEMORY, "out of memory");
     if (!engine_descriptors(engine))
         return error_set(error, DLG_E_MEMORY, "no file descriptors: %s; raise the limit (ulimit -n)", strerror(errno));
@@ -538,10 +549,7 @@ static void close_descriptor(int descriptor)
 void engine_free(struct engine *engine)
 {
     bool forked = engine_is_forked(engine);
-    if (forked)
-        node_forget(&engine->node);
-    else
-        node_free(&engine->node);
+    topology_free(&engine->topology, forked);
     struct request *request;
     while (!forked && (request = TAILQ_FIRST(&engine->replies))) {
         TAILQ_REMOVE(&engine->replies, request, link);

@@ -3,8 +3,8 @@
 #define DIALOGS_ENGINE_H
 
 #include "clock.h"
-#include "node.h"
 #include "request.h"
+#include "topology.h"
 
 #include <pthread.h>
 
@@ -28,7 +28,8 @@ struct engine {
     _Atomic unsigned room_waiters;
     _Atomic uint32_t queued;
     _Atomic uint64_t queued_bytes;
-    _Atomic uint64_t requests, completed, failed, sends, batches, retries, reconnects, overloads;
+    _Atomic uint64_t requests, completed, failed, sends, batches, retries, reconnects, overloads, routed, fallback,
+        stale;
     _Atomic uint32_t connections;
     _Atomic bool ready;
 
@@ -44,7 +45,7 @@ struct engine {
     int64_t next_deadline_us;
     int64_t now_us;
     size_t undelivered;
-    struct node node;
+    struct topology topology;
 };
 
 /* Makes it safe to be stopped and freed. */
@@ -91,6 +92,12 @@ void engine_resume(struct request *request);
 
 /* Runs a query; the request's step follows when nothing is outstanding. */
 void engine_query(struct engine *engine, struct query *query);
+
+/* Puts a query that waits nowhere into the queue of the node that owns its rows now. */
+void engine_reroute(struct engine *engine, struct query *query);
+
+/* The map of shards was found to be old. */
+void engine_count_stale(struct engine *engine);
 
 /* A job will call engine_resume(). */
 void engine_expect(struct request *request);

@@ -265,6 +265,8 @@ static void on_start(struct lane *lane, const PGresult *result)
         return; /* the Sync that follows finds server_us unset */
     lane->server_us = timestamp_to_us(get_int64(PQgetvalue(result, 0, 0)));
     lane->read_only = *PQgetvalue(result, 0, 1) != 0;
+    lane->is_citus = *PQgetvalue(result, 0, 2) != 0;
+    lane->group = PQgetisnull(result, 0, 3) ? -1 : get_int32(PQgetvalue(result, 0, 3));
 }
 
 static void on_prepare(struct lane *lane, const struct step *step, const PGresult *result)
@@ -407,17 +409,13 @@ static void lane_receive(struct lane *lane)
 
 /* ---- Connecting ---- */
 
-/* One question sets the session up, and tells the server's clock and role. */
-static const char start_sql[] = "SELECT pg_catalog.clock_timestamp(), pg_catalog.pg_is_in_recovery(), "
-                                "pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', false)";
-
 static void lane_start(struct lane *lane)
 {
     lane->state = LANE_STARTING;
     lane->server_us = 0;
     lane->asked_wall_us = clock_wall_us();
     bool sent = PQsetnonblocking(lane->conn, 1) == 0 && PQenterPipelineMode(lane->conn) &&
-                send_command(lane, start_sql, STEP_START) && send_sync(lane, NULL);
+                send_command(lane, lane->start_sql, STEP_START) && send_sync(lane, NULL);
     if (!sent) {
         lane_break(lane, connection_error(lane, "the session cannot be set up"));
         return;
@@ -449,9 +447,11 @@ static void ignore_notice(void *nothing, const PGresult *result)
     (void)result;
 }
 
-void lane_connect(struct lane *lane, const char *const *keywords, const char *const *values, int64_t deadline_us)
+void lane_connect(struct lane *lane, const char *const *keywords, const char *const *values, const char *start_sql,
+                  int64_t deadline_us)
 {
     lane->state = LANE_CONNECTING;
+    lane->start_sql = start_sql;
     lane->connect_deadline_us = deadline_us;
     lane->conn = PQconnectStartParams(keywords, values, 1);
     if (!lane->conn || PQstatus(lane->conn) == CONNECTION_BAD) {

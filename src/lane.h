@@ -53,12 +53,15 @@ struct lane {
     STAILQ_HEAD(, segment) segments; /* under way, oldest first */
     size_t in_flight;                /* queries in them */
     struct rows_buffer rows;
+    const char *start_sql;
     int64_t connect_deadline_us; /* monotonic; while connecting */
     int64_t progress_us;         /* when the server was last heard of */
     int64_t asked_wall_us;       /* around the question for the server's clock */
     int64_t answered_wall_us;
     int64_t server_us;
-    bool read_only;  /* the server is a standby */
+    bool read_only;    /* the server is a standby */
+    bool is_citus;     /* the extension is installed */
+    int32_t group;     /* Citus's number of this node; -1: not asked */
     bool wanted;     /* the owner's: to be connected */
     int watched;     /* the owner's: the descriptor that it waits for, or -1 */
     dlg_error *doom; /* the owner's: to be broken, and why */
@@ -66,8 +69,14 @@ struct lane {
 
 void lane_init(struct lane *lane, const struct lane_events *events, void *owner, bool writes);
 
-/* Begins to connect; `lost` or `ready` follows. Arrays as for PQconnectStartParams. */
-void lane_connect(struct lane *lane, const char *const *keywords, const char *const *values, int64_t deadline_us);
+/*
+ * Begins to connect; `lost` or `ready` follows. Arrays as for PQconnectStartParams.
+ *
+ *   start_sql  the first question, which sets the session up: its row has the server's clock, whether it is a
+ *              standby, whether Citus is there, and the node's group or NULL.
+ */
+void lane_connect(struct lane *lane, const char *const *keywords, const char *const *values, const char *start_sql,
+                  int64_t deadline_us);
 
 /* The descriptor is ready. */
 void lane_handle(struct lane *lane);

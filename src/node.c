@@ -3,6 +3,7 @@
 #include "clock.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@ bool node_init(struct node *node, void *owner, const char *conninfo, const dlg_s
     size_t reads = (size_t)settings->read_connections;
     size_t writes = (size_t)settings->write_connections;
     *node = (struct node){.owner = owner,
+                          .group = -1,
                           .conninfo = strdup(conninfo),
                           .lanes = calloc(reads + writes, sizeof *node->lanes),
                           .lane_count = reads + writes,
@@ -41,6 +43,7 @@ static void node_discard(struct node *node)
     free(node->addresses);
     free(node->lanes);
     free(node->conninfo);
+    free(node->name);
     dlg_error_free(node->last_error);
 }
 
@@ -116,6 +119,26 @@ static bool addresses_learn(struct node *node, PGconn *conn)
 
 /* ---- Connecting ---- */
 
+/*
+ * The first question of every session. Generic plans: the one index serves every page alike, and Citus caches the
+ * local plans of generic ones only. A coordinator chooses by itself, since Citus cannot plan a statement for many
+ * shards generically. A worker also says its group, which gives a recycled address away.
+ */
+#define IS_CITUS "EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'citus')"
+#define START_SQL(group, plans)                                                                      \
+    "SELECT pg_catalog.clock_timestamp(), pg_catalog.pg_is_in_recovery(), " IS_CITUS ", " group ", " \
+    "pg_catalog.set_config('plan_cache_mode', " plans ", false)"
+#define FIRST_PLANS "CASE WHEN " IS_CITUS " THEN 'auto' ELSE 'force_generic_plan' END"
+#define LOCAL_GROUP "(SELECT groupid FROM pg_catalog.pg_dist_local_group)"
+
+static const char *start_sql(const struct node *node)
+{
+    if (!node->name)
+        return START_SQL("NULL::integer", FIRST_PLANS);
+    return node->custom_plans ? START_SQL(LOCAL_GROUP, "'force_custom_plan'")
+                              : START_SQL(LOCAL_GROUP, "'force_generic_plan'");
+}
+
 static void lane_open(struct node *node, struct lane *lane, int64_t deadline_us)
 {
     const char *keywords[8] = {"fallback_application_name", "client_encoding", "dbname"};
@@ -128,7 +151,7 @@ static void lane_open(struct node *node, struct lane *lane, int64_t deadline_us)
             values[3 + i] = more[i][1];
         }
     }
-    lane_connect(lane, keywords, values, deadline_us);
+    lane_connect(lane, keywords, values, start_sql(node), deadline_us);
 }
 
 static size_t lanes_connecting(const struct node *node)
@@ -234,4 +257,69 @@ void node_want_more(struct node *node, bool writes)
         lanes[i].wanted = true; /* when it is on its way already, nothing changes */
         return;
     }
+}
+
+bool node_is_idle(const struct node *node)
+{
+    size_t in_flight = 0;
+    for (size_t i = 0; i < node->lane_count; i++)
+        in_flight += node->lanes[i].in_flight;
+    return in_flight + node->reads.count + node->writes.count == 0;
+}
+
+void node_break(struct node *node, const dlg_error *why)
+{
+    for (size_t i = 0; i < node->lane_count; i++)
+        if (node->lanes[i].state != LANE_CLOSED)
+            lane_break(&node->lanes[i], error_copy(why));
+}
+
+/* ---- Other nodes of the same cluster ---- */
+
+/* Appends keyword='value', with the quoting of conninfo strings. */
+static void conninfo_add(FILE *to, const char *keyword, const char *value)
+{
+    fprintf(to, "%s='", keyword);
+    for (; *value; value++) {
+        if (*value == '\'' || *value == '\\')
+            fputc('\\', to);
+        fputc(*value, to);
+    }
+    fputs("' ", to);
+}
+
+static bool is_place(const char *keyword)
+{
+    static const char *const places[] = {"host", "hostaddr", "port", "service", "target_session_attrs"};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        if (strcmp(keyword, places[i]) == 0)
+            return true;
+    return false;
+}
+
+static PGconn *live_connection(const struct node *node)
+{
+    for (size_t i = 0; i < node->lane_count; i++)
+        if (node->lanes[i].state == LANE_READY)
+            return node->lanes[i].conn;
+    return NULL;
+}
+
+char *node_conninfo_at(const struct node *node, const char *host, const char *port)
+{
+    PGconn *conn = live_connection(node);
+    PQconninfoOption *options = conn ? PQconninfo(conn) : NULL;
+    char *text = NULL;
+    size_t size;
+    FILE *to = options ? open_memstream(&text, &size) : NULL;
+    if (to) {
+        for (PQconninfoOption *option = options; option->keyword; option++)
+            if (option->val && *option->val && !is_place(option->keyword))
+                conninfo_add(to, option->keyword, option->val);
+        conninfo_add(to, "host", host);
+        conninfo_add(to, "port", port);
+        fclose(to);
+    }
+    PQconninfoFree(options);
+    return text;
 }

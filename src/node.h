@@ -1,6 +1,9 @@
 /*
  * node.h - one PostgreSQL server that the engine talks to: where it is, its lanes, what waits for
  * them, and when to try again. I/O thread only.
+ *
+ * The first node is what the conninfo names: a plain server, or the coordinator of a cluster. The others
+ * are the cluster's workers.
  */
 #ifndef DIALOGS_NODE_H
 #define DIALOGS_NODE_H
@@ -17,6 +20,10 @@ struct address {
 struct node {
     void *owner; /* the engine */
     char *conninfo;
+    char *name;                /* of a worker, "host:port" as the cluster's metadata have it; NULL for the first node */
+    int32_t group;             /* Citus's number; 0 is the coordinator's, -1: no cluster */
+    bool custom_plans;         /* this server's Citus does not cache generic ones */
+    bool retired;              /* no longer in the metadata: to be freed when nothing is under way */
     struct address *addresses; /* of a conninfo that names several hosts; else NULL */
     size_t address_count;
     size_t address;       /* the one in use */
@@ -50,6 +57,15 @@ void node_lost(struct node *node, dlg_error *why, int64_t now_us);
 
 /* Takes note that the server answers. */
 void node_answers(struct node *node);
+
+/* Nothing is under way. */
+bool node_is_idle(const struct node *node);
+
+/* Drops every connection that is ready or being made, saying why; all queries come back. */
+void node_break(struct node *node, const dlg_error *why);
+
+/* The conninfo of a live connection with another host and port; to be freed. NULL when out of memory. */
+char *node_conninfo_at(const struct node *node, const char *host, const char *port);
 
 /* The first moment at which node_connect() has something to do; INT64_MAX: never. */
 int64_t node_next_attempt(const struct node *node);

@@ -94,6 +94,12 @@ static const char *field(const struct query *query, int row, int column, int siz
     return PQgetvalue(query->result, row, column);
 }
 
+int32_t query_int32(const struct query *query, int row, int column)
+{
+    const char *value = field(query, row, column, sizeof(int32_t));
+    return value ? get_int32(value) : 0;
+}
+
 int64_t query_int64(const struct query *query, int row, int column)
 {
     const char *value = field(query, row, column, sizeof(int64_t));

@@ -6,11 +6,14 @@
 #include <stdbool.h>
 
 enum open_mode { OPEN_WAIT, OPEN_LAZY };
+enum route_mode { ROUTE_AUTO, ROUTE_COORDINATOR };
 enum schema_mode { SCHEMA_INSTALL, SCHEMA_CHECK, SCHEMA_NONE };
 
 struct dlg_settings {
     int64_t open;   /* enum open_mode */
     int64_t schema; /* enum schema_mode */
+    int64_t route;  /* enum route_mode */
+    char *node_addresses;
     int64_t timeout_ms;
     int64_t open_timeout_ms;
     int64_t connect_timeout_ms;

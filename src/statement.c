@@ -81,6 +81,16 @@ static const struct statement table[STATEMENT_COUNT] = {
                                           "second_name", "$2") " ORDER BY id LIMIT $3",
                                .count = 3,
                                .types = {OID_TEXT, OID_TEXT, OID_INT8}},
+    [STATEMENT_SHARD_MAP] =
+        {.name = "dlg_shard_map",
+         .sql = "SELECT s.shardid, s.shardminvalue::integer, s.shardmaxvalue::integer, p.groupid, n.nodename, "
+                "n.nodeport, citus_version() "
+                "FROM pg_catalog.pg_dist_partition t "
+                "JOIN pg_catalog.pg_dist_shard s ON s.logicalrelid = t.logicalrelid "
+                "JOIN pg_catalog.pg_dist_placement p ON p.shardid = s.shardid AND p.shardstate = 1 "
+                "LEFT JOIN pg_catalog.pg_dist_node n ON n.groupid = p.groupid AND n.noderole = 'primary' "
+                "AND n.isactive AND n.hasmetadata AND n.metadatasynced "
+                "WHERE t.logicalrelid = pg_catalog.to_regclass('public.dialogs') AND t.partmethod = 'h'"},
 };
 
 const struct statement *statement_get(enum statement_id id)

@@ -1,0 +1,38 @@
+/* client.h - what dlg_open() makes: it owns the engine, the worker threads, the keys and, maybe, a server. */
+#ifndef DIALOGS_CLIENT_H
+#define DIALOGS_CLIENT_H
+
+#include "embedded.h"
+#include "engine.h"
+#include "keyring.h"
+#include "known.h"
+#include "session.h"
+#include "token_cache.h"
+#include "workers.h"
+
+struct dlg_client {
+    dlg_settings *settings;
+    char *conninfo;            /* for libpq; of the private server when there is one */
+    struct embedded *embedded; /* NULL without a private server */
+    struct engine engine;
+    struct workers *workers;
+    struct token_cache *token_cache;
+    struct known *known; /* recipients that exist; I/O thread */
+    pthread_mutex_t keyring_lock;
+    struct keyring *keyring; /* opened on first use */
+};
+
+/* DLG_E_ARGUMENT for NULL, DLG_E_FORKED in a forked child. */
+int client_check(const dlg_client *client, dlg_error **error);
+
+const dlg_settings *client_settings(const dlg_client *client);
+struct clock *client_clock(dlg_client *client);
+dlg_client *client_of(const struct request *request);
+
+/* The signing keys, opened when first asked for. Any thread. */
+int client_keyring(dlg_client *client, struct keyring **keyring, dlg_error **error);
+
+/* A blocking connection of the caller's own, to be closed with PQfinish(); NULL on failure. */
+PGconn *client_connect(dlg_client *client, dlg_error **error);
+
+#endif

@@ -1,0 +1,345 @@
+#include "pages.h"
+
+#include "uuid.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * A dialog is two halves, each in one shard: what the user wrote to the peer, in the peer's, and the other way
+ * round. Both are read in order and merged here. The messages point into libpq's results.
+ */
+struct dlg_page {
+    dlg_uuid user;
+    dlg_uuid peer;
+    bool backwards; /* asked for with `before` */
+    bool has_more;
+    struct cursor from;   /* what was asked for */
+    int64_t late_from_us; /* messages stamped after this may have company that comes late */
+    PGresult *halves[2];
+    char before[DLG_CURSOR_SIZE]; /* written when asked for */
+    char after[DLG_CURSOR_SIZE];
+    size_t count;
+    dlg_message messages[];
+};
+
+struct list {
+    struct request request;
+    dlg_uuid user;
+    dlg_uuid peer;
+    int32_t limit;
+    bool backwards;
+    struct cursor from;
+    int64_t asked_us; /* hybrid clock, before the queries were sent */
+    dlg_page *page;
+};
+
+static struct position message_position(const dlg_message *message)
+{
+    return (struct position){message->created_us, message->id};
+}
+
+/* ---- Merging ---- */
+
+enum { COLUMN_ID, COLUMN_TEXT, COLUMN_CREATED, COLUMN_UPDATED };
+
+static void message_read(const struct list *list, int half, int row, dlg_message *message)
+{
+    const struct query *query = &list->request.queries[half];
+    message->id = query_int64(query, row, COLUMN_ID);
+    message->author = half == 0 ? list->user : list->peer;
+    message->recipient = half == 0 ? list->peer : list->user;
+    message->created_us = query_time(query, row, COLUMN_CREATED);
+    message->updated_us = query_time(query, row, COLUMN_UPDATED);
+    message->text = query_text(query, row, COLUMN_TEXT, &message->length);
+}
+
+/* One half, read row by row; `next` is valid while `row` is below `rows`. */
+struct half {
+    int row;
+    int rows;
+    dlg_message next;
+};
+
+/* Steps over what the cursor has seen. */
+static void half_advance(const struct list *list, int index, struct half *half)
+{
+    for (; half->row < half->rows; half->row++) {
+        message_read(list, index, half->row, &half->next);
+        if (list->backwards || !cursor_has_seen(&list->from, half->next.id))
+            return;
+    }
+}
+
+/* Which half comes next: 0 or 1, or -1 at the end of both. */
+static int half_choose(const struct list *list, const struct half halves[2])
+{
+    bool first = halves[0].row < halves[0].rows;
+    bool second = halves[1].row < halves[1].rows;
+    if (!first || !second)
+        return first ? 0 : second ? 1 : -1;
+    int order = position_compare(message_position(&halves[0].next), message_position(&halves[1].next));
+    return (order <= 0) != list->backwards ? 0 : 1;
+}
+
+static void page_merge(const struct list *list, dlg_page *page)
+{
+    struct half halves[2] = {{.rows = query_rows(&list->request.queries[0])},
+                             {.rows = query_rows(&list->request.queries[1])}};
+    half_advance(list, 0, &halves[0]);
+    half_advance(list, 1, &halves[1]);
+    int chosen;
+    while ((chosen = half_choose(list, halves)) >= 0) {
+        if (page->count == (size_t)list->limit) {
+            page->has_more = true;
+            return;
+        }
+        page->messages[page->count++] = halves[chosen].next;
+        halves[chosen].row++;
+        half_advance(list, chosen, &halves[chosen]);
+    }
+}
+
+static void page_reverse(dlg_page *page)
+{
+    for (size_t i = 0; i < page->count / 2; i++) {
+        dlg_message swap = page->messages[i];
+        page->messages[i] = page->messages[page->count - 1 - i];
+        page->messages[page->count - 1 - i] = swap;
+    }
+}
+
+static dlg_page *page_new(struct list *list)
+{
+    size_t most = (size_t)query_rows(&list->request.queries[0]) + (size_t)query_rows(&list->request.queries[1]);
+    if (most > (size_t)list->limit)
+        most = (size_t)list->limit;
+    dlg_page *page = malloc(sizeof *page + most * sizeof *page->messages);
+    if (!page)
+        return NULL;
+    page->user = list->user;
+    page->peer = list->peer;
+    page->backwards = list->backwards;
+    page->has_more = false;
+    page->from = list->from;
+    page->late_from_us = list->asked_us - CURSOR_LATE_US;
+    page->before[0] = page->after[0] = '\0';
+    page->count = 0;
+    page_merge(list, page);
+    if (page->backwards)
+        page_reverse(page);
+    for (int i = 0; i < 2; i++) {
+        page->halves[i] = list->request.queries[i].result;
+        list->request.queries[i].result = NULL;
+    }
+    return page;
+}
+
+/* ---- Steps ---- */
+
+static void list_done(struct request *request)
+{
+    struct list *list = (struct list *)request;
+    for (int i = 0; i < 2; i++) {
+        if (request->queries[i].error) {
+            request_fail(request, &request->queries[i]);
+            return;
+        }
+    }
+    list->page = page_new(list);
+    if (!list->page) {
+        dlg_error *error = NULL;
+        error_set(&error, DLG_E_MEMORY, "out of memory");
+        request_complete(request, error);
+        return;
+    }
+    if (list->page->count)
+        clock_observe(&request->engine->clock, list->page->messages[list->page->count - 1].created_us);
+    request_complete(request, NULL);
+}
+
+static void half_query(struct list *list, int half, const dlg_uuid *author, const dlg_uuid *recipient)
+{
+    struct query *query = &list->request.queries[half];
+    struct position from = list->backwards ? list->from.at : list->from.horizon;
+    query_init(query, &list->request, list->backwards ? STATEMENT_PAGE_BEFORE : STATEMENT_PAGE_AFTER, recipient);
+    query_set_uuid(query, 0, author);
+    query_set_uuid(query, 1, recipient);
+    query_set_time(query, 2, from.created_us);
+    query_set_int64(query, 3, from.id);
+    query_set_int64(query, 4, list->limit + 1 + (list->backwards ? 0 : list->from.mark_count));
+    engine_query(list->request.engine, query);
+}
+
+static void list_start(struct request *request)
+{
+    struct list *list = (struct list *)request;
+    list->asked_us = clock_now(&request->engine->clock);
+    request->step = list_done;
+    half_query(list, 0, &list->user, &list->peer);
+    if (dlg_uuid_compare(&list->user, &list->peer) != 0)
+        half_query(list, 1, &list->peer, &list->user);
+}
+
+static void list_destroy(struct request *request)
+{
+    dlg_page_free(((struct list *)request)->page);
+}
+
+/* ---- Calls ---- */
+
+static int options_read(struct list *list, const dlg_list_options *options, dlg_error **error)
+{
+    static const dlg_list_options defaults = DLG_LIST_OPTIONS_INIT;
+    if (!options)
+        options = &defaults;
+    if (options->version != DLG_LIST_OPTIONS_VERSION)
+        return error_set(error, DLG_E_ARGUMENT, "dlg_list_options: start from DLG_LIST_OPTIONS_INIT");
+    if (options->limit < 1 || options->limit > DLG_PAGE_LIMIT)
+        return error_set(error, DLG_E_ARGUMENT, "limit must be 1 to %d", DLG_PAGE_LIMIT);
+    if (options->before && options->after)
+        return error_set(error, DLG_E_ARGUMENT, "give before or after, not both");
+    list->limit = options->limit;
+    list->backwards = !options->after;
+    const char *text = options->after ? options->after : options->before ? options->before : "";
+    if (!*text)
+        cursor_at(&list->from, list->backwards ? POSITION_LAST : POSITION_FIRST);
+    else if (!cursor_read(&list->from, &list->user, &list->peer, text))
+        return error_set(error, DLG_E_CURSOR, "this is not a cursor of this dialog");
+    return DLG_OK;
+}
+
+int list_new(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, const dlg_list_options *options,
+             struct request **request, dlg_error **error)
+{
+    int code = client_check(client, error);
+    if (code != DLG_OK)
+        return code;
+    if (!user || !peer || uuid_is_nil(user) || uuid_is_nil(peer))
+        return error_set(error, DLG_E_ARGUMENT, "a dialog is between two users, neither nil");
+    struct list *list = request_new(sizeof *list, REQUEST_LIST);
+    if (!list)
+        return error_set(error, DLG_E_MEMORY, "out of memory");
+    list->request.bytes = sizeof *list;
+    list->request.step = list_start;
+    list->request.destroy = list_destroy;
+    list->user = *user;
+    list->peer = *peer;
+    code = options_read(list, options, error);
+    if (code != DLG_OK)
+        request_release(&list->request);
+    else
+        *request = &list->request;
+    return code;
+}
+
+dlg_page *list_take(struct request *request)
+{
+    struct list *list = (struct list *)request;
+    dlg_page *page = list->page;
+    list->page = NULL;
+    return page;
+}
+
+int dlg_list(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, const dlg_list_options *options,
+             dlg_page **page, dlg_error **error)
+{
+    struct request *request;
+    if (!page)
+        return error_set(error, DLG_E_ARGUMENT, "dlg_list() needs somewhere to put the page");
+    int code = list_new(client, user, peer, options, &request, error);
+    if (code != DLG_OK)
+        return code;
+    code = engine_call(&client->engine, request, options ? options->timeout_us : 0, error);
+    if (code == DLG_OK)
+        *page = list_take(request);
+    request_release(request);
+    return code;
+}
+
+int dlg_list_async(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, const dlg_list_options *options,
+                   dlg_callback callback, void *payload, dlg_error **error)
+{
+    struct request *request;
+    int code = list_new(client, user, peer, options, &request, error);
+    if (code != DLG_OK)
+        return code;
+    return engine_post(&client->engine, request, options ? options->timeout_us : 0, callback, payload, error);
+}
+
+const dlg_page *dlg_reply_page(const dlg_reply *reply)
+{
+    const struct request *request = reply_as(reply, REQUEST_LIST);
+    return request ? ((const struct list *)request)->page : NULL;
+}
+
+/* ---- Pages ---- */
+
+size_t dlg_page_count(const dlg_page *page)
+{
+    return page ? page->count : 0;
+}
+
+const dlg_message *dlg_page_message(const dlg_page *page, size_t index)
+{
+    return page && index < page->count ? &page->messages[index] : NULL;
+}
+
+int dlg_page_has_more(const dlg_page *page)
+{
+    return page ? page->has_more : 0;
+}
+
+void dlg_page_free(dlg_page *page)
+{
+    if (!page)
+        return;
+    PQclear(page->halves[0]);
+    PQclear(page->halves[1]);
+    free(page);
+}
+
+/* ---- Cursors ---- */
+
+const char *dlg_page_before(const dlg_page *page)
+{
+    if (!page)
+        return "";
+    struct cursor cursor;
+    cursor_at(&cursor, page->count ? message_position(&page->messages[0]) : page->from.at);
+    char *text = ((dlg_page *)(uintptr_t)page)->before;
+    cursor_write(&cursor, &page->user, &page->peer, text);
+    return text;
+}
+
+/* Where following starts from: what lies before has been seen, or was not asked for. */
+static void cursor_start(const dlg_page *page, struct cursor *cursor)
+{
+    *cursor = page->from;
+    if (!page->backwards)
+        return;
+    cursor_at(cursor, POSITION_FIRST);
+    if (page->has_more)
+        cursor_at(cursor, (struct position){page->messages[0].created_us, page->messages[0].id - 1});
+}
+
+void page_cursor_after(const dlg_page *page, size_t count, char *text)
+{
+    struct cursor cursor;
+    struct position seen[DLG_PAGE_LIMIT];
+    cursor_start(page, &cursor);
+    for (size_t i = 0; i < count; i++)
+        seen[i] = message_position(&page->messages[i]);
+    if (count)
+        cursor_advance(&cursor, seen, count, page->late_from_us);
+    cursor_write(&cursor, &page->user, &page->peer, text);
+}
+
+const char *dlg_page_after(const dlg_page *page)
+{
+    if (!page)
+        return "";
+    char *text = ((dlg_page *)(uintptr_t)page)->after;
+    page_cursor_after(page, page->count, text);
+    return text;
+}
