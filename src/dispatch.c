@@ -15,7 +15,7 @@ static struct engine *lane_engine(const struct lane *lane)
 
 void dispatch_query(struct engine *engine, struct query *query)
 {
-    struct node *owner = topology_owner(&engine->topology, query->route);
+    struct node *owner = topology_owner(&engine->topology, query);
     queue_push(query->statement->writes ? &owner->writes : &owner->reads, query);
 }
 
@@ -186,7 +186,7 @@ static void on_returned(struct lane *lane, struct query *query, const dlg_error 
         return;
     }
     query->alone |= refused;
-    struct node *owner = topology_owner(&engine->topology, query->route);
+    struct node *owner = topology_owner(&engine->topology, query);
     queue_push_front(query->statement->writes ? &owner->writes : &owner->reads, query);
 }
 

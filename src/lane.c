@@ -354,8 +354,7 @@ static void on_sync(struct lane *lane, struct segment *segment)
         segment_finish(lane, segment);
         return;
     }
-    segment->culprit = NULL;
-    segment->unprepared = NULL;
+    stale->code = DLG_E_UNAVAILABLE; /* no fault of any query */
     lane_break(lane, stale);
 }
 

@@ -59,9 +59,9 @@ struct lane {
     int64_t asked_wall_us;       /* around the question for the server's clock */
     int64_t answered_wall_us;
     int64_t server_us;
-    bool read_only;    /* the server is a standby */
-    bool is_citus;     /* the extension is installed */
-    int32_t group;     /* Citus's number of this node; -1: not asked */
+    bool read_only;  /* the server is a standby */
+    bool is_citus;   /* the extension is installed */
+    int32_t group;   /* Citus's number of this node; -1: not asked */
     bool wanted;     /* the owner's: to be connected */
     int watched;     /* the owner's: the descriptor that it waits for, or -1 */
     dlg_error *doom; /* the owner's: to be broken, and why */

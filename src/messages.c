@@ -91,9 +91,7 @@ static void send_found(struct request *request);
 static void send_insert(struct send *send)
 {
     struct query *query = &send->request.queries[INSERT];
-    bool possibly_written = query->possibly_written;
     query_init(query, &send->request, STATEMENT_MESSAGE_INSERT, &send->recipient);
-    query->possibly_written = possibly_written;
     query_set_uuid(query, 1, &send->author);
     query_set_uuid(query, 2, &send->recipient);
     query_set_text(query, 3, send->text, send->text_length);
@@ -108,6 +106,7 @@ static void send_insert(struct send *send)
 static void send_lookup(struct send *send)
 {
     struct query *query = &send->request.queries[LOOKUP];
+    send->request.queries[INSERT].possibly_written = true; /* until it is known whose row that is */
     query_init(query, &send->request, STATEMENT_MESSAGE_FIND, &send->recipient);
     query_set_int64(query, 0, send->id);
     query_set_uuid(query, 1, &send->recipient);

@@ -94,6 +94,12 @@ static const char *field(const struct query *query, int row, int column, int siz
     return PQgetvalue(query->result, row, column);
 }
 
+bool query_bool(const struct query *query, int row, int column)
+{
+    const char *value = field(query, row, column, 1);
+    return value && *value;
+}
+
 int32_t query_int32(const struct query *query, int row, int column)
 {
     const char *value = field(query, row, column, sizeof(int32_t));

@@ -65,6 +65,7 @@ void query_clear(struct query *query);
 
 /* The answer's fields; a NULL field reads as 0, NULL. */
 int query_rows(const struct query *query);
+bool query_bool(const struct query *query, int row, int column);
 int32_t query_int32(const struct query *query, int row, int column);
 int64_t query_int64(const struct query *query, int row, int column);
 int64_t query_time(const struct query *query, int row, int column);

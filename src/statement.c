@@ -53,29 +53,35 @@ static const struct statement table[STATEMENT_COUNT] = {
                                .types = {OID_UUID, OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
     [STATEMENT_USER_INSERT] =
         {.name = "dlg_user_insert",
+         .users = true,
          .sql = "INSERT INTO public.users (id, password_hash, first_name, second_name, birthdate, biography, city, "
                 "create_date) VALUES ($1, $2, $3, $4, $5::text::date, $6, $7, $8) ON CONFLICT (id) DO NOTHING",
          .writes = true,
          .count = 8,
          .types = {OID_UUID, OID_TEXT, OID_TEXT, OID_TEXT, OID_TEXT, OID_TEXT, OID_TEXT, OID_TIMESTAMPTZ}},
     [STATEMENT_USER_GET] = {.name = "dlg_user_get",
+                            .users = true,
                             .sql = "SELECT " USER_COLUMNS " FROM public.users WHERE id = $1",
                             .count = 1,
                             .types = {OID_UUID}},
     [STATEMENT_USER_EXISTS] = {.name = "dlg_user_exists",
+                               .users = true,
                                .sql = "SELECT id FROM public.users WHERE id = $1",
                                .count = 1,
                                .types = {OID_UUID}},
     [STATEMENT_USER_HASH] = {.name = "dlg_user_hash",
+                             .users = true,
                              .sql = "SELECT password_hash FROM public.users WHERE id = $1",
                              .count = 1,
                              .types = {OID_UUID}},
     [STATEMENT_USER_SET_HASH] = {.name = "dlg_user_set_hash",
+                                 .users = true,
                                  .sql = "UPDATE public.users SET password_hash = $2 WHERE id = $1",
                                  .writes = true,
                                  .count = 2,
                                  .types = {OID_UUID, OID_TEXT}},
     [STATEMENT_USER_SEARCH] = {.name = "dlg_user_search",
+                               .users = true,
                                .sql = "SELECT " USER_COLUMNS " FROM public.users "
                                       "WHERE " BEGINS_WITH("first_name", "$1") " AND " BEGINS_WITH(
                                           "second_name", "$2") " ORDER BY id LIMIT $3",
@@ -84,7 +90,9 @@ static const struct statement table[STATEMENT_COUNT] = {
     [STATEMENT_SHARD_MAP] =
         {.name = "dlg_shard_map",
          .sql = "SELECT s.shardid, s.shardminvalue::integer, s.shardmaxvalue::integer, p.groupid, n.nodename, "
-                "n.nodeport, citus_version() "
+                "n.nodeport, citus_version(), EXISTS (SELECT FROM pg_catalog.pg_dist_partition u "
+                "WHERE u.logicalrelid = pg_catalog.to_regclass('public.users') AND u.partmethod = 'h' "
+                "AND u.colocationid = t.colocationid) "
                 "FROM pg_catalog.pg_dist_partition t "
                 "JOIN pg_catalog.pg_dist_shard s ON s.logicalrelid = t.logicalrelid "
                 "JOIN pg_catalog.pg_dist_placement p ON p.shardid = s.shardid AND p.shardstate = 1 "

@@ -34,7 +34,8 @@ struct statement {
     const char *rows_name;
     const char *rows_sql;
     bool writes;
-    int count; /* of parameters */
+    bool users; /* about the table `users`, which may live elsewhere than `dialogs` */
+    int count;  /* of parameters */
     Oid types[STATEMENT_PARAMETERS];
     Oid array_types[STATEMENT_PARAMETERS];
 };

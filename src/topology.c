@@ -12,7 +12,7 @@ enum { ASK_EVERY_US = 5000000, ASK_SOON_US = 200000 };
 
 enum { NAME_SIZE = 320 }; /* of a node, "host:port" */
 
-enum { COLUMN_SHARD, COLUMN_LEAST, COLUMN_MOST, COLUMN_GROUP, COLUMN_HOST, COLUMN_PORT, COLUMN_VERSION };
+enum { COLUMN_SHARD, COLUMN_LEAST, COLUMN_MOST, COLUMN_GROUP, COLUMN_HOST, COLUMN_PORT, COLUMN_VERSION, COLUMN_USERS };
 
 static struct topology *topology_of(struct request *request)
 {
@@ -62,9 +62,10 @@ void topology_free(struct topology *topology, bool forked)
     dlg_error_free(topology->request.last_error);
 }
 
-struct node *topology_owner(const struct topology *topology, const dlg_uuid *user)
+struct node *topology_owner(const struct topology *topology, const struct query *query)
 {
-    const struct shard *shard = topology->distributed && user ? shard_map_find(&topology->map, user) : NULL;
+    bool known = query->route && (query->statement->users ? topology->users_distributed : topology->distributed);
+    const struct shard *shard = known ? shard_map_find(&topology->map, query->route) : NULL;
     for (size_t i = 0; shard && i < topology->count; i++)
         if (topology->nodes[i]->group == shard->group && !topology->nodes[i]->retired)
             return topology->nodes[i];
@@ -198,6 +199,7 @@ static void answer_take(struct topology *topology, const struct query *query)
     free(topology->map.shards);
     topology->map = map;
     topology->distributed = map.count > 0;
+    topology->users_distributed = map.count > 0 && query_bool(query, 0, COLUMN_USERS);
     workers_read(topology, query);
     retired_release(topology);
 }

@@ -13,8 +13,9 @@ struct topology {
     struct node **nodes; /* the first is what the conninfo names; the others are workers */
     size_t count;
     bool is_citus;
-    bool distributed;  /* `dialogs` has shards; `map` says where */
-    bool caches_plans; /* generic plans are right for this cluster */
+    bool distributed;       /* `dialogs` has shards; `map` says where */
+    bool users_distributed; /* ... and `users` has shards beside them */
+    bool caches_plans;      /* generic plans are right for this cluster */
     struct shard_map map;
     const dlg_settings *settings;
     const struct lane_events *events;
@@ -33,8 +34,8 @@ static inline struct node *topology_first(const struct topology *topology)
     return topology->nodes[0];
 }
 
-/* The node that owns a user's rows; the first one when that is not known, or nobody does. */
-struct node *topology_owner(const struct topology *topology, const dlg_uuid *user);
+/* The node that owns the rows that the query is about; the first one when that is not known, or nobody does. */
+struct node *topology_owner(const struct topology *topology, const struct query *query);
 
 /* The session of a first node is up: it is or is not a Citus node. */
 void topology_learn(struct topology *topology, bool is_citus, int64_t now_us);
