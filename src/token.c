@@ -24,8 +24,10 @@ static int sign(const char *json, const struct key *key, char **token, dlg_error
 int token_issue(struct keyring *keyring, const char *issuer, const dlg_uuid *user, int64_t lifetime_us, int64_t now_us,
                 char **token, dlg_error **error)
 {
-    if (uuid_is_nil(user))
-        return error_set(error, DLG_E_ARGUMENT, "the nil uuid names nobody; give a user's id");
+    if (!token)
+        return error_set(error, DLG_E_ARGUMENT, "issuing a token needs somewhere to put it");
+    if (!user || uuid_is_nil(user))
+        return error_set(error, DLG_E_ARGUMENT, "a token names a user; give an id that is not nil");
     if (lifetime_us <= 0)
         return error_set(error, DLG_E_ARGUMENT, "a token needs a lifetime above zero");
     struct claims claims = {*user, now_us, now_us + lifetime_us};
@@ -82,6 +84,8 @@ static int open_token(struct keyring *keyring, const char *issuer, const char *t
 int token_verify(struct keyring *keyring, struct token_cache *cache, const char *issuer, const char *token,
                  size_t length, int64_t now_us, dlg_uuid *user, int64_t *expires_us, dlg_error **error)
 {
+    if (!token || !user)
+        return error_set(error, DLG_E_ARGUMENT, "verifying needs a token and somewhere to put the user");
     if (length == DLG_NTS)
         length = strnlen(token, PASETO_LIMIT + 1);
     if (length > PASETO_LIMIT)

@@ -20,7 +20,7 @@ int token_issue(struct keyring *keyring, const char *issuer, const dlg_uuid *use
  *   user        receives whom the token was issued to.
  *   expires_us  NULL, or receives the end of its time.
  *
- * DLG_E_TOKEN, DLG_E_TOKEN_EXPIRED, DLG_E_FILE (unknown key, and the key file cannot be read).
+ * DLG_E_ARGUMENT, DLG_E_TOKEN, DLG_E_TOKEN_EXPIRED, DLG_E_FILE (unknown key, and the key file cannot be read).
  */
 int token_verify(struct keyring *keyring, struct token_cache *cache, const char *issuer, const char *token,
                  size_t length, int64_t now_us, dlg_uuid *user, int64_t *expires_us, dlg_error **error);
