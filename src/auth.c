@@ -149,11 +149,24 @@ static int auth_new(dlg_client *client, enum request_kind kind, void (*step)(str
     return DLG_OK;
 }
 
+/* The keys are opened here, and not when they are needed first: making the file would hold up the I/O thread. */
+static int login_new(dlg_client *client, const dlg_uuid *user, const char *password, size_t length, struct auth **auth,
+                     dlg_error **error)
+{
+    struct keyring *keyring;
+    int code = client_check(client, error);
+    if (code == DLG_OK)
+        code = client_keyring(client, &keyring, error);
+    if (code != DLG_OK)
+        return code;
+    return auth_new(client, REQUEST_AUTH, auth_start, user, password, length, auth, error);
+}
+
 int dlg_auth(dlg_client *client, const dlg_uuid *user, const char *password, size_t length, char **token,
              dlg_error **error)
 {
     struct auth *auth;
-    int code = auth_new(client, REQUEST_AUTH, auth_start, user, password, length, &auth, error);
+    int code = login_new(client, user, password, length, &auth, error);
     if (code != DLG_OK)
         return code;
     code = engine_call(&client->engine, &auth->request, 0, error);
@@ -169,7 +182,7 @@ int dlg_auth_async(dlg_client *client, const dlg_uuid *user, const char *passwor
                    void *payload, dlg_error **error)
 {
     struct auth *auth;
-    int code = auth_new(client, REQUEST_AUTH, auth_start, user, password, length, &auth, error);
+    int code = login_new(client, user, password, length, &auth, error);
     return code == DLG_OK ? engine_post(&client->engine, &auth->request, 0, callback, payload, error) : code;
 }
 

@@ -68,7 +68,7 @@ static char *key_file_default(const dlg_client *client)
     return length < 0 ? NULL : path;
 }
 
-static int keyring_make(dlg_client *client, dlg_error **error)
+static int keyring_make(dlg_client *client, struct keyring **keyring, dlg_error **error)
 {
     const dlg_settings *settings = client->settings;
     const char *key = first_set(settings->token_key, getenv("DLG_TOKEN_KEY"));
@@ -76,18 +76,23 @@ static int keyring_make(dlg_client *client, dlg_error **error)
     char *fallback = key || file ? NULL : key_file_default(client);
     if (!key && !file && !fallback)
         return error_set(error, DLG_E_FILE, "no place for the signing keys; set token_key_file");
-    int code = keyring_open(&client->keyring, key, file ? file : fallback, error);
+    int code = keyring_open(keyring, key, file ? file : fallback, error);
     free(fallback);
     return code;
 }
 
 int client_keyring(dlg_client *client, struct keyring **keyring, dlg_error **error)
 {
+    *keyring = atomic_load_explicit(&client->keyring, memory_order_acquire);
+    if (*keyring)
+        return DLG_OK;
     int code = DLG_OK;
     pthread_mutex_lock(&client->keyring_lock);
-    if (!client->keyring)
-        code = keyring_make(client, error);
-    *keyring = client->keyring;
+    *keyring = atomic_load(&client->keyring);
+    if (!*keyring)
+        code = keyring_make(client, keyring, error);
+    if (code == DLG_OK)
+        atomic_store_explicit(&client->keyring, *keyring, memory_order_release);
     pthread_mutex_unlock(&client->keyring_lock);
     return code;
 }
@@ -184,7 +189,7 @@ static void client_free(dlg_client *client)
         pthread_mutex_destroy(&client->keyring_lock);
     }
     token_cache_free(client->token_cache);
-    keyring_free(client->keyring);
+    keyring_free(atomic_load(&client->keyring));
     known_free(client->known);
     dlg_settings_free(client->settings);
     free(client->conninfo);

@@ -17,9 +17,9 @@ struct dlg_client {
     struct engine engine;
     struct workers *workers;
     struct token_cache *token_cache;
-    struct known *known; /* recipients that exist; I/O thread */
-    pthread_mutex_t keyring_lock;
-    struct keyring *keyring; /* opened on first use */
+    struct known *known;          /* recipients that exist; I/O thread */
+    pthread_mutex_t keyring_lock; /* held while `keyring` is opened, on first use */
+    struct keyring *_Atomic keyring;
 };
 
 /* DLG_E_ARGUMENT for NULL, DLG_E_FORKED in a forked child. */

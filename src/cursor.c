@@ -1,5 +1,6 @@
 #include "cursor.h"
 
+#include "base64.h"
 #include "statement.h"
 
 #include <sodium.h>
@@ -135,7 +136,7 @@ bool cursor_read(struct cursor *cursor, const dlg_uuid *user, const dlg_uuid *pe
     uint8_t body[BODY_MOST], check[CHECK];
     size_t length;
     size_t size = strnlen(text, DLG_CURSOR_SIZE);
-    if (sodium_base642bin(body, sizeof body, text, size, NULL, &length, NULL, VARIANT) != 0)
+    if (!base64_decode(VARIANT, text, size, body, sizeof body, &length))
         return false;
     if (length < HEADER + 2 * POSITION + CHECK || body[0] != VERSION || body[1] > CURSOR_MARKS ||
         length != HEADER + 2 * POSITION + MARK * (size_t)body[1] + CHECK)
