@@ -1,7 +1,7 @@
 /*
  * guard.c - runs a program and sees to it that nothing of it stays behind.
  *
- *   test_guard [--user NAME] [--watch PID] [--remove DIRECTORY] PROGRAM [ARGUMENT...]
+ *   test_guard [--user NAME] [--preload FILE] [--watch PID] [--remove DIRECTORY] PROGRAM [ARGUMENT...]
  *
  * Ends when the program does, with its status; processes that it left behind are ended, and make the
  * status 1. When process PID (default: our parent) ends first, or a signal asks for it, the program
@@ -28,6 +28,7 @@ enum { GRACE_MS = 2000, QUIT_MS = 7000, STEP_MS = 10, FAILED = 1, SIGNALLED = 12
 
 struct guard {
     const char *user;
+    const char *preload;
     const char *remove;
     pid_t watched;
     char **arguments;
@@ -37,7 +38,8 @@ struct guard {
 
 static int usage(void)
 {
-    fputs("usage: test_guard [--user NAME] [--watch PID] [--remove DIRECTORY] PROGRAM [ARGUMENT...]\n", stderr);
+    fputs("usage: test_guard [--user NAME] [--preload FILE] [--watch PID] [--remove DIRECTORY] PROGRAM [ARGUMENT...]\n",
+          stderr);
     return 2;
 }
 
@@ -48,6 +50,8 @@ static bool read_arguments(struct guard *guard, char **arguments)
             return false;
         if (strcmp(arguments[0], "--user") == 0)
             guard->user = arguments[1];
+        else if (strcmp(arguments[0], "--preload") == 0)
+            guard->preload = arguments[1];
         else if (strcmp(arguments[0], "--watch") == 0)
             guard->watched = (pid_t)strtol(arguments[1], NULL, 10);
         else if (strcmp(arguments[0], "--remove") == 0)
@@ -76,6 +80,8 @@ static _Noreturn void run(const struct guard *guard)
     signal(SIGPIPE, SIG_DFL);
     if (guard->user)
         become(guard->user);
+    if (guard->preload)
+        setenv("LD_PRELOAD", guard->preload, 1);
     prctl(PR_SET_PDEATHSIG, SIGQUIT); /* should the guard itself be killed */
     execv(guard->arguments[0], guard->arguments);
     fprintf(stderr, "test_guard: %s: %s\n", guard->arguments[0], strerror(errno));

@@ -85,6 +85,27 @@ static void make_conninfos(struct test_server *server)
 
 /* ---- Processes ------------------------------------------------------------------------------ */
 
+/* What the guard is told, from `arguments` on, which are NULL. */
+static void fill_arguments(const struct server_files *files, const char **arguments, const char *program,
+                           const char *port)
+{
+    *arguments++ = "--remove";
+    *arguments++ = files->directory;
+    if (geteuid() == 0) {
+        *arguments++ = "--user";
+        *arguments++ = files->account.name;
+    }
+    if (*files->preload) {
+        *arguments++ = "--preload";
+        *arguments++ = files->preload;
+    }
+    *arguments++ = program;
+    *arguments++ = "-D";
+    *arguments++ = files->data;
+    *arguments++ = "-p";
+    *arguments++ = port;
+}
+
 static bool spawn_guard(struct test_server *server)
 {
     char program[PATH_MAX + 16], watched[16], port[16], log[128];
@@ -92,21 +113,8 @@ static bool spawn_guard(struct test_server *server)
     snprintf(watched, sizeof watched, "%d", (int)getpid());
     snprintf(port, sizeof port, "%d", server->port);
     snprintf(log, sizeof log, "%s/log", server->files.directory);
-    const char *arguments[] = {TEST_GUARD,
-                               "--watch",
-                               watched,
-                               "--remove",
-                               server->files.directory,
-                               "--user",
-                               server->files.account.name,
-                               program,
-                               "-D",
-                               server->files.data,
-                               "-p",
-                               port,
-                               NULL};
-    if (geteuid() != 0)
-        memmove(arguments + 5, arguments + 7, sizeof arguments - 7 * sizeof *arguments);
+    const char *arguments[16] = {TEST_GUARD, "--watch", watched};
+    fill_arguments(&server->files, arguments + 3, program, port);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
@@ -328,6 +336,18 @@ bool test_server_restart(struct test_server *server)
         return true;
     server_files_show_log(&server->files);
     return complain(server, "it did not start again");
+}
+
+bool test_server_move(struct test_server *server)
+{
+    int before = server->port;
+    if (server->process && !test_server_stop(server))
+        return false;
+    do
+        choose_port(server);
+    while (server->port == before);
+    make_conninfos(server);
+    return test_server_restart(server);
 }
 
 bool test_server_freeze(struct test_server *server)

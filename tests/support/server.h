@@ -20,6 +20,7 @@ struct test_server_options {
     const char *role; /* a role that owns the database, and has to give its password (SCRAM); NULL: none */
     const char *password;
     const char *configuration; /* lines for postgresql.conf, or NULL */
+    const char *preload;       /* a shared object for the server's processes (LD_PRELOAD), or NULL */
 };
 
 struct test_server;
@@ -45,6 +46,7 @@ bool test_server_execute(const struct test_server *server, const char *sql);
 bool test_server_stop(struct test_server *server);    /* fast: connections are ended, commits are kept */
 bool test_server_kill(struct test_server *server);    /* SIGKILL to all its processes at once */
 bool test_server_restart(struct test_server *server); /* same port, same data; also after a stop or a kill */
+bool test_server_move(struct test_server *server);    /* the same on another port; conninfos are new */
 bool test_server_freeze(struct test_server *server);  /* SIGSTOP to all its processes: it is silent, not gone */
 bool test_server_thaw(struct test_server *server);
 

@@ -76,6 +76,13 @@ static bool make_certificate(const struct server_files *files)
     return template_run(arguments, &files->account);
 }
 
+static bool copy_preload(struct server_files *files, const char *from)
+{
+    snprintf(files->preload, sizeof files->preload, "%s/preload.so", files->directory);
+    const char *arguments[] = {"/usr/bin/install", "-m", "755", from, files->preload, NULL};
+    return template_run(arguments, NULL);
+}
+
 bool server_files_make(struct server_files *files, const struct test_server_options *options)
 {
     char place[] = "/tmp/dialogs-test-XXXXXX";
@@ -87,7 +94,8 @@ bool server_files_make(struct server_files *files, const struct test_server_opti
     snprintf(files->data, sizeof files->data, "%s/data", place);
     snprintf(files->certificate, sizeof files->certificate, "%s/server.crt", place);
     return template_copy(&files->postgres, &files->account, files->data) &&
-           (!options->tls || make_certificate(files)) && write_access(files, options) && write_settings(files, options);
+           (!options->tls || make_certificate(files)) && (!options->preload || copy_preload(files, options->preload)) &&
+           write_access(files, options) && write_settings(files, options);
 }
 
 /* Numbers in postmaster.pid: line 1 is the process, line 7 the key and the id of its shared memory. */

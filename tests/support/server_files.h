@@ -12,6 +12,7 @@ struct server_files {
     char directory[64]; /* the socket, the certificate, the log */
     char data[80];
     char certificate[80];
+    char preload[80]; /* a copy that the server's user can read; "" when there is none */
 };
 
 bool server_files_make(struct server_files *files, const struct test_server_options *options);
