@@ -338,8 +338,19 @@ static bool session_is_stale(const dlg_error *error)
                      (is_state(error, "0A000") && strstr(error->message, "cached plan")));
 }
 
+/* After an error the COMMIT of a block was skipped, and the block is still open. */
+static void lane_rollback(struct lane *lane)
+{
+    if (send_command(lane, "ROLLBACK", STEP_ROLLBACK) && send_sync(lane, NULL))
+        lane_flush(lane);
+    else
+        lane_break(lane, connection_error(lane, "cannot send"));
+}
+
 static void on_sync(struct lane *lane, struct segment *segment)
 {
+    if (!segment && lane->state == LANE_READY)
+        return; /* a ROLLBACK is done */
     if (!segment) {
         if (!lane->server_us) {
             lane_break(lane, connection_error(lane, "the session cannot be set up"));
@@ -352,6 +363,8 @@ static void on_sync(struct lane *lane, struct segment *segment)
     dlg_error *stale = session_is_stale(segment->error) ? error_copy(segment->error) : NULL;
     if (!stale) {
         segment_finish(lane, segment);
+        if (PQtransactionStatus(lane->conn) != PQTRANS_IDLE)
+            lane_rollback(lane);
         return;
     }
     stale->code = DLG_E_UNAVAILABLE; /* no fault of any query */
@@ -374,6 +387,8 @@ static void on_result(struct lane *lane, PGresult *result)
         break;
     case STEP_ROWS:
         on_rows(step.segment, result);
+        break;
+    case STEP_ROLLBACK:
         break;
     case STEP_BEGIN:
     case STEP_COMMIT:

@@ -27,7 +27,7 @@ struct lane_events {
 };
 
 /* What has been sent and has no answer yet, in order. */
-enum step_kind { STEP_START, STEP_PREPARE, STEP_BEGIN, STEP_QUERY, STEP_ROWS, STEP_COMMIT, STEP_SYNC };
+enum step_kind { STEP_START, STEP_PREPARE, STEP_BEGIN, STEP_QUERY, STEP_ROWS, STEP_COMMIT, STEP_ROLLBACK, STEP_SYNC };
 struct step {
     enum step_kind kind;
     bool rows; /* STEP_PREPARE: the multi-row form */
