@@ -34,7 +34,7 @@ def prepare(server):
 def fill(server, users, messages):
     """The same small dialogs everywhere."""
     server.sql(f"""INSERT INTO dialogs (id, user_id, to_user_id, text, create_date)
-        SELECT g, lpad(to_hex(1 + g % {users}), 32, '0')::uuid, lpad(to_hex(1 + (g / {users}) % {users}), 32, '0')::uuid,
+        SELECT 1000000000000000 + g, lpad(to_hex(1 + g % {users}), 32, '0')::uuid, lpad(to_hex(1 + (g / {users}) % {users}), 32, '0')::uuid,
                '{TEXT}', now() - interval '1 day' + g * interval '1 ms'
         FROM generate_series(1, {messages}) g; ANALYZE dialogs""")
 

@@ -24,7 +24,9 @@ def pgbench(server, script, clients, seconds, mode="prepared"):
         file.flush()
         command = [os.path.join(servers.BIN, "pgbench"), "-n", "-M", mode, "-c", str(clients), "-j", str(min(clients, 2)),
                    "-T", str(seconds), "-f", file.name, server.conninfo]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise SystemExit(done.stderr)
     return float(re.search(r"tps = ([0-9.]+)", done.stdout).group(1))
 
 
