@@ -31,6 +31,13 @@ struct report {
     int value;
 };
 
+/* fork() is not async-signal-safe, _Fork() is; but ThreadSanitizer does not survive what it does not see. */
+#ifdef __SANITIZE_THREAD__
+#define fork_again fork
+#else
+#define fork_again _Fork
+#endif
+
 /* What the keeper needs, made before the fork. */
 struct launch {
     const struct program *program;
@@ -117,7 +124,7 @@ static _Noreturn void keep(const struct launch *launch)
     reset_signals();
     if (launch->program->lock)
         take_lock(launch->program->lock);
-    pid_t pid = _Fork();
+    pid_t pid = fork_again();
     if (pid < 0)
         report_and_exit(PROGRAM_NO_PROCESS, errno);
     if (pid == 0)
