@@ -3,19 +3,6 @@
 #include <endian.h>
 #include <string.h>
 
-/* pg_type.dat */
-enum {
-    OID_INT8 = 20,
-    OID_INT4 = 23,
-    OID_TEXT = 25,
-    OID_TIMESTAMPTZ = 1184,
-    OID_UUID = 2950,
-    OID_INT8_ARRAY = 1016,
-    OID_TEXT_ARRAY = 1009,
-    OID_TIMESTAMPTZ_ARRAY = 1185,
-    OID_UUID_ARRAY = 2951
-};
-
 #define MESSAGE_COLUMNS "id, user_id, to_user_id, text, create_date"
 #define USER_COLUMNS \
     "id, first_name, second_name, pg_catalog.to_char(birthdate, 'YYYY-MM-DD'), biography, city, create_date"

@@ -10,6 +10,21 @@
 #include <libpq-fe.h>
 #include <stdbool.h>
 
+/* Types of parameters and results (pg_type.dat). */
+enum {
+    OID_INT8 = 20,
+    OID_INT4 = 23,
+    OID_TEXT = 25,
+    OID_DATE = 1082,
+    OID_TIMESTAMPTZ = 1184,
+    OID_UUID = 2950,
+    OID_INT8_ARRAY = 1016,
+    OID_TEXT_ARRAY = 1009,
+    OID_DATE_ARRAY = 1182,
+    OID_TIMESTAMPTZ_ARRAY = 1185,
+    OID_UUID_ARRAY = 2951
+};
+
 enum { STATEMENT_PARAMETERS = 8 };
 
 enum statement_id {

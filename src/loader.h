@@ -1,0 +1,16 @@
+/*
+ * loader.h - bulk loading. Rows gather in memory and go out as a chunk, one transaction: COPY, or,
+ * where some are there already, INSERT ... ON CONFLICT DO NOTHING. A chunk whose connection was lost
+ * is sent again: ids are made before, so nothing is stored twice; its rows then count as skipped if
+ * the first attempt had been committed after all.
+ */
+#ifndef DIALOGS_LOADER_H
+#define DIALOGS_LOADER_H
+
+#include <dialogs.h>
+
+/* The same as the public calls for rows that a database held before, whatever a caller may send today. */
+int loader_restore_message(dlg_loader *loader, const dlg_message *message, dlg_error **error);
+int loader_restore_user(dlg_loader *loader, const dlg_user *user, const char *password_hash, dlg_error **error);
+
+#endif

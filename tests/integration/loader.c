@@ -1,0 +1,309 @@
+/* Bulk loading: much, again, half again, users, and what is refused. */
+#include "check.h"
+#include "database.h"
+#include "loading.h"
+
+#include <dialogs.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MANY = 100000 };
+
+/* ---- Much ---- */
+
+static void loads_many_and_skips_them_again(void **state)
+{
+    dlg_loader *loader = *state;
+    loading_load(loader, 0, MANY, 1);
+    dlg_progress done = loading_progress(loader);
+    assert_int_equal(done.messages, MANY);
+    assert_int_equal(done.skipped, 0);
+    assert_true(done.bytes > MANY * 60);
+    loading_check(MANY);
+    loading_load(loader, 0, MANY, 1);
+    done = loading_progress(loader);
+    assert_int_equal(done.messages, 2 * MANY);
+    assert_int_equal(done.skipped, MANY);
+    loading_check(MANY);
+}
+
+static void adds_what_is_missing(void **state)
+{
+    dlg_loader *loader = *state;
+    loading_load(loader, 0, 2 * LOADING_CHUNK, 2);
+    loading_load(loader, 0, 2 * LOADING_CHUNK, 1);
+    assert_int_equal(loading_progress(loader).skipped, LOADING_CHUNK);
+    loading_check(2 * LOADING_CHUNK);
+    loading_load(loader, 2 * LOADING_CHUNK, 4 * LOADING_CHUNK, 1); /* and goes back to COPY */
+    assert_int_equal(loading_progress(loader).skipped, LOADING_CHUNK);
+    loading_check(4 * LOADING_CHUNK);
+}
+
+static void keeps_the_first_of_two_in_a_chunk(void **state)
+{
+    dlg_loader *loader = *state;
+    dlg_error *error = NULL;
+    dlg_message message = loading_message(0);
+    assert_ok(dlg_loader_message(loader, &message, &error), error);
+    message.text = "another";
+    message.length = DLG_NTS;
+    assert_ok(dlg_loader_message(loader, &message, &error), error);
+    assert_ok(dlg_loader_flush(loader, &error), error);
+    assert_int_equal(loading_progress(loader).skipped, 1);
+    loading_check(1);
+}
+
+static void loads_large_texts(void **state)
+{
+    dlg_loader *loader = *state;
+    dlg_error *error = NULL;
+    char *text = malloc(DLG_TEXT_LIMIT);
+    memset(text, 'x', DLG_TEXT_LIMIT);
+    for (int i = 0; i < 400; i++) { /* 25 MiB: several chunks by their size */
+        dlg_message message = loading_message(i);
+        message.text = text;
+        message.length = DLG_TEXT_LIMIT;
+        assert_ok(dlg_loader_message(loader, &message, &error), error);
+    }
+    assert_true(loading_progress(loader).messages >= 255);
+    assert_ok(dlg_loader_flush(loader, &error), error);
+    assert_int_equal(loading_count("text = repeat('x', 65536)"), 400);
+    free(text);
+}
+
+static void free_discards_what_was_not_flushed(void **state)
+{
+    dlg_loader *loader;
+    dlg_error *error = NULL;
+    (void)state;
+    assert_ok(dlg_loader_open(loading_client, &loader, &error), error);
+    dlg_message message = loading_message(0);
+    assert_ok(dlg_loader_message(loader, &message, &error), error);
+    dlg_loader_free(loader);
+    assert_int_equal(loading_count("true"), 0);
+}
+
+/* ---- Ids, times, users ---- */
+
+static void makes_ids_and_times(void **state)
+{
+    dlg_loader *loader = *state;
+    dlg_error *error = NULL;
+    for (int i = 0; i < 1000; i++) {
+        dlg_message message = {.author = loading_ann, .recipient = loading_bob, .text = "hello", .length = DLG_NTS};
+        assert_ok(dlg_loader_message(loader, &message, &error), error);
+    }
+    assert_ok(dlg_loader_flush(loader, &error), error);
+    assert_int_equal(database_number(loading_conninfo(), "SELECT count(DISTINCT id) FROM dialogs WHERE id > 0"), 1000);
+    assert_int_equal(loading_count("abs(extract(epoch FROM now() - create_date)) < 60"), 1000);
+    dlg_page *page = NULL;
+    assert_ok(dlg_list(loading_client, &loading_ann, &loading_bob, NULL, &page, &error), error);
+    assert_int_equal(dlg_page_count(page), 50);
+    dlg_page_free(page);
+}
+
+static void sends_sort_after_what_was_loaded(void **state)
+{
+    dlg_loader *loader = *state;
+    dlg_error *error = NULL;
+    dlg_receipt receipt = DLG_RECEIPT_INIT;
+    assert_ok(dlg_send(loading_client, &loading_ann, &loading_bob, "now", DLG_NTS, NULL, &receipt, &error), error);
+    dlg_message ahead = loading_message(0);
+    ahead.author = loading_ann;
+    ahead.recipient = loading_bob;
+    ahead.created_us = receipt.created_us + 20 * 1000000;
+    assert_ok(dlg_loader_message(loader, &ahead, &error), error);
+    assert_ok(dlg_loader_flush(loader, &error), error);
+    assert_ok(dlg_send(loading_client, &loading_bob, &loading_ann, "an answer", DLG_NTS, NULL, &receipt, &error),
+              error);
+    assert_true(receipt.created_us > ahead.created_us);
+}
+
+static void plain_inserts_go_on_after_loaded_ids(void **state)
+{
+    dlg_loader *loader = *state;
+    dlg_error *error = NULL;
+    dlg_message message = loading_message(0);
+    message.recipient = loading_bob;
+    message.id = 4711;
+    assert_ok(dlg_loader_message(loader, &message, &error), error);
+    assert_ok(dlg_loader_flush(loader, &error), error);
+    int64_t next = database_number(loading_conninfo(), "INSERT INTO dialogs (user_id, to_user_id, text) VALUES "
+                                                       "(gen_random_uuid(), gen_random_uuid(), 'plain') RETURNING id");
+    assert_int_equal(next, 4712);
+    message.id = 12; /* and not back */
+    assert_ok(dlg_loader_message(loader, &message, &error), error);
+    assert_ok(dlg_loader_flush(loader, &error), error);
+    next = database_number(loading_conninfo(), "INSERT INTO dialogs (user_id, to_user_id, text) VALUES "
+                                               "(gen_random_uuid(), gen_random_uuid(), 'plain') RETURNING id");
+    assert_int_equal(next, 4713);
+}
+
+static void loads_users(void **state)
+{
+    dlg_loader *loader = *state;
+    dlg_error *error = NULL;
+    char *hash = NULL, *token = NULL;
+    assert_ok(dlg_password_hash(loading_client, "secret", DLG_NTS, &hash, &error), error);
+    dlg_user user = DLG_USER_INIT;
+    user.id = loading_ann;
+    user.first_name = "Анна";
+    user.second_name = "Ли";
+    user.birthdate = "1996-02-29";
+    user.biography = "line\nline";
+    user.city = "Тверь";
+    assert_ok(dlg_loader_user(loader, &user, hash, &error), error);
+    dlg_user nobody = DLG_USER_INIT;
+    assert_ok(dlg_loader_user(loader, &nobody, NULL, &error), error);
+    user.birthdate = "0001-01-01";
+    user.id = loading_bob;
+    assert_ok(dlg_loader_user(loader, &user, NULL, &error), error);
+    assert_ok(dlg_loader_flush(loader, &error), error);
+    dlg_free(hash);
+    assert_int_equal(loading_progress(loader).users, 3);
+    assert_int_equal(database_number(loading_conninfo(), "SELECT count(*) FROM users WHERE birthdate = '0001-01-01'"),
+                     1);
+
+    dlg_users *users = NULL;
+    assert_ok(dlg_user_get(loading_client, &loading_ann, &users, &error), error);
+    const dlg_user *found = dlg_users_at(users, 0);
+    assert_string_equal(found->first_name, "Анна");
+    assert_string_equal(found->second_name, "Ли");
+    assert_string_equal(found->birthdate, "1996-02-29");
+    assert_string_equal(found->biography, "line\nline");
+    assert_string_equal(found->city, "Тверь");
+    dlg_users_free(users);
+    assert_ok(dlg_auth(loading_client, &loading_ann, "secret", DLG_NTS, &token, &error), error);
+    dlg_free(token);
+    assert_int_equal(dlg_auth(loading_client, &loading_bob, "secret", DLG_NTS, &token, NULL), DLG_E_PASSWORD);
+    assert_int_not_equal(dlg_auth(loading_client, &loading_bob, "", 0, &token, NULL), DLG_OK);
+}
+
+static void skips_users_that_are_there(void **state)
+{
+    dlg_loader *loader = *state;
+    dlg_error *error = NULL;
+    dlg_user user = DLG_USER_INIT;
+    user.id = loading_ann;
+    user.first_name = "first";
+    assert_ok(dlg_loader_user(loader, &user, NULL, &error), error);
+    assert_ok(dlg_loader_flush(loader, &error), error);
+    user.first_name = "second";
+    assert_ok(dlg_loader_user(loader, &user, NULL, &error), error);
+    dlg_message message = loading_message(0); /* in the same chunk, and not skipped */
+    assert_ok(dlg_loader_message(loader, &message, &error), error);
+    assert_ok(dlg_loader_flush(loader, &error), error);
+    assert_int_equal(loading_progress(loader).skipped, 1);
+    assert_int_equal(database_number(loading_conninfo(), "SELECT count(*) FROM users WHERE first_name = 'first'"), 1);
+    loading_check(1);
+}
+
+/* ---- Bad input ---- */
+
+static void check_refused(dlg_loader *loader, dlg_message message, int code)
+{
+    dlg_error *error = NULL;
+    assert_int_equal(dlg_loader_message(loader, &message, &error), code);
+    assert_int_equal(dlg_error_code(error), code);
+    dlg_error_free(error);
+}
+
+static void refuses_bad_messages(void **state)
+{
+    dlg_loader *loader = *state;
+    dlg_message good = loading_message(0), bad = good;
+    char *large = calloc(1, DLG_TEXT_LIMIT + 2);
+    memset(large, 'x', DLG_TEXT_LIMIT + 1);
+    bad.length = 0;
+    check_refused(loader, bad, DLG_E_TEXT);
+    bad.text = NULL;
+    check_refused(loader, bad, DLG_E_ARGUMENT);
+    bad.text = "\xff";
+    bad.length = 1;
+    check_refused(loader, bad, DLG_E_TEXT);
+    bad.text = "a\0b";
+    bad.length = 3;
+    check_refused(loader, bad, DLG_E_TEXT);
+    bad.text = large;
+    bad.length = DLG_NTS;
+    check_refused(loader, bad, DLG_E_TOO_LARGE);
+    bad = good;
+    bad.id = -1;
+    check_refused(loader, bad, DLG_E_ARGUMENT);
+    bad = good;
+    bad.recipient = (dlg_uuid){{0}};
+    check_refused(loader, bad, DLG_E_ARGUMENT);
+    static const int64_t times[] = {INT64_MAX, INT64_MIN, INT64_MIN + 1, INT64_C(-211000000000000000)};
+    for (size_t i = 0; i < 4; i++) {
+        bad = good;
+        bad.created_us = times[i];
+        check_refused(loader, bad, DLG_E_ARGUMENT);
+        bad = good;
+        bad.updated_us = times[i];
+        check_refused(loader, bad, DLG_E_ARGUMENT);
+    }
+    assert_int_equal(dlg_loader_message(loader, NULL, NULL), DLG_E_ARGUMENT);
+    assert_int_equal(dlg_loader_message(NULL, &good, NULL), DLG_E_ARGUMENT);
+    free(large);
+    loading_load(loader, 0, 10, 1); /* none of them spoils what is good */
+    loading_check(10);
+}
+
+static void check_user_refused(dlg_loader *loader, const dlg_user *user, const char *hash, int code)
+{
+    dlg_error *error = NULL;
+    assert_int_equal(dlg_loader_user(loader, user, hash, &error), code);
+    assert_int_equal(dlg_error_code(error), code);
+    dlg_error_free(error);
+}
+
+static void refuses_bad_users(void **state)
+{
+    dlg_loader *loader = *state;
+    static const char *const dates[] = {"1990-02-30", "1990-13-01",  "1990-1-1",  "90-01-01",
+                                        "yesterday",  "1990-01-01 ", "0000-01-01"};
+    for (size_t i = 0; i < sizeof dates / sizeof *dates; i++) {
+        dlg_user user = DLG_USER_INIT;
+        user.birthdate = dates[i];
+        check_user_refused(loader, &user, NULL, DLG_E_ARGUMENT);
+    }
+    dlg_user user = DLG_USER_INIT;
+    check_user_refused(loader, &user, "secret", DLG_E_ARGUMENT);
+    user.first_name = "\xc3\x28";
+    assert_int_not_equal(dlg_loader_user(loader, &user, NULL, NULL), DLG_OK);
+    char long_name[DLG_NAME_LIMIT + 2];
+    memset(long_name, 'n', sizeof long_name);
+    long_name[sizeof long_name - 1] = '\0';
+    user.first_name = long_name;
+    check_user_refused(loader, &user, NULL, DLG_E_TOO_LARGE);
+    user = (dlg_user)DLG_USER_INIT;
+    user.created_us = INT64_MIN + 1;
+    check_user_refused(loader, &user, NULL, DLG_E_ARGUMENT);
+    assert_int_equal(dlg_loader_user(loader, NULL, NULL, NULL), DLG_E_ARGUMENT);
+    assert_int_equal(dlg_loader_user(NULL, &user, NULL, NULL), DLG_E_ARGUMENT);
+    assert_int_equal(dlg_loader_flush(NULL, NULL), DLG_E_ARGUMENT);
+    assert_int_equal(dlg_loader_open(NULL, &loader, NULL), DLG_E_ARGUMENT);
+    assert_int_equal(dlg_loader_open(loading_client, NULL, NULL), DLG_E_ARGUMENT);
+    assert_int_equal(database_number(loading_conninfo(), "SELECT count(*) FROM users"), 0);
+}
+
+#define LOADER_TEST(name) cmocka_unit_test_setup_teardown(name, loading_setup, loading_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LOADER_TEST(loads_many_and_skips_them_again),
+        LOADER_TEST(adds_what_is_missing),
+        LOADER_TEST(keeps_the_first_of_two_in_a_chunk),
+        LOADER_TEST(loads_large_texts),
+        LOADER_TEST(free_discards_what_was_not_flushed),
+        LOADER_TEST(makes_ids_and_times),
+        LOADER_TEST(sends_sort_after_what_was_loaded),
+        LOADER_TEST(plain_inserts_go_on_after_loaded_ids),
+        LOADER_TEST(loads_users),
+        LOADER_TEST(skips_users_that_are_there),
+        LOADER_TEST(refuses_bad_messages),
+        LOADER_TEST(refuses_bad_users),
+    };
+    return cmocka_run_group_tests(tests, loading_group_setup, loading_group_teardown);
+}

@@ -1,0 +1,108 @@
+/* Bulk loading when the database refuses, loses connections, restarts, is gone. */
+#include "check.h"
+#include "database.h"
+#include "loading.h"
+#include "server.h"
+
+#include <dialogs.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+enum { MOST = 200 * LOADING_CHUNK };
+
+static void says_what_the_database_refuses(void **state)
+{
+    dlg_loader *loader = *state;
+    dlg_error *error = NULL;
+    database_execute(loading_conninfo(), "ALTER TABLE dialogs ADD CONSTRAINT short CHECK (length(text) < 10)");
+    dlg_message message = loading_message(123456);
+    assert_ok(dlg_loader_message(loader, &message, &error), error);
+    assert_int_equal(dlg_loader_flush(loader, &error), DLG_E_DATABASE);
+    assert_string_equal(dlg_error_sqlstate(error), "23514");
+    assert_int_equal(dlg_error_fate(error), DLG_FATE_NOT_WRITTEN);
+    dlg_error_free(error);
+    error = NULL;
+    database_execute(loading_conninfo(), "ALTER TABLE dialogs DROP CONSTRAINT short");
+    assert_ok(dlg_loader_flush(loader, &error), error); /* the chunk was kept */
+    assert_int_equal(loading_count("text = 'message 123456'"), 1);
+}
+
+/* ---- Connections lost ---- */
+
+static atomic_bool loading;
+static atomic_int killed;
+
+static void *kill_loaders(void *payload)
+{
+    (void)payload;
+    const struct timespec pause = {.tv_nsec = 200 * 1000000};
+    while (atomic_load(&loading)) {
+        atomic_fetch_add(&killed, (int)database_number(loading_conninfo(),
+                                                       "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM "
+                                                       "pg_stat_activity WHERE query LIKE '%public.dialogs (id%' "
+                                                       "AND state = 'active' AND pid <> pg_backend_pid()"));
+        nanosleep(&pause, NULL);
+    }
+    return NULL;
+}
+
+static void survives_killed_connections(void **state)
+{
+    dlg_loader *loader = *state;
+    pthread_t killer;
+    atomic_store(&loading, true);
+    atomic_store(&killed, 0);
+    assert_int_equal(pthread_create(&killer, NULL, kill_loaders, NULL), 0);
+    int64_t loaded = 0;
+    for (; loaded < MOST && atomic_load(&killed) < 5; loaded += LOADING_CHUNK)
+        loading_load(loader, loaded, loaded + LOADING_CHUNK, 1);
+    atomic_store(&loading, false);
+    pthread_join(killer, NULL);
+    print_message("%d connections killed during %lld messages\n", atomic_load(&killed), (long long)loaded);
+    assert_true(atomic_load(&killed) >= 5);
+    assert_int_equal(loading_progress(loader).messages, loaded);
+    loading_check(loaded);
+}
+
+static void survives_a_restart(void **state)
+{
+    dlg_loader *loader = *state;
+    loading_load(loader, 0, LOADING_CHUNK, 1);
+    assert_true(test_server_kill(loading_server));
+    assert_true(test_server_restart(loading_server));
+    loading_load(loader, LOADING_CHUNK, 2 * LOADING_CHUNK, 1);
+    loading_check(2 * LOADING_CHUNK);
+}
+
+static void gives_up_without_a_database_and_goes_on_later(void **state)
+{
+    dlg_loader *loader = *state;
+    dlg_error *error = NULL;
+    dlg_message message = loading_message(0);
+    assert_ok(dlg_loader_message(loader, &message, &error), error);
+    assert_true(test_server_stop(loading_server));
+    assert_int_equal(dlg_loader_flush(loader, &error), DLG_E_UNAVAILABLE);
+    assert_int_equal(dlg_error_retriable(error), 1);
+    dlg_error_free(error);
+    error = NULL;
+    dlg_loader *other = NULL;
+    assert_int_equal(dlg_loader_open(loading_client, &other, NULL), DLG_E_UNAVAILABLE);
+    assert_null(other);
+    assert_true(test_server_restart(loading_server));
+    assert_ok(dlg_loader_flush(loader, &error), error);
+    loading_check(1);
+}
+
+#define LOADER_TEST(name) cmocka_unit_test_setup_teardown(name, loading_setup, loading_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LOADER_TEST(says_what_the_database_refuses),
+        LOADER_TEST(survives_killed_connections),
+        LOADER_TEST(survives_a_restart),
+        LOADER_TEST(gives_up_without_a_database_and_goes_on_later),
+    };
+    return cmocka_run_group_tests(tests, loading_group_setup, loading_group_teardown);
+}
