@@ -1,0 +1,16 @@
+/* accept.h - media types: what a client sends, and what it takes. */
+#ifndef DIALOGSD_ACCEPT_H
+#define DIALOGSD_ACCEPT_H
+
+#include <stdbool.h>
+
+/*
+ * Whether an Accept header (RFC 9110, 12.5.1) takes JSON. "text/plain" does too: customary clients
+ * of these calls send it and read JSON.
+ */
+bool accept_json(const char *accept);
+
+/* Whether a Content-Type is JSON in UTF-8: application/json and application/...+json. */
+bool content_is_json(const char *type);
+
+#endif

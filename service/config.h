@@ -1,0 +1,41 @@
+/* config.h - how dialogsd is told what to do: flags, then the environment, then defaults. */
+#ifndef DIALOGSD_CONFIG_H
+#define DIALOGSD_CONFIG_H
+
+#include <dialogs.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+enum config_action { CONFIG_SERVE, CONFIG_CHECK, CONFIG_ROUTES, CONFIG_VERSION, CONFIG_HELP };
+
+struct config {
+    enum config_action action;
+    char *listen;
+    char *db;   /* never NULL after config_read() */
+    char *data; /* the same */
+    char *log;
+    char *pages; /* NULL: looked for */
+    int64_t port;
+    int64_t threads;
+    int64_t body_limit;
+    int64_t header_limit;
+    int64_t connections;
+    int64_t connections_per_address;
+    int64_t idle_timeout_s;
+    int64_t request_timeout_s;
+    int64_t drain_timeout_s;
+    bool own_data; /* the private server under `data` is used */
+    bool demo;
+    dlg_settings *settings;
+};
+
+/*
+ * Reads flags and environment. Returns false, having said on stderr what is wrong and what would
+ * be right, when they are not acceptable. config_free() is due either way.
+ */
+bool config_read(struct config *config, int count, char **arguments);
+void config_free(struct config *config);
+
+void config_help(FILE *out);
+
+#endif

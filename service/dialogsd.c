@@ -1,0 +1,138 @@
+/* dialogsd - serves dialogs between users over HTTP. */
+#include "listener.h"
+#include "router.h"
+#include "server.h"
+
+#include <dialogs.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { TICK_MS = 500, POLL_MS = 5, FLUSH_MS = 500 };
+
+/* The next of these signals, or 0 after `milliseconds`. */
+static int next_signal(const sigset_t *signals, int64_t milliseconds)
+{
+    struct timespec wait = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000};
+    int number = sigtimedwait(signals, NULL, &wait);
+    return number > 0 ? number : 0;
+}
+
+static void block_signals(sigset_t *signals)
+{
+    sigemptyset(signals);
+    sigaddset(signals, SIGTERM);
+    sigaddset(signals, SIGINT);
+    sigaddset(signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* Until a signal to stop; returns false when the database made it pointless to go on. */
+static bool serve(struct service *service, const sigset_t *signals)
+{
+    for (;;) {
+        int number = next_signal(signals, TICK_MS);
+        if (number == SIGTERM || number == SIGINT)
+            return true;
+        if (number == SIGHUP)
+            log_reopen(&service->log);
+        if (atomic_load(&service->backend.fatal))
+            return false;
+        log_flush(&service->log);
+        peers_sweep(&service->peers);
+        backend_watch(&service->backend);
+    }
+}
+
+/* Until every request is answered, or the time is over, or a second signal says so. */
+static void wait_for_requests(struct service *service, const sigset_t *signals, int64_t milliseconds)
+{
+    int64_t end = monotonic_us() + milliseconds * 1000;
+    while (atomic_load(&service->active) > 0 && monotonic_us() < end) {
+        int number = next_signal(signals, POLL_MS);
+        if (number == SIGTERM || number == SIGINT)
+            return;
+    }
+}
+
+static void drain(struct service *service, struct MHD_Daemon *daemon, const sigset_t *signals)
+{
+    atomic_store(&service->backend.draining, true);
+    server_stop_accepting(daemon);
+    wait_for_requests(service, signals, service->config.drain_timeout_s * 1000);
+    backend_close(&service->backend, -1);
+    wait_for_requests(service, signals, FLUSH_MS);
+    server_stop(daemon);
+}
+
+static void name_requests(struct service *service)
+{
+    dlg_uuid random;
+    dlg_uuid_random(&random);
+    for (size_t i = 0; i < 8; i++)
+        snprintf(service->request_prefix + 2 * i, 3, "%02x", random.bytes[i]);
+}
+
+/* With the port taken and the log open: from the database on to the end. */
+static bool run(struct service *service, int fd, const sigset_t *signals)
+{
+    if (!backend_open(&service->backend, &service->config))
+        return false;
+    struct MHD_Daemon *daemon = listener_listen(fd) ? server_start(service, fd) : NULL;
+    if (!daemon) {
+        backend_close(&service->backend, -1);
+        return false;
+    }
+    say("serving on http://%s:%d/", service->config.listen, (int)service->config.port);
+    bool good = serve(service, signals);
+    drain(service, daemon, signals);
+    return good;
+}
+
+static int serve_config(struct service *service)
+{
+    sigset_t signals;
+    block_signals(&signals);
+    name_requests(service);
+    int fd = listener_bind(&service->config);
+    if (fd < 0)
+        return EXIT_FAILURE;
+    peers_open(&service->peers, (service->config.idle_timeout_s + service->config.request_timeout_s) * 1000000);
+    bool good = log_open(&service->log, service->config.log) && pages_open(&service->pages, service->config.pages) &&
+                run(service, fd, &signals);
+    log_close(&service->log);
+    pages_close(&service->pages);
+    peers_close(&service->peers);
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static void print_routes(void)
+{
+    for (size_t i = 0; i < routes_count; i++)
+        printf("%s %s\n", routes[i].method, routes[i].pattern);
+}
+
+int main(int count, char **arguments)
+{
+    enum { BAD_USAGE = 2 };
+    static struct service service;
+    int result = EXIT_SUCCESS;
+    if (!config_read(&service.config, count, arguments))
+        result = BAD_USAGE;
+    else if (service.config.action == CONFIG_HELP)
+        config_help(stdout);
+    else if (service.config.action == CONFIG_VERSION)
+        printf("dialogsd %s\n", dlg_version());
+    else if (service.config.action == CONFIG_ROUTES)
+        print_routes();
+    else if (service.config.action == CONFIG_CHECK)
+        puts("the configuration is good");
+    else
+        result = serve_config(&service);
+    config_free(&service.config);
+    return result;
+}

@@ -1,0 +1,132 @@
+/* handlers_users.c - /login and /user/... */
+#include "handlers.h"
+
+#include "input.h"
+#include "reply.h"
+
+#include <string.h>
+
+void login_start(struct exchange *exchange)
+{
+    const char *id_text, *password;
+    size_t id_length, length;
+    dlg_uuid id;
+    json_t *body = body_read(exchange);
+    if (!body)
+        return;
+    if (body_text(exchange, body, "id", true, &id_text, &id_length) &&
+        body_text(exchange, body, "password", true, &password, &length)) {
+        if (dlg_uuid_parse(id_text, id_length, &id) != DLG_OK) {
+            reply_bad(exchange, "\"id\" is not a UUID such as 387ac1c1-6581-4ace-a113-707c8585fe28");
+        } else {
+            exchange_suspend(exchange);
+            exchange_called(exchange, dlg_auth_async(exchange->service->backend.client, &id, password, length,
+                                                     exchange_arrived, exchange, &exchange->error));
+        }
+    }
+    body_free(body);
+}
+
+void login_finish(struct exchange *exchange)
+{
+    const char *token = dlg_reply_token(exchange->reply);
+    struct text answer = {0};
+    text_add_string(&answer, "{\"token\":");
+    text_add_json(&answer, token, strlen(token));
+    text_add_string(&answer, "}");
+    reply_json(exchange, 200, &answer);
+}
+
+void register_start(struct exchange *exchange)
+{
+    const char *password;
+    size_t length;
+    dlg_user user = DLG_USER_INIT;
+    json_t *body = body_read(exchange);
+    if (!body)
+        return;
+    if (body_word(exchange, body, "first_name", &user.first_name) &&
+        body_word(exchange, body, "second_name", &user.second_name) &&
+        body_word(exchange, body, "birthdate", &user.birthdate) &&
+        body_word(exchange, body, "biography", &user.biography) && body_word(exchange, body, "city", &user.city) &&
+        body_text(exchange, body, "password", true, &password, &length)) {
+        exchange_suspend(exchange);
+        exchange_called(exchange, dlg_user_create_async(exchange->service->backend.client, &user, password, length,
+                                                        exchange_arrived, exchange, &exchange->error));
+    }
+    body_free(body);
+}
+
+void register_finish(struct exchange *exchange)
+{
+    struct text answer = {0};
+    text_add_string(&answer, "{\"user_id\":\"");
+    text_add_uuid(&answer, dlg_reply_user_id(exchange->reply));
+    text_add_string(&answer, "\"}");
+    reply_json(exchange, 200, &answer);
+}
+
+static void add_field(struct text *answer, const char *name, const char *value)
+{
+    text_add_format(answer, ",\"%s\":", name);
+    text_add_json(answer, value ? value : "", value ? strlen(value) : 0);
+}
+
+static void add_user(struct text *answer, const dlg_user *user)
+{
+    text_add_string(answer, "{\"id\":\"");
+    text_add_uuid(answer, &user->id);
+    text_add_string(answer, "\"");
+    add_field(answer, "first_name", user->first_name);
+    add_field(answer, "second_name", user->second_name);
+    if (user->birthdate && user->birthdate[0]) /* an empty text is no date */
+        add_field(answer, "birthdate", user->birthdate);
+    add_field(answer, "biography", user->biography);
+    add_field(answer, "city", user->city);
+    text_add_string(answer, "}");
+}
+
+void user_get_start(struct exchange *exchange)
+{
+    exchange_suspend(exchange);
+    exchange_called(exchange, dlg_user_get_async(exchange->service->backend.client, &exchange->named, exchange_arrived,
+                                                 exchange, &exchange->error));
+}
+
+void user_get_finish(struct exchange *exchange)
+{
+    struct text answer = {0};
+    add_user(&answer, dlg_users_at(dlg_reply_users(exchange->reply), 0));
+    reply_json(exchange, 200, &answer);
+}
+
+void user_search_start(struct exchange *exchange)
+{
+    struct parameter parameters[] = {{"first_name", NULL}, {"last_name", NULL}, {"limit", NULL}};
+    int32_t limit = DLG_PAGE_LIMIT;
+    if (!query_read(exchange, parameters, sizeof parameters / sizeof *parameters) ||
+        !query_limit(exchange, &parameters[2], &limit))
+        return;
+    if (!parameters[0].value || !parameters[1].value) {
+        reply_bad(exchange, "give both parameters, first_name and last_name; either may be empty");
+        return;
+    }
+    exchange_suspend(exchange);
+    exchange_called(exchange,
+                    dlg_user_search_async(exchange->service->backend.client, parameters[0].value, parameters[1].value,
+                                          limit, exchange_arrived, exchange, &exchange->error));
+}
+
+void user_search_finish(struct exchange *exchange)
+{
+    const dlg_users *users = dlg_reply_users(exchange->reply);
+    struct text answer = {0};
+    text_add_string(&answer, "[");
+    for (size_t i = 0; i < dlg_users_count(users); i++) {
+        if (i)
+            text_add_string(&answer, ",");
+        add_user(&answer, dlg_users_at(users, i));
+    }
+    text_add_string(&answer, "]");
+    reply_json(exchange, 200, &answer);
+}

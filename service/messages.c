@@ -1,0 +1,46 @@
+#include "messages.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void add_message(struct text *text, const dlg_message *message)
+{
+    char id[24];
+    text_reserve(text, message->length + 256);
+    text_add_string(text, "{\"from\":\"");
+    text_add_uuid(text, &message->author);
+    text_add_string(text, "\",\"to\":\"");
+    text_add_uuid(text, &message->recipient);
+    text_add_string(text, "\",\"text\":");
+    text_add_json(text, message->text, message->length);
+    int length = snprintf(id, sizeof id, "%lld", (long long)message->id);
+    text_add_string(text, ",\"id\":\"");
+    text_add(text, id, (size_t)length);
+    text_add_string(text, "\",\"created_at\":\"");
+    text_add_time(text, message->created_us);
+    if (message->updated_us) {
+        text_add_string(text, "\",\"updated_at\":\"");
+        text_add_time(text, message->updated_us);
+    }
+    text_add_string(text, "\"}");
+}
+
+void messages_add(struct text *text, const dlg_page *page, bool first)
+{
+    size_t count = dlg_page_count(page);
+    for (size_t i = 0; i < count; i++) {
+        if (!first || i)
+            text_add(text, ",", 1);
+        add_message(text, dlg_page_message(page, i));
+    }
+}
+
+void messages_begin(struct text *text)
+{
+    text_add(text, "[", 1);
+}
+
+void messages_end(struct text *text)
+{
+    text_add(text, "]", 1);
+}

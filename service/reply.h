@@ -1,0 +1,41 @@
+/* reply.h - answers: what every one carries, and how failures look. */
+#ifndef DIALOGSD_REPLY_H
+#define DIALOGSD_REPLY_H
+
+#include "exchange.h"
+
+#define JSON_TYPE "application/json"
+
+/* An answer whose body is `body`, which is given away; NULL when out of memory. */
+struct MHD_Response *reply_new(struct text *body);
+
+/*
+ * Answers with `response`, which is given away, and may be NULL: then the connection is closed.
+ * `type` NULL: the answer has no body.
+ */
+void reply_send(struct exchange *exchange, unsigned status, struct MHD_Response *response, const char *type);
+
+/* Answers with a JSON text, which is given away, or without a body. */
+void reply_json(struct exchange *exchange, unsigned status, struct text *body);
+void reply_empty(struct exchange *exchange, unsigned status);
+
+/* 204 with the methods of the path: the answer to OPTIONS. */
+void reply_options(struct exchange *exchange);
+
+/*
+ * Answers {message, request_id, code}. `code` is a DLG_E_* value, or an HTTP status for what the
+ * library knows nothing of.
+ */
+void reply_error(struct exchange *exchange, unsigned status, int code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* 400 with a message that says what is wrong. */
+#define reply_bad(exchange, ...) reply_error(exchange, 400, DLG_E_ARGUMENT, __VA_ARGS__)
+
+/* Answers what the library's error means. */
+void reply_failure(struct exchange *exchange, const dlg_error *error);
+
+/* Adds a header to an answer that is being made; `response` may be NULL. */
+void reply_header(struct MHD_Response *response, const char *name, const char *value);
+
+#endif

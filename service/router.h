@@ -1,0 +1,46 @@
+/* router.h - which call a method and a path mean. */
+#ifndef DIALOGSD_ROUTER_H
+#define DIALOGSD_ROUTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct exchange;
+
+enum route_needs {
+    NEEDS_TOKEN = 1,    /* a bearer token says who the caller is */
+    NEEDS_BODY = 2,     /* a JSON body */
+    NEEDS_DATABASE = 4, /* the tables */
+};
+
+/*
+ * A call. `start` answers at once, or suspends the exchange and starts a call of the library; then
+ * `finish` answers with what came, unless that is an error.
+ */
+struct route {
+    const char *method;
+    const char *pattern; /* "{name}" stands for one segment */
+    unsigned needs;      /* NEEDS_* */
+    unsigned overload;   /* the status when too much is asked at once */
+    unsigned too_large;  /* the status when a text is too long */
+    void (*start)(struct exchange *exchange);
+    void (*finish)(struct exchange *exchange);
+};
+
+enum { ALLOW_SIZE = 64 };
+
+/* All calls, in the order of the documentation. */
+extern const struct route routes[];
+extern const size_t routes_count;
+
+struct match {
+    const struct route *route; /* NULL: none for this method, or none at all */
+    const char *parameter;     /* what stands for {name}, within the path */
+    size_t parameter_length;
+    char allow[ALLOW_SIZE]; /* the methods this path has, "" when the path is unknown */
+};
+
+/* HEAD finds what GET finds. */
+void router_match(const char *method, const char *path, struct match *match);
+
+#endif

@@ -1,0 +1,24 @@
+/* service.h - what the requests of one dialogsd share. */
+#ifndef DIALOGSD_SERVICE_H
+#define DIALOGSD_SERVICE_H
+
+#include "backend.h"
+#include "config.h"
+#include "log.h"
+#include "pages.h"
+#include "peers.h"
+
+#include <stdatomic.h>
+
+struct service {
+    struct config config;
+    struct backend backend;
+    struct log log;
+    struct pages pages;
+    struct peers peers;
+    char request_prefix[17]; /* of the request ids made here; differs from start to start */
+    atomic_uint_fast64_t request_count;
+    atomic_uint active; /* requests that have begun and are not answered */
+};
+
+#endif

@@ -1,0 +1,370 @@
+/* Bad input: every piece of it is refused with a code and a reason, and nothing is stored. */
+#include "check.h"
+#include "world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int port(void)
+{
+    return world.process.port;
+}
+
+/* An error that is expected, and a part of what it has to say. */
+static void refused(struct call call, long status, int code, const char *part)
+{
+    call.port = port();
+    char *message = expect_error(&call, status, code);
+    if (!strstr(message, part))
+        fail_msg("%s: \"%s\" does not say \"%s\"", call.path, message, part);
+    free(message);
+}
+
+static struct call sending(const char *body, size_t length)
+{
+    return (struct call){
+        .path = dialog_path(&world.boris, "send"), .token = world.anna.token, .body = body, .length = length};
+}
+
+static void malformed_json(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        const char *says;
+    } cases[] = {
+        {"{", "not JSON"},
+        {"{\"text\":\"x\"", "not JSON"},
+        {"{\"text\":\"x\"} trailing", "not JSON"},
+        {"{'text':'x'}", "not JSON"},
+        {"{\"text\":\"a\",\"text\":\"b\"}", "duplicate"},
+        {"text=hello", "not JSON"},
+        {"\"text\"", "not JSON"},
+        {"[\"text\"]", "not an object"},
+        {"{\"text\":5}", "\"text\" is not a string"},
+        {"{\"text\":[\"x\"]}", "\"text\" is not a string"},
+        {"{\"text\":true}", "\"text\" is not a string"},
+        {"{\"text\":null}", "no \"text\""},
+        {"{\"Text\":\"x\"}", "no \"text\""},
+        {"{}", "no \"text\""},
+        {"{\"text\":1e999}", "not JSON"},
+        {"{\"text\":\"\\ud800\"}", "not JSON"},
+        {"{\"text\":\"\t\"}", "not JSON"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        refused(sending(cases[i].body, 0), 400, -DLG_E_ARGUMENT, cases[i].says);
+}
+
+static void an_empty_body(void **state)
+{
+    (void)state;
+    struct call call = sending("", 0);
+    refused(call, 400, -DLG_E_ARGUMENT, "empty");
+    call.body = NULL;
+    call.method = "POST";
+    refused(call, 400, -DLG_E_ARGUMENT, "empty");
+}
+
+static void bytes_that_are_no_utf8(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {"{\"text\":\"\xff\"}", "{\"text\":\"\xc0\xaf\"}",
+                                         "{\"text\":\"\xed\xa0\x80\"}", "{\"text\":\"\xf4\x90\x80\x80\"}",
+                                         "{\"text\":\"\xe2\x82\"}"};
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
+        refused(sending(bodies[i], 0), 400, -DLG_E_ARGUMENT, "not JSON");
+}
+
+static void nul_in_a_text(void **state)
+{
+    (void)state;
+    refused(sending("{\"text\":\"a\\u0000b\"}", 0), 400, -DLG_E_TEXT, "NUL");
+    refused(sending("{\"text\":\"\\u0000\"}", 0), 400, -DLG_E_TEXT, "NUL");
+    refused(sending("{\"text\":\"a\0b\"}", 14), 400, -DLG_E_ARGUMENT, "not JSON");
+    refused((struct call){.path = "/user/register", .body = "{\"city\":\"a\\u0000b\",\"password\":\"x\"}"}, 400,
+            -DLG_E_ARGUMENT, "NUL");
+}
+
+static void an_empty_text(void **state)
+{
+    (void)state;
+    refused(sending("{\"text\":\"\"}", 0), 400, -DLG_E_TEXT, "empty");
+}
+
+/* 64 KiB are taken, one byte more is not; both also when every byte is escaped. */
+static void the_longest_text(void **state)
+{
+    (void)state;
+    for (size_t each = 1; each <= 6; each += 5) {
+        size_t length = each * (DLG_TEXT_LIMIT + 1);
+        char *body = malloc(length + 16);
+        for (int more = 1; more >= 0; more--) {
+            char *to = stpcpy(body, "{\"text\":\"");
+            for (size_t i = 0; i < (size_t)DLG_TEXT_LIMIT + (size_t)more; i++)
+                to = stpcpy(to, each == 1 ? "x" : "\\u0007");
+            stpcpy(to, "\"}");
+            struct answer answer;
+            struct call call = sending(body, 0);
+            call.port = port();
+            if (more)
+                refused(call, 413, -DLG_E_TOO_LARGE, "65536");
+            else
+                call_expect(&answer, &call, 200);
+            if (!more)
+                answer_free(&answer);
+        }
+        free(body);
+    }
+}
+
+static void a_huge_body(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = {600 * 1024, 8 * 1024 * 1024, 48 * 1024 * 1024};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        char *body = malloc(lengths[i]);
+        memset(body, ' ', lengths[i]);
+        refused(sending(body, lengths[i]), 413, -DLG_E_TOO_LARGE, "longer than");
+        free(body);
+    }
+}
+
+static void deep_json(void **state)
+{
+    (void)state;
+    enum { DEPTH = 200000 };
+    char *body = malloc(2 * DEPTH + 32);
+    char *to = stpcpy(body, "{\"text\":");
+    memset(to, '[', DEPTH);
+    memset(to + DEPTH, ']', DEPTH);
+    strcpy(to + 2 * DEPTH, "}");
+    refused(sending(body, 0), 400, -DLG_E_ARGUMENT, "depth");
+    free(body);
+}
+
+static void bad_ids(void **state)
+{
+    (void)state;
+    static const char *const ids[] = {"",
+                                      "1",
+                                      "387ac1c1-6581-4ace-a113-707c8585fe2",
+                                      "387ac1c1-6581-4ace-a113-707c8585fe2g",
+                                      "%7B387ac1c1-6581-4ace-a113-707c8585fe28%7D",
+                                      "me",
+                                      "387ac1c1-6581-4ace-a113-707c8585fe28%00"};
+    char path[128];
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        bool no_path = ids[i][0] == '\0' || strstr(ids[i], "%00");
+        snprintf(path, sizeof path, "/dialog/%s/list", ids[i]);
+        refused((struct call){.path = path, .token = world.anna.token}, no_path ? 404 : 400,
+                no_path ? 404 : -DLG_E_ARGUMENT, "");
+        snprintf(path, sizeof path, "/dialog/%s/send", ids[i]);
+        refused((struct call){.path = path, .token = world.anna.token, .body = "{\"text\":\"x\"}"}, no_path ? 404 : 400,
+                no_path ? 404 : -DLG_E_ARGUMENT, "");
+        snprintf(path, sizeof path, "/user/get/%s", ids[i]);
+        refused((struct call){.path = path}, no_path ? 404 : 400, no_path ? 404 : -DLG_E_ARGUMENT, "");
+    }
+    snprintf(path, sizeof path, "/dialog/00000000-0000-0000-0000-000000000000/send");
+    refused((struct call){.path = path, .token = world.anna.token, .body = "{\"text\":\"x\"}"}, 400, -DLG_E_ARGUMENT,
+            "");
+}
+
+static void bad_registrations(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        const char *says;
+    } cases[] = {
+        {"{\"first_name\":\"A\"}", "password"},
+        {"{\"password\":\"\"}", "password"},
+        {"{\"password\":5}", "password"},
+        {"{\"password\":\"p\",\"birthdate\":\"yesterday\"}", "birthdate"},
+        {"{\"password\":\"p\",\"birthdate\":\"2023-02-29\"}", "birthdate"},
+        {"{\"password\":\"p\",\"first_name\":{}}", "first_name"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        refused((struct call){.path = "/user/register", .body = cases[i].body}, 400, -DLG_E_ARGUMENT, cases[i].says);
+    char body[2100] = "{\"password\":\"p\",\"city\":\"";
+    memset(body + strlen(body), 'x', 1025);
+    strcat(body, "\"}");
+    refused((struct call){.path = "/user/register", .body = body}, 400, -DLG_E_TOO_LARGE, "");
+}
+
+static void bad_searches(void **state)
+{
+    (void)state;
+    static const char *const queries[] = {"",
+                                          "?first_name=A",
+                                          "?last_name=A",
+                                          "?first_name=A&last_name=B&limit=0",
+                                          "?first_name=A&last_name=B&limit=ten",
+                                          "?first_name=A&first_name=B&last_name=C",
+                                          "?first_name=%00&last_name=B",
+                                          "?first_name=%FF&last_name=B"};
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "/user/search%s", queries[i]);
+        refused((struct call){.path = path}, 400, -DLG_E_ARGUMENT, "");
+    }
+}
+
+static void bad_limits(void **state)
+{
+    (void)state;
+    static const char *const limits[] = {"0",    "-1",   "1000000000", "1001", "99999999999999999999",
+                                         "abc",  "",     "1.5",        "+5",   "%205",
+                                         "5%20", "0x10", "1e2",        "5%00"};
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        char path[160];
+        snprintf(path, sizeof path, "%s?limit=%s", dialog_path(&world.boris, "list"), limits[i]);
+        refused((struct call){.path = path, .token = world.anna.token}, 400, -DLG_E_ARGUMENT, "limit");
+    }
+}
+
+static void bad_keys(void **state)
+{
+    (void)state;
+    char header[400] = "Idempotency-Key: ";
+    struct call call = sending("{\"text\":\"x\"}", 0);
+    call.headers[0] = "Idempotency-Key;"; /* how curl spells a header without a value */
+    refused(call, 400, -DLG_E_ARGUMENT, "Idempotency-Key");
+    memset(header + strlen(header), 'k', 256);
+    call.headers[0] = header;
+    refused(call, 400, -DLG_E_ARGUMENT, "Idempotency-Key");
+}
+
+static void wrong_methods(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method;
+        const char *path;
+        const char *allow;
+    } cases[] = {
+        {"GET", "/login", "POST, OPTIONS"},
+        {"PUT", "/user/register", "POST, OPTIONS"},
+        {"DELETE", "/user/search", "GET, HEAD, OPTIONS"},
+        {"PATCH", "/healthz", "GET, HEAD, OPTIONS"},
+        {"BREW", "/readyz", "GET, HEAD, OPTIONS"},
+        {"get", "/healthz", "GET, HEAD, OPTIONS"},
+        {"POST", "/swagger/index.html", "GET, HEAD, OPTIONS"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct answer answer;
+        struct call call = {.port = port(), .method = cases[i].method, .path = cases[i].path};
+        refused(call, 405, 405, "");
+        call_expect(&answer, &call, 405);
+        char *allow = answer_header(&answer, "Allow");
+        assert_string_equal(allow, cases[i].allow);
+        free(allow);
+        answer_free(&answer);
+    }
+}
+
+static void wrong_paths(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/nope",
+                                        "/login/",
+                                        "//login",
+                                        "/LOGIN",
+                                        "/user",
+                                        "/user/get",
+                                        "/dialog",
+                                        "/healthz%00",
+                                        "/swagger/..%2f..%2fetc%2fpasswd",
+                                        "/swagger/../openapi.yaml",
+                                        "/swagger/nope.js",
+                                        "/healthz/..",
+                                        "/%",
+                                        "/%zz"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        refused((struct call){.path = paths[i]}, 404, 404, "/swagger/index.html");
+}
+
+static void wrong_types(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"Content-Type: text/plain",
+                                        "Content-Type: application/x-www-form-urlencoded",
+                                        "Content-Type: application/xml",
+                                        "Content-Type: application/jsonx",
+                                        "Content-Type: application/json; charset=iso-8859-1",
+                                        "Content-Type: multipart/form-data; boundary=x"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        struct call call = sending("{\"text\":\"x\"}", 0);
+        call.headers[0] = types[i];
+        refused(call, 415, 415, "Content-Type");
+    }
+    struct call call = sending("{\"text\":\"x\"}", 0);
+    call.headers[0] = "Content-Encoding: gzip";
+    refused(call, 415, 415, "Content-Encoding");
+}
+
+static void good_types(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"Content-Type: application/json", "Content-Type: application/json-patch+json",
+                                        "Content-Type: APPLICATION/JSON;charset=\"UTF-8\"",
+                                        "Content-Type: application/problem+json", "Content-Type:"};
+    static const char *const accepts[] = {"Accept: text/plain", "Accept: */*", "Accept: application/json",
+                                          "Accept: text/html, application/*;q=0.1", "Accept:"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        struct answer answer;
+        struct call call = {.path = dialog_path(&world.clara, "send"),
+                            .token = world.anna.token,
+                            .body = "{\"text\":\"x\"}",
+                            .headers = {types[i], accepts[i]},
+                            .port = port()};
+        call_expect(&answer, &call, 200);
+        answer_free(&answer);
+    }
+}
+
+static void wrong_accepts(void **state)
+{
+    (void)state;
+    static const char *const accepts[] = {"Accept: image/png", "Accept: text/html", "Accept: application/json;q=0",
+                                          "Accept: application/json;q=0.000, */*", "Accept: application/msgpack"};
+    for (size_t i = 0; i < sizeof accepts / sizeof *accepts; i++)
+        refused((struct call){.path = "/healthz", .headers = {accepts[i]}}, 406, 406, "Accept");
+}
+
+/* Of all that was sent to Boris above, only the two longest texts. */
+static void nothing_of_it_was_stored(void **state)
+{
+    (void)state;
+    json_t *list = person_list(port(), &world.anna, &world.boris);
+    assert_int_equal(json_array_size(list), 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(json_string_length(json_object_get(json_array_get(list, i), "text")), DLG_TEXT_LIMIT);
+    json_decref(list);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(malformed_json),
+        cmocka_unit_test(an_empty_body),
+        cmocka_unit_test(bytes_that_are_no_utf8),
+        cmocka_unit_test(nul_in_a_text),
+        cmocka_unit_test(an_empty_text),
+        cmocka_unit_test(the_longest_text),
+        cmocka_unit_test(a_huge_body),
+        cmocka_unit_test(deep_json),
+        cmocka_unit_test(bad_ids),
+        cmocka_unit_test(bad_registrations),
+        cmocka_unit_test(bad_searches),
+        cmocka_unit_test(bad_limits),
+        cmocka_unit_test(bad_keys),
+        cmocka_unit_test(wrong_methods),
+        cmocka_unit_test(wrong_paths),
+        cmocka_unit_test(wrong_types),
+        cmocka_unit_test(good_types),
+        cmocka_unit_test(wrong_accepts),
+        cmocka_unit_test(nothing_of_it_was_stored),
+    };
+    return cmocka_run_group_tests(tests, world_setup, world_teardown);
+}

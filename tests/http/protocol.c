@@ -1,0 +1,292 @@
+/* HTTP itself, byte by byte: what clients do, and what they should not. */
+#include "check.h"
+#include "wire.h"
+#include "world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int port(void)
+{
+    return world.process.port;
+}
+
+/* What comes back for these bytes. */
+static char *talk(const char *text, bool *closed)
+{
+    int fd = wire_open(port());
+    assert_true(wire_say(fd, text));
+    char *back = wire_read(fd, 400, closed);
+    close(fd);
+    return back;
+}
+
+static void many_requests_on_one_connection(void **state)
+{
+    (void)state;
+    bool closed;
+    int fd = wire_open(port());
+    for (int i = 0; i < 20; i++) {
+        assert_true(wire_say(fd, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"));
+        char *back = wire_read(fd, 100, &closed);
+        assert_int_equal(count_of(back, "HTTP/1.1 200"), 1);
+        assert_false(closed);
+        free(back);
+    }
+    close(fd);
+}
+
+/* Requests that arrive together are answered one after the other, also those that wait for the database. */
+static void pipelined_requests(void **state)
+{
+    (void)state;
+    enum { REQUESTS = 40 };
+    bool closed;
+    char request[2048], body[64];
+    int fd = wire_open(port());
+    for (int i = 0; i < REQUESTS; i++) {
+        int length = snprintf(body, sizeof body, "{\"text\":\"pipe %02d\"}", i);
+        snprintf(request, sizeof request,
+                 "POST /dialog/%s/send HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"
+                 "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+                 world.boris.id, world.anna.token, length, body);
+        assert_true(wire_say(fd, request));
+    }
+    char *back = wire_read(fd, 1000, &closed);
+    assert_int_equal(count_of(back, "HTTP/1.1 200"), REQUESTS);
+    free(back);
+    close(fd);
+    json_t *list = person_list(port(), &world.anna, &world.boris);
+    assert_int_equal(json_array_size(list), REQUESTS);
+    for (size_t i = 0; i < REQUESTS; i++) {
+        snprintf(body, sizeof body, "pipe %02zu", i);
+        assert_string_equal(json_string_value(json_object_get(json_array_get(list, i), "text")), body);
+    }
+    json_decref(list);
+}
+
+static void chunked_bodies(void **state)
+{
+    (void)state;
+    bool closed;
+    char request[2048];
+    snprintf(request, sizeof request,
+             "POST /dialog/%s/send HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"
+             "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+             "3\r\n{\"t\r\n8;ext=1\r\next\":\"ch\r\n8\r\nunked\"} \r\n0\r\nTrailer: x\r\n\r\n",
+             world.clara.id, world.anna.token);
+    char *back = talk(request, &closed);
+    assert_int_equal(count_of(back, "HTTP/1.1 200"), 1);
+    assert_false(closed);
+    free(back);
+    json_t *list = person_list(port(), &world.anna, &world.clara);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "text")), "chunked");
+    json_decref(list);
+}
+
+static void bodies_that_come_late_and_in_pieces(void **state)
+{
+    (void)state;
+    bool closed;
+    char request[2048];
+    static const char body[] = "{\"id\":\"no-id\",\"password\":\"x\"}";
+    int fd = wire_open(port());
+    snprintf(request, sizeof request, "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", strlen(body));
+    assert_true(wire_say(fd, request));
+    for (size_t i = 0; i < strlen(body); i++) {
+        assert_true(wire_write(fd, body + i, 1));
+        pause_ms(2);
+    }
+    char *back = wire_read(fd, 300, &closed);
+    assert_int_equal(count_of(back, "HTTP/1.1 400"), 1);
+    free(back);
+    close(fd);
+}
+
+static void expects_continue(void **state)
+{
+    (void)state;
+    bool closed;
+    int fd = wire_open(port());
+    assert_true(wire_say(fd, "POST /login HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"));
+    char *back = wire_read(fd, 300, &closed);
+    assert_string_equal(back, "HTTP/1.1 100 Continue\r\n\r\n");
+    free(back);
+    assert_true(wire_say(fd, "{}"));
+    back = wire_read(fd, 300, &closed);
+    assert_int_equal(count_of(back, "HTTP/1.1 400"), 1);
+    free(back);
+    close(fd);
+    back = talk("POST /login HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 99999999\r\n\r\n", &closed);
+    assert_int_equal(count_of(back, "HTTP/1.1 413"), 1);
+    assert_true(closed);
+    free(back);
+}
+
+static void http_1_0(void **state)
+{
+    (void)state;
+    bool closed;
+    char *back = talk("GET /healthz HTTP/1.0\r\n\r\n", &closed);
+    assert_int_equal(count_of(back, " 200 OK"), 1);
+    assert_true(closed);
+    free(back);
+}
+
+static void head_and_options(void **state)
+{
+    (void)state;
+    bool closed;
+    char request[2048];
+    snprintf(request, sizeof request,
+             "HEAD /dialog/%s/list HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n"
+             "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+             world.boris.id, world.anna.token);
+    char *back = talk(request, &closed);
+    assert_int_equal(count_of(back, "HTTP/1.1 200"), 2);
+    assert_int_equal(count_of(back, "\"from\""), 0);
+    free(back);
+    static const char *const cases[][2] = {{"/login", "Allow: POST, OPTIONS"},
+                                           {"/dialog/x/list", "Allow: GET, HEAD, OPTIONS"},
+                                           {"/swagger/index.html", "Allow: GET, HEAD, OPTIONS"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(request, sizeof request, "OPTIONS %s HTTP/1.1\r\nHost: x\r\n\r\n", cases[i][0]);
+        back = talk(request, &closed);
+        assert_int_equal(count_of(back, "HTTP/1.1 204"), 1);
+        assert_int_equal(count_of(back, cases[i][1]), 1);
+        free(back);
+    }
+}
+
+/* What is no HTTP is refused, and its connection closed; the service goes on. */
+static void malformed_requests(void **state)
+{
+    (void)state;
+    static const char *const requests[] = {
+        "\r\n\r\n\r\n\r\nnonsense\r\n\r\n",
+        "GET /healthz HTTP/9.9\r\nHost: x\r\n\r\n",
+        "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
+        "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 5x\r\n\r\n",
+        "POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "GET /healthz HTTP/1.1\r\n\r\n",
+        "GET /heal thz HTTP/1.1\r\nHost: x\r\n\r\n",
+        "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}x",
+        "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    };
+    bool closed;
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        char *back = talk(requests[i], &closed);
+        assert_int_equal(count_of(back, " 200 "), 0);
+        assert_true(closed);
+        free(back);
+    }
+    char *back = talk("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", &closed);
+    assert_int_equal(count_of(back, " 200 "), 1);
+    free(back);
+}
+
+static void a_head_that_is_too_long(void **state)
+{
+    (void)state;
+    bool closed;
+    static char request[80000];
+    strcpy(request, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: ");
+    memset(request + strlen(request), 'a', sizeof request - 1 - strlen(request));
+    int fd = wire_open(port());
+    wire_say(fd, request);
+    char *back = wire_read(fd, 500, &closed);
+    assert_true(closed);
+    assert_int_equal(count_of(back, " 200 "), 0);
+    free(back);
+    close(fd);
+    strcpy(request, "GET /");
+    memset(request + 5, 'a', sizeof request - 6);
+    fd = wire_open(port());
+    wire_say(fd, request);
+    back = wire_read(fd, 500, &closed);
+    assert_true(closed);
+    free(back);
+    close(fd);
+}
+
+/* A client that sends a byte now and then has only so long for one request; others are not kept waiting. */
+static void a_client_that_is_too_slow(void **state)
+{
+    (void)state;
+    enum { SLOW = 30 };
+    struct process process;
+    int fds[SLOW];
+    process_start(&process, test_server_conninfo(world.server),
+                  (const char *const[]){"--idle-timeout", "1", "--request-timeout", "1", NULL});
+    process_wait_ready(&process);
+    for (int i = 0; i < SLOW; i++) {
+        fds[i] = wire_open(process.port);
+        assert_true(wire_say(fds[i], i % 2 ? "GET /healthz HTTP/1.1\r\nX: "
+                                           : "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\n"));
+    }
+    int open = SLOW, waited = 0;
+    for (; open > 0 && waited < 10000; waited += 200) {
+        struct answer answer;
+        pause_ms(200);
+        call_expect(&answer, &(struct call){.port = process.port, .path = "/healthz"}, 200);
+        answer_free(&answer);
+        for (int i = 0; i < SLOW; i++) {
+            bool closed = false;
+            if (fds[i] < 0)
+                continue;
+            wire_say(fds[i], "a");
+            free(wire_read(fds[i], 0, &closed));
+            if (closed) {
+                close(fds[i]);
+                fds[i] = -1;
+                open--;
+            }
+        }
+    }
+    assert_int_equal(open, 0);
+    assert_true(waited >= 1000);
+    process_stop(&process);
+}
+
+static void a_limit_of_connections(void **state)
+{
+    (void)state;
+    struct process process;
+    bool closed;
+    process_start(&process, test_server_conninfo(world.server),
+                  (const char *const[]){"--connections-per-address", "4", "--idle-timeout", "2", NULL});
+    process_wait_ready(&process);
+    int fds[8];
+    size_t served = 0;
+    for (size_t i = 0; i < 8; i++) {
+        fds[i] = wire_open(process.port);
+        wire_say(fds[i], "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+        char *back = wire_read(fds[i], 200, &closed);
+        served += count_of(back, " 200 ");
+        free(back);
+    }
+    assert_in_range(served, 1, 4);
+    for (size_t i = 0; i < 8; i++)
+        close(fds[i]);
+    process_stop(&process);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(many_requests_on_one_connection),
+        cmocka_unit_test(pipelined_requests),
+        cmocka_unit_test(chunked_bodies),
+        cmocka_unit_test(bodies_that_come_late_and_in_pieces),
+        cmocka_unit_test(expects_continue),
+        cmocka_unit_test(http_1_0),
+        cmocka_unit_test(head_and_options),
+        cmocka_unit_test(malformed_requests),
+        cmocka_unit_test(a_head_that_is_too_long),
+        cmocka_unit_test(a_client_that_is_too_slow),
+        cmocka_unit_test(a_limit_of_connections),
+    };
+    return cmocka_run_group_tests(tests, world_setup, world_teardown);
+}
