@@ -1,0 +1,44 @@
+/* configuration.c - writes docs/configuration.md from the library's own table of settings. */
+#include <dialogs.h>
+#include <stdio.h>
+
+static const char introduction[] =
+    "# Settings\n"
+    "\n"
+    "<!-- Made from the table in src/settings.c by the target `docs`. -->\n"
+    "\n"
+    "A client takes these settings when it is opened. From C: `dlg_settings_new()`, `dlg_settings_set(settings, name,\n"
+    "value, &error)`, and the settings go to `dlg_open()`. Times end in `_ms` (milliseconds) or `_s` (seconds).\n"
+    "`dlg_setting_describe()` gives the same table to a program.\n"
+    "\n"
+    "| name | default | values | what it is |\n"
+    "|---|---|---|---|\n";
+
+/* A cell of a table: a bar in it would end it. */
+static void put_cell(const char *text)
+{
+    fputs(" ", stdout);
+    for (; *text; text++) {
+        if (*text == '|')
+            putchar('\\');
+        putchar(*text);
+    }
+    fputs(" |", stdout);
+}
+
+int main(void)
+{
+    const char *name;
+    const char *initial;
+    const char *range;
+    const char *purpose;
+    fputs(introduction, stdout);
+    for (size_t i = 0; dlg_setting_describe(i, &name, &initial, &range, &purpose); i++) {
+        printf("| `%s` |", name);
+        put_cell(*initial ? initial : "(empty)");
+        put_cell(range);
+        put_cell(purpose);
+        putchar('\n');
+    }
+    return 0;
+}
