@@ -1,3 +1,4 @@
-/* The header alone, and a second time. */
+/* The header, alone. */
 #include <dialogs.h>
+/* And a second time. */
 #include <dialogs.h>

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# declared.sh HEADER - the functions that a header declares, sorted; the compiler itself reads it.
+set -euo pipefail
+list=$(mktemp)
+trap 'rm -f "$list"' EXIT
+gcc -x c -std=c11 -fsyntax-only -aux-info "$list" "$1"
+sed -n "s|^/\* ${1//./\\.}:.* \**\(dlg_[a-z0-9_]*\) (.*|\1|p" "$list" | sort
