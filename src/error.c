@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#undef error_set
+
 /* What stands in for an error for which there was no memory. It is never freed nor changed. */
 static dlg_error no_memory = {.code = DLG_E_MEMORY, .retriable = true, .message = "out of memory"};
 

@@ -121,7 +121,6 @@ static bool spawn_guard(struct test_server *server)
     posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     posix_spawn_file_actions_adddup2(&actions, 1, 2);
     posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-    extern char **environ;
     int failed = posix_spawn(&server->guard, TEST_GUARD, &actions, NULL, (char *const *)(uintptr_t)arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
     if (failed)
