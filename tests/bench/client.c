@@ -13,7 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char text[] = "Shall we meet at the station at six? I have the tickets, and there is a train at twenty past.";
+static const char text[] =
+    "Shall we meet at the station at six? I have the tickets, and there is a train at twenty past.";
 
 struct load {
     dlg_client *client;
@@ -45,7 +46,7 @@ static dlg_uuid user_of(int n)
 
 static int draw(struct load *load)
 {
-    return 1 + (int)(rand_r(&load->seed) % (unsigned)load->users);
+    return 1 + (int)((unsigned)rand_r(&load->seed) % (unsigned)load->users);
 }
 
 static void done(dlg_reply *reply, void *payload);
@@ -58,9 +59,9 @@ static int start(struct load *load)
     options.limit = load->limit;
     dlg_uuid author = user_of(strcmp(load->skew, "sender") == 0 ? 1 : draw(load));
     dlg_uuid recipient = user_of(strcmp(load->skew, "recipient") == 0 ? 1 : draw(load));
-    int code = load->lists ? dlg_list_async(load->client, &author, &recipient, &options, done, load, &error)
-                           : dlg_send_async(load->client, &author, &recipient, text, sizeof text - 1, NULL, done, load,
-                                            &error);
+    int code = load->lists
+                   ? dlg_list_async(load->client, &author, &recipient, &options, done, load, &error)
+                   : dlg_send_async(load->client, &author, &recipient, text, sizeof text - 1, NULL, done, load, &error);
     if (code != DLG_OK) {
         fprintf(stderr, "%s\n", dlg_error_message(error));
         dlg_error_free(error);
@@ -115,8 +116,11 @@ int main(int argc, char **argv)
     for (int i = 8; i + 1 < argc; i += 2)
         if (dlg_settings_set(settings, argv[i], argv[i + 1], &error) != DLG_OK)
             usage();
-    struct load load = {
-        .lists = strcmp(argv[2], "list") == 0, .users = atoi(argv[5]), .limit = atoi(argv[6]), .skew = argv[7], .seed = 1};
+    struct load load = {.lists = strcmp(argv[2], "list") == 0,
+                        .users = atoi(argv[5]),
+                        .limit = atoi(argv[6]),
+                        .skew = argv[7],
+                        .seed = 1};
     if (dlg_open(&load.client, argv[1], settings, &error) != DLG_OK) {
         fprintf(stderr, "%s\n", dlg_error_message(error));
         return 1;
