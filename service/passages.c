@@ -37,6 +37,8 @@ static bool separates(const struct passages *passages)
 
 static bool append(struct passages *passages, const char *bytes, size_t length)
 {
+    if (length == 0)
+        return true;
     if (passages->length + length > passages->limit + 1) { /* one more: the newline at the end does not count */
         passages->cut = true;
         return true;

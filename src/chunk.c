@@ -64,6 +64,13 @@ void chunk_free(struct chunk *chunk)
     rows_free(&chunk->messages);
 }
 
+/* Citus has no SQLSTATEs but these for much of what happens between its nodes, such as one that goes away. */
+static bool is_between_nodes(const dlg_error *error)
+{
+    const char *sqlstate = dlg_error_sqlstate(error);
+    return strcmp(sqlstate, "XX000") == 0 || strcmp(sqlstate, "58030") == 0;
+}
+
 /* Takes the result; DONE when it is one of the two good kinds. */
 static enum chunk_outcome judge(PGresult *result, PGconn *connection, dlg_error **error)
 {
@@ -74,12 +81,11 @@ static enum chunk_outcome judge(PGresult *result, PGconn *connection, dlg_error 
     }
     const char *sqlstate = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
     bool lost = !sqlstate || PQstatus(connection) != CONNECTION_OK;
-    bool present = !lost && strcmp(sqlstate, "23505") == 0;
     error_set_sql(error, lost ? DLG_E_UNAVAILABLE : DLG_E_DATABASE, sqlstate, "a chunk was not loaded",
                   result ? PQresultErrorMessage(result) : PQerrorMessage(connection));
     error_classify(*error);
     PQclear(result);
-    return present ? CHUNK_PRESENT : error_is_transient(*error) ? CHUNK_AGAIN : CHUNK_FAILED;
+    return error_is_transient(*error) || is_between_nodes(*error) ? CHUNK_AGAIN : CHUNK_REFUSED;
 }
 
 static enum chunk_outcome write_rows(const struct rows *rows, PGconn *connection, bool insert, size_t *written,

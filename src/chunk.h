@@ -17,9 +17,8 @@ struct chunk {
 
 enum chunk_outcome {
     CHUNK_DONE,
-    CHUNK_PRESENT, /* COPY met a row that is there already: nothing is written */
-    CHUNK_AGAIN,   /* may go well another time, on a new connection if this one is lost */
-    CHUNK_FAILED
+    CHUNK_AGAIN,  /* may go well another time, on a new connection */
+    CHUNK_REFUSED /* the database will not have it: nothing is written */
 };
 
 void chunk_init(struct chunk *chunk);
@@ -28,7 +27,7 @@ void chunk_free(struct chunk *chunk);
 
 /*
  * Writes the chunk: by COPY, which stops at a row that is there already, or with `insert` by INSERT,
- * which skips it. `written` receives how many rows were new; `error` says why for AGAIN and FAILED.
+ * which skips it. `written` receives how many rows were new; `error`, not NULL, says why it was not DONE.
  */
 enum chunk_outcome chunk_write(const struct chunk *chunk, PGconn *connection, bool insert, size_t *written,
                                dlg_error **error);

@@ -77,15 +77,18 @@ static void disconnect(dlg_loader *loader)
     loader->connection = NULL;
 }
 
-/* One attempt, with a second one by INSERT when COPY met rows that are there already. */
+/*
+ * One attempt, with a second one by INSERT when COPY failed: a row may be there already. How an error
+ * of COPY says so is not the same everywhere: from another node of Citus it has no SQLSTATE of its own.
+ */
 static enum chunk_outcome attempt(dlg_loader *loader, size_t *written, dlg_error **error)
 {
     if (!loader->connection)
         loader->connection = client_connect(loader->client, error);
     if (!loader->connection)
-        return dlg_error_code(*error) == DLG_E_UNAVAILABLE ? CHUNK_AGAIN : CHUNK_FAILED;
+        return dlg_error_code(*error) == DLG_E_UNAVAILABLE ? CHUNK_AGAIN : CHUNK_REFUSED;
     enum chunk_outcome outcome = chunk_write(&loader->chunk, loader->connection, loader->insert, written, error);
-    if (outcome != CHUNK_PRESENT || loader->insert)
+    if (outcome == CHUNK_DONE || loader->insert || PQstatus(loader->connection) != CONNECTION_OK)
         return outcome;
     loader->insert = true;
     return chunk_write(&loader->chunk, loader->connection, true, written, error);

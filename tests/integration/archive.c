@@ -309,6 +309,13 @@ static void goes_through_a_pipe(void **state)
     pair_check_same();
 }
 
+/* AddressSanitizer keeps what was freed for a while, 256 MiB of it if nobody minds. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "quarantine_size_mb=8";
+}
+
 /* The most memory that this process had since peak_reset(), KiB. */
 static long peak_kib(void)
 {

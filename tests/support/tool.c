@@ -2,30 +2,23 @@
 
 #include "check.h"
 #include "database.h"
+#include "scratch.h"
 #include "server.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-static char directory[64];
+static void *scratch; /* the directory */
 static struct test_server *server;
-
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)
-{
-    (void)status;
-    (void)kind;
-    (void)walk;
-    return remove(path);
-}
 
 int tool_group_setup(void **state)
 {
     (void)state;
     server = test_server_start(NULL);
+    if (scratch_setup(&scratch) != 0)
+        return -1;
+    chmod(scratch, 0711); /* as root a private server runs as somebody else */
     setenv("DLG_TOKEN_KEY_FILE", tool_path("token.keys"), 1);
     setenv("TZ", "UTC", 1);
     unsetenv("NO_COLOR");
@@ -36,9 +29,7 @@ int tool_group_teardown(void **state)
 {
     (void)state;
     test_server_free(server);
-    if (*directory)
-        nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    return 0;
+    return scratch_teardown(&scratch);
 }
 
 int tool_setup(void **state)
@@ -128,13 +119,8 @@ const char *tool_path(const char *name)
 {
     static char paths[8][128];
     static int turn;
-    if (!*directory) {
-        strcpy(directory, "/tmp/dlgctl-test-XXXXXX");
-        assert_non_null(mkdtemp(directory));
-        assert_int_equal(chmod(directory, 0711), 0); /* as root a private server runs as somebody else */
-    }
     char *path = paths[turn = (turn + 1) % 8];
-    snprintf(path, sizeof paths[0], "%s/%s", directory, name);
+    snprintf(path, sizeof paths[0], "%s/%s", (const char *)scratch, name);
     return path;
 }
 

@@ -1,0 +1,231 @@
+/* Bulk loading, dump and restore on a cluster: through each kind of node, again, and while a worker dies. */
+#include "check.h"
+#include "cluster.h"
+#include "database.h"
+
+#include <dialogs.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MESSAGES = 40000, USERS = 100 };
+
+static struct test_cluster *cluster;
+static struct test_server *plain; /* a server without Citus */
+
+static const char *coordinator(void)
+{
+    return test_cluster_conninfo(cluster, 0);
+}
+
+static dlg_client *open_client(const char *conninfo, const char *schema)
+{
+    dlg_client *client = NULL;
+    dlg_error *error = NULL;
+    dlg_settings *settings = dlg_settings_new();
+    assert_ok(dlg_settings_set(settings, "schema", schema, &error), error);
+    assert_ok(dlg_open(&client, conninfo, settings, &error), error);
+    dlg_settings_free(settings);
+    return client;
+}
+
+static int group_setup(void **state)
+{
+    (void)state;
+    cluster = test_cluster_start(2, NULL);
+    plain = test_server_start(NULL);
+    if (!cluster || !plain)
+        return -1;
+    dlg_close(open_client(coordinator(), "install"), 0, NULL);
+    return test_cluster_execute(cluster, 0,
+                                "SET citus.shard_count = 8; "
+                                "SELECT create_distributed_table('dialogs', 'to_user_id'); "
+                                "SELECT create_distributed_table('users', 'id', colocate_with := 'dialogs')")
+               ? 0
+               : -1;
+}
+
+static int group_teardown(void **state)
+{
+    (void)state;
+    test_cluster_free(cluster);
+    test_server_free(plain);
+    return 0;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return test_cluster_execute(cluster, 0, "TRUNCATE dialogs, users") ? 0 : -1;
+}
+
+static dlg_uuid user_id(int number)
+{
+    return (dlg_uuid){{(uint8_t)(number * 37), (uint8_t)number, 1}};
+}
+
+static void load_row(dlg_loader *loader, int number)
+{
+    char text[64];
+    dlg_error *error = NULL;
+    snprintf(text, sizeof text, "message %d", number);
+    dlg_message message = {.id = (INT64_C(1) << 60) + number,
+                           .author = user_id(number % USERS),
+                           .recipient = user_id(number / 3 % USERS),
+                           .created_us = INT64_C(1700000000000000) + number,
+                           .updated_us = number % 5 ? 0 : INT64_C(1700000001000000),
+                           .text = text,
+                           .length = DLG_NTS};
+    assert_ok(dlg_loader_message(loader, &message, &error), error);
+}
+
+/* Users and messages; returns how many rows were there already. */
+static uint64_t load_all(dlg_client *client, int messages)
+{
+    dlg_error *error = NULL;
+    dlg_loader *loader = NULL;
+    dlg_progress done;
+    assert_ok(dlg_loader_open(client, &loader, &error), error);
+    for (int i = 0; i < USERS; i++) {
+        dlg_user user = DLG_USER_INIT;
+        user.id = user_id(i);
+        user.first_name = "Анна";
+        user.birthdate = "1999-12-31";
+        assert_ok(dlg_loader_user(loader, &user, NULL, &error), error);
+    }
+    for (int i = 0; i < messages; i++)
+        load_row(loader, i);
+    assert_ok(dlg_loader_flush(loader, &error), error);
+    dlg_loader_progress(loader, &done);
+    dlg_loader_free(loader);
+    assert_int_equal(done.users, USERS);
+    assert_int_equal(done.messages, messages);
+    return done.skipped;
+}
+
+static int64_t count(const char *from)
+{
+    char sql[256];
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", from);
+    return database_number(coordinator(), sql);
+}
+
+static void loads_through(dlg_client *client)
+{
+    assert_int_equal(load_all(client, MESSAGES), 0);
+    assert_int_equal(count("dialogs"), MESSAGES);
+    assert_int_equal(count("users"), USERS);
+    assert_int_equal(load_all(client, MESSAGES), MESSAGES + USERS);
+    int64_t half = count("dialogs WHERE id % 2 = 0");
+    database_execute(coordinator(), "DELETE FROM dialogs WHERE id % 2 = 0");
+    assert_int_equal(load_all(client, MESSAGES), MESSAGES - half + USERS);
+    assert_int_equal(count("dialogs"), MESSAGES);
+    assert_int_equal(count("(SELECT DISTINCT id, text FROM dialogs) AS rows"), MESSAGES);
+    dlg_close(client, 0, NULL);
+}
+
+static void loads_through_the_coordinator(void **state)
+{
+    (void)state;
+    loads_through(open_client(coordinator(), "install"));
+}
+
+static void loads_through_a_worker(void **state)
+{
+    (void)state;
+    loads_through(open_client(test_cluster_conninfo(cluster, 1), "none"));
+}
+
+static atomic_bool killing;
+static atomic_int kills;
+static pthread_t killer;
+
+static void *kill_worker(void *payload)
+{
+    struct test_server *worker = payload;
+    const struct timespec pause = {.tv_sec = 1, .tv_nsec = 500 * 1000000};
+    while (atomic_load(&killing) && test_server_kill(worker) && test_server_restart(worker)) {
+        atomic_fetch_add(&kills, 1);
+        nanosleep(&pause, NULL);
+    }
+    return NULL;
+}
+
+static int start_killing(void **state)
+{
+    atomic_store(&killing, true);
+    return setup(state) == 0 ? pthread_create(&killer, NULL, kill_worker, test_cluster_server(cluster, 2)) : -1;
+}
+
+static int stop_killing(void **state)
+{
+    (void)state;
+    return atomic_exchange(&killing, false) ? pthread_join(killer, NULL) : 0;
+}
+
+static void a_worker_that_dies_loses_and_doubles_nothing(void **state)
+{
+    (void)state;
+    dlg_client *client = open_client(coordinator(), "install");
+    int messages = 5 * MESSAGES;
+    load_all(client, messages);
+    stop_killing(NULL);
+    print_message("%d kills\n", atomic_load(&kills));
+    assert_true(atomic_load(&kills) > 1);
+    assert_int_equal(count("dialogs"), messages);
+    assert_int_equal(count("(SELECT DISTINCT id FROM dialogs) AS ids"), messages);
+    dlg_close(client, 0, NULL);
+}
+
+static void check_same(void)
+{
+    char *here = database_content(coordinator());
+    char *there = database_content(test_server_conninfo(plain));
+    assert_string_equal(here, there);
+    free(here);
+    free(there);
+}
+
+static void dump_and_restore(dlg_client *from, dlg_client *to)
+{
+    dlg_error *error = NULL;
+    int fd = memfd_create("archive", 0);
+    assert_true(fd >= 0);
+    assert_ok(dlg_dump(from, fd, NULL, NULL, &error), error);
+    lseek(fd, 0, SEEK_SET);
+    assert_ok(dlg_restore(to, fd, NULL, NULL, &error), error);
+    close(fd);
+    check_same();
+}
+
+/* Out of a cluster, into a server without Citus, and back. */
+static void archives_go_between_clusters_and_servers(void **state)
+{
+    (void)state;
+    dlg_client *many = open_client(coordinator(), "install");
+    dlg_client *one = open_client(test_server_conninfo(plain), "install");
+    load_all(many, MESSAGES);
+    dump_and_restore(many, one);
+    assert_true(test_cluster_execute(cluster, 0, "TRUNCATE dialogs, users"));
+    dump_and_restore(one, many);
+    dlg_close(many, 0, NULL);
+    dlg_close(one, 0, NULL);
+}
+
+int main(void)
+{
+    if (!test_cluster_available())
+        return test_cluster_skip();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(loads_through_the_coordinator, setup),
+        cmocka_unit_test_setup(loads_through_a_worker, setup),
+        cmocka_unit_test_setup_teardown(a_worker_that_dies_loses_and_doubles_nothing, start_killing, stop_killing),
+        cmocka_unit_test_setup(archives_go_between_clusters_and_servers, setup),
+    };
+    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
