@@ -241,6 +241,95 @@ static void the_database_hangs(void **state)
     stop();
 }
 
+/* What the database refuses is nobody's business but the operator's: the client gets a number to ask about. */
+static void the_database_refuses(void **state)
+{
+    (void)state;
+    start(NULL);
+    make_people();
+    assert_true(test_server_execute(
+        world.server, "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                      " RAISE EXCEPTION 'internal affairs'; END $$;"
+                      "CREATE TRIGGER refuse BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION refuse()"));
+    struct call call = {.port = world.process.port, .path = "/user/register", .body = "{\"password\":\"x\"}"};
+    char *message = expect_error(&call, 500, -DLG_E_DATABASE);
+    assert_null(strstr(message, "affairs"));
+    assert_non_null(strstr(message, "request_id"));
+    free(message);
+    assert_true(process_logs(&world.process, "\"error\":\"DLG_E_DATABASE\",\"sqlstate\":\"P0001\""));
+    assert_true(test_server_execute(world.server, "DROP FUNCTION refuse() CASCADE"));
+    stop();
+}
+
+/* ---- Too much at once ---- */
+
+static void too_many_log_ins(void **state)
+{
+    (void)state;
+    enum { LOGINS = 12 };
+    int fds[LOGINS];
+    size_t done = 0, refused = 0, retry = 0;
+    char body[128], request[512];
+    start((const char *const[]){"--set", "hash_threads=1", "--set", "hash_queue=2", "--set", "hash_memory_kib=65536",
+                                "--set", "hash_operations=3", NULL});
+    make_people();
+    int length = snprintf(body, sizeof body, "{\"id\":\"%s\",\"password\":\"secret\"}", world.anna.id);
+    snprintf(request, sizeof request,
+             "POST /login HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", length, body);
+    for (size_t i = 0; i < LOGINS; i++) {
+        fds[i] = wire_open(world.process.port);
+        assert_true(wire_say(fds[i], request));
+    }
+    for (size_t i = 0; i < LOGINS; i++) {
+        bool closed;
+        char *back = wire_read(fds[i], 20000, &closed);
+        done += count_of(back, "HTTP/1.1 200");
+        refused += count_of(back, "HTTP/1.1 429");
+        retry += count_of(back, "Retry-After: ");
+        free(back);
+        close(fds[i]);
+    }
+    assert_int_equal(done + refused, LOGINS);
+    assert_true(done >= 1);
+    assert_true(refused >= 1);
+    assert_int_equal(retry, refused);
+    stop();
+}
+
+static int ask_for_list(void)
+{
+    char request[2048];
+    int fd = wire_open(world.process.port);
+    snprintf(request, sizeof request, "GET /dialog/%s/list HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n",
+             world.boris.id, world.anna.token);
+    assert_true(wire_say(fd, request));
+    return fd;
+}
+
+static void too_many_requests(void **state)
+{
+    (void)state;
+    enum { PLACES = 4 };
+    int fds[PLACES];
+    bool closed;
+    start((const char *const[]){"--set", "queue_requests=4", "--set", "timeout_ms=60000", NULL});
+    make_people();
+    assert_true(test_server_freeze(world.server));
+    for (size_t i = 0; i < PLACES; i++)
+        fds[i] = ask_for_list();
+    pause_ms(300);
+    free(expect_error(&(struct call){.port = world.process.port, .path = "/user/search?first_name=&last_name="}, 503,
+                      -DLG_E_OVERLOAD));
+    assert_true(test_server_thaw(world.server));
+    for (size_t i = 0; i < PLACES; i++) {
+        char *back = wire_read(fds[i], 1000, &closed);
+        assert_int_equal(count_of(back, " 200 OK"), 1);
+        free(back);
+        close(fds[i]);
+    }
+    stop();
+}
+
 /* ---- Stopping ---- */
 
 static void sigterm_under_load(void **state)
@@ -268,12 +357,8 @@ static void sigterm_under_load(void **state)
 /* A connection on which a request waits for a database that does not answer. */
 static int hanging_request(void)
 {
-    char request[2048];
-    int fd = wire_open(world.process.port);
-    snprintf(request, sizeof request, "GET /dialog/%s/list HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n",
-             world.boris.id, world.anna.token);
     assert_true(test_server_freeze(world.server));
-    assert_true(wire_say(fd, request));
+    int fd = ask_for_list();
     pause_ms(200);
     return fd;
 }
@@ -362,6 +447,9 @@ int main(void)
         cmocka_unit_test(the_database_is_down_at_start),
         cmocka_unit_test(the_database_is_killed_under_load),
         cmocka_unit_test(the_database_hangs),
+        cmocka_unit_test(the_database_refuses),
+        cmocka_unit_test(too_many_log_ins),
+        cmocka_unit_test(too_many_requests),
         cmocka_unit_test(sigterm_under_load),
         cmocka_unit_test(stopping_with_a_request_under_way),
         cmocka_unit_test(a_request_under_way_is_finished),
