@@ -121,7 +121,7 @@ static void the_longest_text(void **state)
 static void a_huge_body(void **state)
 {
     (void)state;
-    static const size_t lengths[] = {600 * 1024, 8 * 1024 * 1024, 48 * 1024 * 1024};
+    static const size_t lengths[] = {(size_t)600 << 10, (size_t)8 << 20, (size_t)48 << 20};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         char *body = malloc(lengths[i]);
         memset(body, ' ', lengths[i]);
@@ -133,12 +133,12 @@ static void a_huge_body(void **state)
 static void deep_json(void **state)
 {
     (void)state;
-    enum { DEPTH = 200000 };
-    char *body = malloc(2 * DEPTH + 32);
+    static const size_t depth = 200000;
+    char *body = malloc(2 * depth + 32);
     char *to = stpcpy(body, "{\"text\":");
-    memset(to, '[', DEPTH);
-    memset(to + DEPTH, ']', DEPTH);
-    strcpy(to + 2 * DEPTH, "}");
+    memset(to, '[', depth);
+    memset(to + depth, ']', depth);
+    memcpy(to + 2 * depth, "}", 2);
     refused(sending(body, 0), 400, -DLG_E_ARGUMENT, "depth");
     free(body);
 }
@@ -186,9 +186,9 @@ static void bad_registrations(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         refused((struct call){.path = "/user/register", .body = cases[i].body}, 400, -DLG_E_ARGUMENT, cases[i].says);
-    char body[2100] = "{\"password\":\"p\",\"city\":\"";
-    memset(body + strlen(body), 'x', 1025);
-    strcat(body, "\"}");
+    char city[DLG_NAME_LIMIT + 2] = "", body[DLG_NAME_LIMIT + 64];
+    memset(city, 'x', DLG_NAME_LIMIT + 1);
+    snprintf(body, sizeof body, "{\"password\":\"p\",\"city\":\"%s\"}", city);
     refused((struct call){.path = "/user/register", .body = body}, 400, -DLG_E_TOO_LARGE, "");
 }
 

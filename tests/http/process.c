@@ -90,7 +90,7 @@ static void become(const struct process *process, const char *db, const char *co
     redirect(said, STDERR_FILENO);
     redirect("/dev/null", STDOUT_FILENO);
     keep_little();
-    execv(DIALOGSD, (char *const *)(uintptr_t)arguments);
+    execv(DIALOGSD, (char *const *)arguments);
     _exit(127);
 }
 
@@ -157,7 +157,9 @@ void process_stop(struct process *process)
         char *said = process_said(process);
         if (process->pid > 0)
             kill(process->pid, SIGKILL);
-        fail_msg("dialogsd ended with %d, and said: %s", code, said);
+        print_error("dialogsd said: %s", said);
+        free(said);
+        fail_msg("dialogsd ended with %d", code);
     }
     nftw(process->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }

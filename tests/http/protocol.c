@@ -192,7 +192,7 @@ static void a_head_that_is_too_long(void **state)
     (void)state;
     bool closed;
     static char request[80000];
-    strcpy(request, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: ");
+    snprintf(request, sizeof request, "%s", "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: ");
     memset(request + strlen(request), 'a', sizeof request - 1 - strlen(request));
     int fd = wire_open(port());
     wire_say(fd, request);
@@ -201,7 +201,7 @@ static void a_head_that_is_too_long(void **state)
     assert_int_equal(count_of(back, " 200 "), 0);
     free(back);
     close(fd);
-    strcpy(request, "GET /");
+    snprintf(request, sizeof request, "GET /");
     memset(request + 5, 'a', sizeof request - 6);
     fd = wire_open(port());
     wire_say(fd, request);

@@ -40,8 +40,10 @@ static json_t *fortunes(void)
     json_t *texts = json_array();
     for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
         DIR *directory = opendir(directories[i]);
-        if (!directory)
+        if (!directory) {
             fail_msg("there is no %s: install fortunes, fortunes-de, -es, -it, -ru", directories[i]);
+            continue;
+        }
         for (struct dirent *entry; (entry = readdir(directory));) {
             char path[512];
             snprintf(path, sizeof path, "%s/%s", directories[i], entry->d_name);
