@@ -1,0 +1,241 @@
+#include "fixture.h"
+
+#include "clock.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- Life ----------------------------------------------------------------------------------- */
+
+int fixture_open_server(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    fixture->server = test_server_start(NULL);
+    *state = fixture;
+    if (!fixture->server)
+        return -1;
+    fixture->sql = sql_connect(test_server_conninfo_admin(fixture->server));
+    return 0;
+}
+
+int fixture_open(void **state)
+{
+    if (fixture_open_server(state) < 0)
+        return -1;
+    struct fixture *fixture = *state;
+    fixture->client = client_open(test_server_conninfo(fixture->server), "");
+    return 0;
+}
+
+int fixture_close(void **state)
+{
+    struct fixture *fixture = *state;
+    if (fixture->client)
+        client_close(fixture->client);
+    PQfinish(fixture->sql);
+    test_server_free(fixture->server);
+    free(fixture);
+    return 0;
+}
+
+/* ---- Clients -------------------------------------------------------------------------------- */
+
+static void settings_add(dlg_settings *settings, const char *pairs)
+{
+    char *copy = strdup(pairs), *rest = copy, *pair;
+    while ((pair = strsep(&rest, " "))) {
+        dlg_error *error = NULL;
+        char *name = strsep(&pair, "=");
+        if (*name)
+            assert_ok(dlg_settings_set(settings, name, pair, &error), error);
+    }
+    free(copy);
+}
+
+int client_try(dlg_client **client, const char *conninfo, const char *pairs, dlg_error **error)
+{
+    dlg_settings *settings = dlg_settings_new();
+    settings_add(settings, "hash_memory_kib=8 hash_operations=1 timeout_ms=30000");
+    settings_add(settings, pairs);
+    int code = dlg_open(client, conninfo, settings, error);
+    dlg_settings_free(settings);
+    return code;
+}
+
+dlg_client *client_open(const char *conninfo, const char *settings)
+{
+    dlg_client *client = NULL;
+    dlg_error *error = NULL;
+    assert_ok(client_try(&client, conninfo, settings, &error), error);
+    assert_non_null(client);
+    return client;
+}
+
+void client_close(dlg_client *client)
+{
+    size_t undelivered = 1;
+    assert_int_equal(dlg_close(client, 0, &undelivered), DLG_OK);
+    assert_int_equal(undelivered, 0);
+}
+
+dlg_stats client_stats(dlg_client *client)
+{
+    dlg_stats stats = DLG_STATS_INIT;
+    assert_int_equal(dlg_stats_get(client, &stats), DLG_OK);
+    return stats;
+}
+
+/* ---- Users and messages --------------------------------------------------------------------- */
+
+struct pair pair_new(void)
+{
+    struct pair pair;
+    dlg_uuid_random(&pair.ann);
+    dlg_uuid_random(&pair.ben);
+    return pair;
+}
+
+dlg_receipt send_text(dlg_client *client, const dlg_uuid *author, const dlg_uuid *recipient, const char *text)
+{
+    dlg_receipt receipt = DLG_RECEIPT_INIT;
+    dlg_error *error = NULL;
+    assert_ok(dlg_send(client, author, recipient, text, DLG_NTS, NULL, &receipt, &error), error);
+    return receipt;
+}
+
+dlg_page *list_newest(dlg_client *client, const struct pair *pair, int32_t limit)
+{
+    dlg_page *page = NULL;
+    dlg_error *error = NULL;
+    dlg_list_options options = DLG_LIST_OPTIONS_INIT;
+    options.limit = limit;
+    assert_ok(dlg_list(client, &pair->ann, &pair->ben, &options, &page, &error), error);
+    return page;
+}
+
+void assert_text(const dlg_message *message, const char *text)
+{
+    assert_non_null(message);
+    assert_int_equal(message->length, strlen(text));
+    assert_memory_equal(message->text, text, message->length + 1);
+}
+
+/* ---- SQL ------------------------------------------------------------------------------------ */
+
+PGconn *sql_connect(const char *conninfo)
+{
+    PGconn *sql = PQconnectdb(conninfo);
+    if (PQstatus(sql) != CONNECTION_OK)
+        fail_msg("%s", PQerrorMessage(sql));
+    return sql;
+}
+
+static PGresult *sql_execute(PGconn *sql, const char *format, va_list arguments)
+{
+    char *text;
+    assert_true(vasprintf(&text, format, arguments) >= 0);
+    PGresult *result = PQexec(sql, text);
+    ExecStatusType status = PQresultStatus(result);
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+        fail_msg("%s: %s", text, PQerrorMessage(sql));
+    free(text);
+    return result;
+}
+
+void sql_run(PGconn *sql, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    PQclear(sql_execute(sql, format, arguments));
+    va_end(arguments);
+}
+
+int64_t sql_number(PGconn *sql, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    PGresult *result = sql_execute(sql, format, arguments);
+    va_end(arguments);
+    assert_int_equal(PQntuples(result), 1);
+    int64_t number = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+    PQclear(result);
+    return number;
+}
+
+const char *sql_text(PGconn *sql, const char *format, ...)
+{
+    static char text[4096];
+    va_list arguments;
+    va_start(arguments, format);
+    PGresult *result = sql_execute(sql, format, arguments);
+    va_end(arguments);
+    text[0] = '\0';
+    for (int row = 0; row < PQntuples(result); row++) {
+        size_t length = strlen(text);
+        snprintf(text + length, sizeof text - length, "%s%s", row ? "\n" : "", PQgetvalue(result, row, 0));
+    }
+    PQclear(result);
+    return text;
+}
+
+const char *uuid_text(const dlg_uuid *uuid)
+{
+    static char texts[4][DLG_UUID_TEXT_SIZE];
+    static unsigned next;
+    char *text = texts[next++ % 4];
+    dlg_uuid_format(uuid, text);
+    return text;
+}
+
+/* ---- Time and processes --------------------------------------------------------------------- */
+
+void pause_ms(int milliseconds)
+{
+    struct timespec left = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
+    while (nanosleep(&left, &left) < 0 && errno == EINTR)
+        ;
+}
+
+int64_t now_us(void)
+{
+    return clock_monotonic_us();
+}
+
+static _Noreturn void self_run(const char *const *arguments, int output)
+{
+    enum { MOST = 16 };
+    const char *all[MOST + 2] = {"/proc/self/exe"};
+    for (int i = 0; arguments[i] && i < MOST; i++)
+        all[i + 1] = arguments[i];
+    dup2(output, STDOUT_FILENO);
+    execv(all[0], (char *const *)(uintptr_t)all);
+    _exit(127);
+}
+
+pid_t self_start(const char *const *arguments, int *output)
+{
+    int ends[2];
+    fflush(NULL);
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        self_run(arguments, ends[1]);
+    close(ends[1]);
+    *output = ends[0];
+    return pid;
+}
+
+int self_wait(pid_t pid)
+{
+    int status;
+    while (waitpid(pid, &status, 0) < 0)
+        assert_int_equal(errno, EINTR);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
