@@ -297,17 +297,25 @@ static void on_query(struct lane *lane, struct query *query, PGresult *result)
         query_answer(lane, query, NULL);
 }
 
-/* A multi-row statement says how many rows it wrote, not which: all of them, or nothing is known. */
+/*
+ * A multi-row statement returns the first parameter of each row that it wrote, in their order: those not among them
+ * were there already.
+ */
 static void on_rows(struct segment *segment, PGresult *result)
 {
     if (!result_good(result)) {
-        segment_fail(segment, result, segment->count == 1 ? TAILQ_FIRST(&segment->queries) : NULL);
+        segment_fail(segment, result, NULL);
         return;
     }
-    bool all = strtoull(PQcmdTuples(result), NULL, 10) == segment->count;
+    int row = 0;
     struct query *query;
     TAILQ_FOREACH(query, &segment->queries, link)
-    query->affected = all;
+    {
+        bool written = row < PQntuples(result) && PQgetlength(result, row, 0) == query->lengths[0] &&
+                       memcmp(PQgetvalue(result, row, 0), query->values[0], (size_t)query->lengths[0]) == 0;
+        query->affected = written;
+        row += written;
+    }
 }
 
 /* The server is done with the segment, one way or the other. */

@@ -13,7 +13,9 @@ struct send {
     dlg_uuid author;
     dlg_uuid recipient;
     int64_t id;
+    int64_t first_us;   /* the stamp of the first attempt */
     int64_t created_us; /* of the last attempt */
+    bool repeated;      /* the answer to an attempt was lost */
     bool check_recipient;
     uint32_t probe; /* ids tried before for the same key */
     dlg_receipt receipt;
@@ -77,6 +79,8 @@ static void send_stamp(struct query *query)
 {
     struct send *send = send_of(query->request);
     send->created_us = clock_next(&send->request.engine->clock);
+    if (!send->first_us)
+        send->first_us = send->created_us;
     if (!send->id)
         send->id = send->key_length ? keyed_id(send) : clock_id(send->created_us);
     query_set_int64(query, 0, send->id);
@@ -106,6 +110,7 @@ static void send_insert(struct send *send)
 static void send_lookup(struct send *send)
 {
     struct query *query = &send->request.queries[LOOKUP];
+    send->repeated = send->request.queries[INSERT].possibly_written;
     send->request.queries[INSERT].possibly_written = true; /* until it is known whose row that is */
     query_init(query, &send->request, STATEMENT_MESSAGE_FIND, &send->recipient);
     query_set_int64(query, 0, send->id);
@@ -114,9 +119,8 @@ static void send_lookup(struct send *send)
     engine_query(send->request.engine, query);
 }
 
-static void send_done(struct send *send, int64_t created_us)
+static void send_done(struct send *send, int64_t created_us, bool duplicate)
 {
-    bool duplicate = send->key_length && created_us != send->created_us;
     send->receipt = (dlg_receipt){DLG_RECEIPT_VERSION, duplicate, send->id, created_us};
     atomic_fetch_add_explicit(&send->request.engine->sends, 1, memory_order_relaxed);
     request_complete(&send->request, NULL);
@@ -129,7 +133,7 @@ static void send_inserted(struct request *request)
     if (query->error)
         request_fail(request, query);
     else if (query->affected == 1)
-        send_done(send, send->created_us);
+        send_done(send, send->created_us, false);
     else
         send_lookup(send);
 }
@@ -160,9 +164,12 @@ static void send_found(struct request *request)
     }
     enum found found = send_compare(send, query);
     if (found == FOUND_OURS) {
-        send_done(send, query_time(query, 0, 2));
+        int64_t created_us = query_time(query, 0, 2);
+        bool own = send->repeated && send->first_us <= created_us && created_us <= send->created_us;
+        send_done(send, created_us, send->key_length && !own);
     } else if (found == FOUND_OTHER_TEXT && send->key_length) {
         dlg_error *error = NULL;
+        request->queries[INSERT].possibly_written = false;
         error_set(&error, DLG_E_KEY_REUSED, "this idempotency key was used before with another text");
         request_complete(request, error);
     } else {

@@ -18,9 +18,10 @@ static const struct statement table[STATEMENT_COUNT] = {
          .sql = "INSERT INTO public.dialogs (" MESSAGE_COLUMNS ") VALUES ($1, $2, $3, $4, $5) "
                 "ON CONFLICT (id, to_user_id) DO NOTHING",
          .rows_name = "dlg_message_insert_rows",
-         .rows_sql = "INSERT INTO public.dialogs (" MESSAGE_COLUMNS ") "
-                     "SELECT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), "
-                     "pg_catalog.unnest($4), pg_catalog.unnest($5)) ON CONFLICT (id, to_user_id) DO NOTHING",
+         .rows_sql =
+             "INSERT INTO public.dialogs (" MESSAGE_COLUMNS ") "
+             "SELECT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), "
+             "pg_catalog.unnest($4), pg_catalog.unnest($5)) ON CONFLICT (id, to_user_id) DO NOTHING RETURNING id",
          .writes = true,
          .count = 5,
          .types = {OID_INT8, OID_UUID, OID_UUID, OID_TEXT, OID_TIMESTAMPTZ},

@@ -45,7 +45,10 @@ enum statement_id {
 struct statement {
     const char *name;
     const char *sql;
-    /* The same for many rows in one statement, each parameter an array; NULL when there is none. */
+    /*
+     * The same for many rows in one statement, each parameter an array; NULL when there is none. Returns the first
+     * parameter of each row that was written, in their order.
+     */
     const char *rows_name;
     const char *rows_sql;
     bool writes;
