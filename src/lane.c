@@ -184,19 +184,27 @@ static bool send_command(struct lane *lane, const char *sql, enum step_kind kind
            step_push(lane, (struct step){.kind = kind});
 }
 
-static bool send_segment(struct lane *lane, struct segment *segment)
+static bool send_queries(struct lane *lane, struct segment *segment)
 {
-    if (segment->form == SEGMENT_ROWS)
-        return send_rows(lane, segment) && send_sync(lane, segment);
-    if (segment->form == SEGMENT_BLOCK && !send_command(lane, "BEGIN", STEP_BEGIN))
-        return false;
     struct query *query;
     TAILQ_FOREACH(query, &segment->queries, link)
     if (!send_query(lane, query))
         return false;
-    if (segment->form == SEGMENT_BLOCK && !send_command(lane, "COMMIT", STEP_COMMIT))
-        return false;
-    return send_sync(lane, segment);
+    return true;
+}
+
+static bool send_block(struct lane *lane, struct segment *segment)
+{
+    return send_command(lane, "BEGIN", STEP_BEGIN) && send_queries(lane, segment) &&
+           send_command(lane, "COMMIT", STEP_COMMIT);
+}
+
+static bool send_segment(struct lane *lane, struct segment *segment)
+{
+    bool sent = segment->form == SEGMENT_ROWS    ? send_rows(lane, segment)
+                : segment->form == SEGMENT_BLOCK ? send_block(lane, segment)
+                                                 : send_queries(lane, segment);
+    return sent && send_sync(lane, segment);
 }
 
 static void lane_flush(struct lane *lane)
@@ -346,6 +354,16 @@ static bool session_is_stale(const dlg_error *error)
                      (is_state(error, "0A000") && strstr(error->message, "cached plan")));
 }
 
+static void on_started(struct lane *lane)
+{
+    if (!lane->server_us) {
+        lane_break(lane, connection_error(lane, "the session cannot be set up"));
+        return;
+    }
+    lane->state = LANE_READY;
+    lane->events->ready(lane);
+}
+
 /* After an error the COMMIT of a block was skipped, and the block is still open. */
 static void lane_rollback(struct lane *lane)
 {
@@ -360,18 +378,14 @@ static void on_sync(struct lane *lane, struct segment *segment)
     if (!segment && lane->state == LANE_READY)
         return; /* a ROLLBACK is done */
     if (!segment) {
-        if (!lane->server_us) {
-            lane_break(lane, connection_error(lane, "the session cannot be set up"));
-            return;
-        }
-        lane->state = LANE_READY;
-        lane->events->ready(lane);
+        on_started(lane);
         return;
     }
     dlg_error *stale = session_is_stale(segment->error) ? error_copy(segment->error) : NULL;
     if (!stale) {
+        bool open = segment->error && segment->form == SEGMENT_BLOCK;
         segment_finish(lane, segment);
-        if (PQtransactionStatus(lane->conn) != PQTRANS_IDLE)
+        if (open)
             lane_rollback(lane);
         return;
     }
@@ -379,8 +393,24 @@ static void on_sync(struct lane *lane, struct segment *segment)
     lane_break(lane, stale);
 }
 
+/* The commit that a Sync makes can fail too; the Sync's own answer follows the error. */
+static bool is_failed_commit(struct lane *lane, const PGresult *result)
+{
+    const struct step *step = &lane->steps[lane->step_head];
+    if (step->kind != STEP_SYNC || PQresultStatus(result) == PGRES_PIPELINE_SYNC)
+        return false;
+    struct segment *segment = step->segment;
+    if (segment)
+        segment_fail(segment, result, segment->count == 1 ? TAILQ_FIRST(&segment->queries) : NULL);
+    return true;
+}
+
 static void on_result(struct lane *lane, PGresult *result)
 {
+    if (is_failed_commit(lane, result)) {
+        PQclear(result);
+        return;
+    }
     struct step step = step_pop(lane);
     if (step.kind == STEP_QUERY) {
         on_query(lane, step.query, result);
@@ -416,7 +446,7 @@ static void lane_receive(struct lane *lane)
         return;
     }
     lane->progress_us = clock_monotonic_us();
-    while (lane->step_count && !PQisBusy(lane->conn)) {
+    while (lane->step_count && PQstatus(lane->conn) != CONNECTION_BAD && !PQisBusy(lane->conn)) {
         PGresult *result = PQgetResult(lane->conn);
         if (result)
             on_result(lane, result);

@@ -133,6 +133,7 @@ PGconn *sql_connect(const char *conninfo)
     PGconn *sql = PQconnectdb(conninfo);
     if (PQstatus(sql) != CONNECTION_OK)
         fail_msg("%s", PQerrorMessage(sql));
+    PQclear(PQexec(sql, "SET client_min_messages = warning"));
     return sql;
 }
 
