@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* version, number of marks, at, horizon, marks, check */
-enum { VERSION = 1, HEADER = 2, POSITION = 16, MARK = 6, CHECK = 8 };
+enum { VERSION = 1, HEADER = 2, POSITION = 17, MARK = 6, CHECK = 8 };
 enum { BODY_MOST = HEADER + 2 * POSITION + MARK * CURSOR_MARKS + CHECK };
 enum { VARIANT = sodium_base64_VARIANT_URLSAFE_NO_PADDING };
 _Static_assert(sodium_base64_ENCODED_LEN(BODY_MOST, VARIANT) <= DLG_CURSOR_SIZE, "DLG_CURSOR_SIZE");
@@ -16,7 +16,25 @@ int position_compare(struct position a, struct position b)
 {
     if (a.created_us != b.created_us)
         return a.created_us < b.created_us ? -1 : 1;
-    return a.id < b.id ? -1 : a.id > b.id;
+    if (a.id != b.id)
+        return a.id < b.id ? -1 : 1;
+    return a.side - b.side;
+}
+
+struct position position_before(struct position position)
+{
+    if (position.side == 0 && position.id > INT64_MIN)
+        position.id--;
+    position.side = !position.side;
+    return position;
+}
+
+struct position position_after(struct position position)
+{
+    if (position.side == 1 && position.id < INT64_MAX)
+        position.id++;
+    position.side = !position.side;
+    return position;
 }
 
 void cursor_at(struct cursor *cursor, struct position at)
@@ -26,53 +44,56 @@ void cursor_at(struct cursor *cursor, struct position at)
 }
 
 /* The low bits of an id are time and chance: different enough among the few of one horizon. */
-static uint32_t mark_of(int64_t id)
+static uint32_t mark_of(struct position position)
 {
-    return (uint32_t)((uint64_t)id ^ (uint64_t)id >> 32);
+    uint64_t id = (uint64_t)position.id;
+    return (uint32_t)(id ^ id >> 32) ^ (position.side ? UINT32_C(0x9e3779b9) : 0);
 }
 
-bool cursor_has_seen(const struct cursor *cursor, int64_t id)
+bool cursor_has_seen(const struct cursor *cursor, struct position position)
 {
     for (size_t i = 0; i < cursor->mark_count; i++)
-        if (cursor->marks[i].id == mark_of(id))
+        if (cursor->marks[i].id == mark_of(position))
             return true;
     return false;
 }
 
-/* Everything up to `created_us` counts as seen. */
-static void horizon_raise(struct cursor *cursor, int64_t created_us)
+/* Whether it is certain that the marked message is not after the horizon. */
+static bool is_passed(const struct cursor *cursor, const struct mark *mark)
 {
-    struct position horizon = {created_us, INT64_MAX};
-    if (position_compare(cursor->horizon, horizon) < 0)
-        cursor->horizon = horizon;
-    while (cursor->mark_count && cursor->marks[cursor->mark_count - 1].created_us <= created_us)
-        cursor->mark_count--;
+    struct position latest = {mark->created_us, INT64_MAX, 1};
+    return position_compare(latest, cursor->horizon) <= 0 || position_compare(cursor->at, cursor->horizon) <= 0;
 }
 
-static void mark_insert(struct cursor *cursor, struct position seen)
+/* Everything up to there counts as seen. */
+static void horizon_raise(struct cursor *cursor, struct position to)
 {
-    if (cursor->mark_count == CURSOR_MARKS)
-        horizon_raise(cursor, cursor->marks[CURSOR_MARKS - 1].created_us);
-    if (position_compare(seen, cursor->horizon) <= 0)
+    if (position_compare(to, cursor->horizon) <= 0)
         return;
-    size_t place = cursor->mark_count++;
-    for (; place > 0 && cursor->marks[place - 1].created_us < seen.created_us; place--)
-        cursor->marks[place] = cursor->marks[place - 1];
-    cursor->marks[place] = (struct mark){mark_of(seen.id), seen.created_us};
+    cursor->horizon = to;
+    size_t kept = 0;
+    for (size_t i = 0; i < cursor->mark_count; i++)
+        if (!is_passed(cursor, &cursor->marks[i]))
+            cursor->marks[kept++] = cursor->marks[i];
+    cursor->mark_count = (uint8_t)kept;
 }
 
-void cursor_advance(struct cursor *cursor, const struct position *seen, size_t count, int64_t late_from_us)
+void cursor_advance(struct cursor *cursor, const struct position *seen, size_t count, bool complete,
+                    int64_t late_from_us)
 {
     for (size_t i = 0; i < count; i++)
         if (position_compare(seen[i], cursor->at) > 0)
             cursor->at = seen[i];
-    if (cursor->at.created_us <= late_from_us) {
-        cursor_at(cursor, cursor->at);
-        return;
-    }
-    horizon_raise(cursor, late_from_us);
-    for (size_t i = 0; i < count; i++)
-        mark_insert(cursor, seen[i]);
+    struct position settled = {late_from_us, INT64_MAX, 1};
+    struct position end = complete || count == 0 ? cursor->at : seen[count - 1];
+    horizon_raise(cursor, position_compare(settled, end) < 0 ? settled : end);
+    size_t next = 0;
+    while (next < count && position_compare(seen[next], cursor->horizon) <= 0)
+        next++;
+    while (cursor->mark_count + count - next > CURSOR_MARKS)
+        horizon_raise(cursor, seen[next++]);
+    for (; next < count; next++)
+        cursor->marks[cursor->mark_count++] = (struct mark){mark_of(seen[next]), seen[next].created_us};
 }
 
 /* The position is no secret: the check keeps a cursor from being used, by mistake, in another dialog. */
@@ -94,12 +115,13 @@ static uint8_t *position_put(uint8_t *to, struct position position)
 {
     put_int64((char *)to, position.created_us);
     put_int64((char *)to + 8, position.id);
+    to[16] = (uint8_t)position.side;
     return to + POSITION;
 }
 
 static struct position position_get(const uint8_t *from)
 {
-    return (struct position){get_int64((const char *)from), get_int64((const char *)from + 8)};
+    return (struct position){get_int64((const char *)from), get_int64((const char *)from + 8), from[16] != 0};
 }
 
 /* The time is kept as an age in whole milliseconds before the cursor's own, at most a minute. */

@@ -1,9 +1,10 @@
 /*
  * cursor.h - a place in a dialog, as an opaque text.
  *
- * Order is (create_date, id). A writer stamps a message just before it is stored, so a message can become
- * visible after later ones have been read, but only by a bounded time. A cursor near the newest end therefore
- * has a horizon, before which nothing is missing any more, and marks of the messages seen after it: following
+ * Order is (create_date, id); ids are unique per recipient, so that two messages of one dialog may agree in both when
+ * they go opposite ways: then the direction decides. A writer stamps a message just before it is stored, so a message
+ * can become visible after later ones have been read, but only by a bounded time. A cursor near the newest end
+ * therefore has a horizon, before which nothing is missing any more, and marks of the messages seen after it: following
  * reads again from the horizon and drops what is marked.
  */
 #ifndef DIALOGS_CURSOR_H
@@ -15,23 +16,24 @@
 struct position {
     int64_t created_us;
     int64_t id;
+    int side; /* 1: the author's uuid is the greater of the two; else 0 */
 };
 
-#define POSITION_FIRST ((struct position){INT64_MIN, 0})
-#define POSITION_LAST ((struct position){INT64_MAX, INT64_MAX})
+#define POSITION_FIRST ((struct position){INT64_MIN, INT64_MIN, 1})
+#define POSITION_LAST ((struct position){INT64_MAX, INT64_MAX, 0})
 
 enum { CURSOR_MARKS = 40 };
 
 struct mark {
     uint32_t id;        /* a part of it */
-    int64_t created_us; /* to the millisecond, once it has been written and read */
+    int64_t created_us; /* once it has been written and read: up to a millisecond later than it was */
 };
 
 struct cursor {
     struct position at;
     struct position horizon; /* `at`, when nothing can come late */
     uint8_t mark_count;
-    struct mark marks[CURSOR_MARKS]; /* newest first */
+    struct mark marks[CURSOR_MARKS];
 };
 
 /* How long after its stamp a message may become visible. */
@@ -39,16 +41,22 @@ enum { CURSOR_LATE_US = 15 * 1000000 };
 
 int position_compare(struct position a, struct position b);
 
+/* The nearest place before, and after. */
+struct position position_before(struct position position);
+struct position position_after(struct position position);
+
 /* A place without a horizon of its own. */
 void cursor_at(struct cursor *cursor, struct position at);
 
-bool cursor_has_seen(const struct cursor *cursor, int64_t id);
+bool cursor_has_seen(const struct cursor *cursor, struct position position);
 
 /*
- * Moves the cursor on behind `seen[0..count)`, in order: marks those that may have company that comes late, that
- * is, those stamped after `late_from_us`. When there are more than fit, the horizon follows.
+ * Moves the cursor on behind `seen[0..count)`, in order: all that was visible after the horizon and had no mark, up to
+ * the last of them or, when `complete`, without end. Marks those that may have company that comes late, that is, those
+ * stamped after `late_from_us`. When there are more than fit, the horizon follows.
  */
-void cursor_advance(struct cursor *cursor, const struct position *seen, size_t count, int64_t late_from_us);
+void cursor_advance(struct cursor *cursor, const struct position *seen, size_t count, bool complete,
+                    int64_t late_from_us);
 
 /* Writes at most DLG_CURSOR_SIZE bytes. The text is good for this dialog only. */
 void cursor_write(const struct cursor *cursor, const dlg_uuid *user, const dlg_uuid *peer, char *text);

@@ -36,7 +36,8 @@ struct list {
 
 static struct position message_position(const dlg_message *message)
 {
-    return (struct position){message->created_us, message->id};
+    int side = dlg_uuid_compare(&message->author, &message->recipient) > 0;
+    return (struct position){message->created_us, message->id, side};
 }
 
 /* ---- Merging ---- */
@@ -66,7 +67,7 @@ static void half_advance(const struct list *list, int index, struct half *half)
 {
     for (; half->row < half->rows; half->row++) {
         message_read(list, index, half->row, &half->next);
-        if (list->backwards || !cursor_has_seen(&list->from, half->next.id))
+        if (list->backwards || !cursor_has_seen(&list->from, message_position(&half->next)))
             return;
     }
 }
@@ -158,10 +159,21 @@ static void list_done(struct request *request)
     request_complete(request, NULL);
 }
 
+/* Where one half begins, exclusive: a message of the other side may be at the very place. */
+static struct position half_from(const struct list *list, int side)
+{
+    struct position from = list->backwards ? list->from.at : list->from.horizon;
+    if (list->backwards && side < from.side)
+        return position_after(from);
+    if (!list->backwards && side > from.side)
+        return position_before(from);
+    return from;
+}
+
 static void half_query(struct list *list, int half, const dlg_uuid *author, const dlg_uuid *recipient)
 {
     struct query *query = &list->request.queries[half];
-    struct position from = list->backwards ? list->from.at : list->from.horizon;
+    struct position from = half_from(list, dlg_uuid_compare(author, recipient) > 0);
     query_init(query, &list->request, list->backwards ? STATEMENT_PAGE_BEFORE : STATEMENT_PAGE_AFTER, recipient);
     query_set_uuid(query, 0, author);
     query_set_uuid(query, 1, recipient);
@@ -306,7 +318,10 @@ const char *dlg_page_before(const dlg_page *page)
     if (!page)
         return "";
     struct cursor cursor;
-    cursor_at(&cursor, page->count ? message_position(&page->messages[0]) : page->from.at);
+    struct position at = page->count ? message_position(&page->messages[0]) : page->from.at;
+    if (!page->count && !page->backwards)
+        at = position_after(at); /* the last message, at that very place, is before it */
+    cursor_at(&cursor, at);
     char *text = ((dlg_page *)(uintptr_t)page)->before;
     cursor_write(&cursor, &page->user, &page->peer, text);
     return text;
@@ -320,7 +335,14 @@ static void cursor_start(const dlg_page *page, struct cursor *cursor)
         return;
     cursor_at(cursor, POSITION_FIRST);
     if (page->has_more)
-        cursor_at(cursor, (struct position){page->messages[0].created_us, page->messages[0].id - 1});
+        cursor_at(cursor, position_before(message_position(&page->messages[0])));
+}
+
+/* Whether the first `count` messages are all that there was. */
+static bool is_complete(const dlg_page *page, size_t count)
+{
+    bool open = page->backwards ? position_compare(page->from.at, POSITION_LAST) == 0 : !page->has_more;
+    return open && count == page->count;
 }
 
 void page_cursor_after(const dlg_page *page, size_t count, char *text)
@@ -331,7 +353,7 @@ void page_cursor_after(const dlg_page *page, size_t count, char *text)
     for (size_t i = 0; i < count; i++)
         seen[i] = message_position(&page->messages[i]);
     if (count)
-        cursor_advance(&cursor, seen, count, page->late_from_us);
+        cursor_advance(&cursor, seen, count, is_complete(page, count), page->late_from_us);
     cursor_write(&cursor, &page->user, &page->peer, text);
 }
 

@@ -12,7 +12,7 @@ static void round_trips(void **state)
     (void)state;
     char text[DLG_CURSOR_SIZE];
     struct cursor cursor, back;
-    cursor_at(&cursor, (struct position){now_us, 42});
+    cursor_at(&cursor, (struct position){now_us, 42, 1});
     cursor_write(&cursor, &ann, &ben, text);
     assert_true(cursor_read(&back, &ben, &ann, text));
     assert_int_equal(position_compare(back.at, cursor.at), 0);
@@ -29,7 +29,7 @@ static void refuses_other_dialogs_and_forgeries(void **state)
     (void)state;
     char text[DLG_CURSOR_SIZE], changed[DLG_CURSOR_SIZE];
     struct cursor cursor, back;
-    cursor_at(&cursor, (struct position){now_us, 42});
+    cursor_at(&cursor, (struct position){now_us, 42, 1});
     cursor_write(&cursor, &ann, &ben, text);
     assert_false(cursor_read(&back, &ann, &eve, text));
     for (size_t i = 0; text[i]; i++) {
@@ -52,8 +52,8 @@ static void an_old_place_has_no_horizon(void **state)
     (void)state;
     struct cursor cursor;
     cursor_at(&cursor, POSITION_FIRST);
-    const struct position seen[] = {{now_us - 60 * SECOND, 1}, {now_us - 30 * SECOND, 2}};
-    cursor_advance(&cursor, seen, 2, now_us - 15 * SECOND);
+    const struct position seen[] = {{now_us - 60 * SECOND, 1, 0}, {now_us - 30 * SECOND, 2, 0}};
+    cursor_advance(&cursor, seen, 2, true, now_us - 15 * SECOND);
     assert_int_equal(cursor.mark_count, 0);
     assert_int_equal(position_compare(cursor.at, seen[1]), 0);
     assert_int_equal(position_compare(cursor.horizon, seen[1]), 0);
@@ -65,28 +65,28 @@ static void a_new_place_remembers_what_was_seen(void **state)
     char text[DLG_CURSOR_SIZE];
     struct cursor cursor, back;
     cursor_at(&cursor, POSITION_FIRST);
-    const struct position seen[] = {{now_us - 60 * SECOND, 1}, {now_us - 3 * SECOND, 2}, {now_us - SECOND, 3}};
-    cursor_advance(&cursor, seen, 3, now_us - 15 * SECOND);
+    const struct position seen[] = {{now_us - 60 * SECOND, 1, 0}, {now_us - 3 * SECOND, 2, 0}, {now_us - SECOND, 3, 0}};
+    cursor_advance(&cursor, seen, 3, true, now_us - 15 * SECOND);
     cursor_write(&cursor, &ann, &ben, text);
     assert_true(cursor_read(&back, &ann, &ben, text));
-    assert_true(cursor_has_seen(&back, 2));
-    assert_true(cursor_has_seen(&back, 3));
-    assert_false(cursor_has_seen(&back, 4));
+    const struct position late = {now_us - 5 * SECOND, 4, 0};
+    assert_true(cursor_has_seen(&back, seen[1]));
+    assert_true(cursor_has_seen(&back, seen[2]));
+    assert_false(cursor_has_seen(&back, late));
     assert_true(back.horizon.created_us < now_us - 14 * SECOND); /* so that one stamped 5 s ago is found */
 
     /* A late one, older than the place: the place stays, and the late one is not shown again. */
-    const struct position late = {now_us - 5 * SECOND, 4};
-    cursor_advance(&back, &late, 1, now_us - 14 * SECOND);
+    cursor_advance(&back, &late, 1, true, now_us - 14 * SECOND);
     assert_int_equal(position_compare(back.at, seen[2]), 0);
-    assert_true(cursor_has_seen(&back, 4));
-    assert_true(cursor_has_seen(&back, 2));
+    assert_true(cursor_has_seen(&back, late));
+    assert_true(cursor_has_seen(&back, seen[1]));
 
     /* Time goes on: the horizon follows and marks before it go. */
-    const struct position next = {now_us + 10 * SECOND, 5};
-    cursor_advance(&back, &next, 1, now_us - 2 * SECOND);
-    assert_false(cursor_has_seen(&back, 2));
-    assert_true(cursor_has_seen(&back, 3));
-    assert_true(cursor_has_seen(&back, 5));
+    const struct position next = {now_us + 10 * SECOND, 5, 0};
+    cursor_advance(&back, &next, 1, true, now_us - 2 * SECOND);
+    assert_false(cursor_has_seen(&back, seen[1]));
+    assert_true(cursor_has_seen(&back, seen[2]));
+    assert_true(cursor_has_seen(&back, next));
 }
 
 static void a_crowd_raises_the_horizon(void **state)
@@ -95,16 +95,16 @@ static void a_crowd_raises_the_horizon(void **state)
     char text[DLG_CURSOR_SIZE];
     struct position seen[1000];
     for (int i = 0; i < 1000; i++)
-        seen[i] = (struct position){now_us - 10 * SECOND + i * 5000, (int64_t)i * 77777 + 1};
+        seen[i] = (struct position){now_us - 10 * SECOND + i * 5000, (int64_t)i * 77777 + 1, i % 2};
     struct cursor cursor, back;
     cursor_at(&cursor, POSITION_FIRST);
-    cursor_advance(&cursor, seen, 1000, now_us - 15 * SECOND);
+    cursor_advance(&cursor, seen, 1000, true, now_us - 15 * SECOND);
     cursor_write(&cursor, &ann, &ben, text);
     assert_true(strlen(text) < DLG_CURSOR_SIZE);
     assert_true(cursor_read(&back, &ann, &ben, text));
     /* Nothing is lost and nothing is shown twice: each is before the horizon or marked. */
     for (int i = 0; i < 1000; i++)
-        assert_true(position_compare(seen[i], back.horizon) <= 0 || cursor_has_seen(&back, seen[i].id));
+        assert_true(position_compare(seen[i], back.horizon) <= 0 || cursor_has_seen(&back, seen[i]));
     assert_true(back.mark_count > 0);
     assert_int_equal(position_compare(back.at, seen[999]), 0);
 }
@@ -114,12 +114,44 @@ static void equal_times_are_kept_apart(void **state)
     (void)state;
     struct position seen[100];
     for (int i = 0; i < 100; i++)
-        seen[i] = (struct position){now_us, i + 1};
+        seen[i] = (struct position){now_us, i + 1, 0};
     struct cursor cursor;
     cursor_at(&cursor, POSITION_FIRST);
-    cursor_advance(&cursor, seen, 100, now_us - 15 * SECOND);
+    cursor_advance(&cursor, seen, 100, false, now_us - 15 * SECOND);
     for (int i = 0; i < 100; i++)
-        assert_true(position_compare(seen[i], cursor.horizon) <= 0 || cursor_has_seen(&cursor, seen[i].id));
+        assert_true(position_compare(seen[i], cursor.horizon) <= 0 || cursor_has_seen(&cursor, seen[i]));
+    assert_true(position_compare(cursor.horizon, (struct position){now_us, 101, 0}) <
+                0); /* the next is still to come */
+}
+
+/* More late messages than one page has: the rest is not forgotten, however late it is asked for. */
+static void unread_late_ones_hold_the_horizon(void **state)
+{
+    (void)state;
+    struct cursor cursor;
+    cursor_at(&cursor, POSITION_FIRST);
+    const struct position newest = {now_us, 1, 0};
+    cursor_advance(&cursor, &newest, 1, true, now_us - 15 * SECOND);
+    struct position late[100];
+    for (int i = 0; i < 100; i++)
+        late[i] = (struct position){now_us - 10 * SECOND + i * 1000, i + 2, 0};
+    cursor_advance(&cursor, late, 50, false, now_us + 60 * SECOND);
+    for (int i = 0; i < 50; i++)
+        assert_true(position_compare(late[i], cursor.horizon) <= 0 || cursor_has_seen(&cursor, late[i]));
+    for (int i = 50; i < 100; i++)
+        assert_true(position_compare(late[i], cursor.horizon) > 0 && !cursor_has_seen(&cursor, late[i]));
+    assert_true(cursor_has_seen(&cursor, newest));
+}
+
+static void places_have_neighbours(void **state)
+{
+    (void)state;
+    static const struct position places[] = {{5, 7, 0}, {5, 7, 1}, {5, -1, 0}, {5, 0, 1}};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        assert_true(position_compare(position_before(places[i]), places[i]) < 0);
+        assert_true(position_compare(position_after(places[i]), places[i]) > 0);
+        assert_int_equal(position_compare(position_after(position_before(places[i])), places[i]), 0);
+    }
 }
 
 int main(void)
@@ -131,6 +163,8 @@ int main(void)
         cmocka_unit_test(a_new_place_remembers_what_was_seen),
         cmocka_unit_test(a_crowd_raises_the_horizon),
         cmocka_unit_test(equal_times_are_kept_apart),
+        cmocka_unit_test(unread_late_ones_hold_the_horizon),
+        cmocka_unit_test(places_have_neighbours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
