@@ -259,7 +259,7 @@ DLG_API int dlg_reply_fd(dlg_client *client);
 
 /*
  * Takes the oldest reply from the queue, waiting up to `timeout_us` for one (0: not at all;
- * negative: without limit). NULL when there is none.
+ * negative: without limit). NULL when there is none, or when the client is closed meanwhile.
  */
 DLG_API dlg_reply *dlg_reply_next(dlg_client *client, int64_t timeout_us);
 

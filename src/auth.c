@@ -214,7 +214,7 @@ int dlg_user_set_password_async(dlg_client *client, const dlg_uuid *id, const ch
 
 int dlg_password_hash(dlg_client *client, const char *password, size_t length, char **hash, dlg_error **error)
 {
-    int code = client_check(client, error);
+    int code = client_may_wait(client, error);
     if (code == DLG_OK)
         code = password_check(password, &length, error);
     if (code != DLG_OK)

@@ -22,6 +22,12 @@ int client_check(const dlg_client *client, dlg_error **error)
     return DLG_OK;
 }
 
+int client_may_wait(const dlg_client *client, dlg_error **error)
+{
+    int code = client_check(client, error);
+    return code == DLG_OK ? engine_may_wait(&client->engine, error) : code;
+}
+
 const dlg_settings *client_settings(const dlg_client *client)
 {
     return client->settings;
@@ -39,7 +45,7 @@ dlg_client *client_of(const struct request *request)
 
 PGconn *client_connect(dlg_client *client, dlg_error **error)
 {
-    if (client_check(client, error) != DLG_OK)
+    if (client_may_wait(client, error) != DLG_OK)
         return NULL;
     int64_t deadline_us = clock_monotonic_us() + client->settings->timeout_ms * 1000;
     return session_open(client->conninfo, client->settings, deadline_us, error);
@@ -230,7 +236,7 @@ int dlg_close(dlg_client *client, int64_t timeout_us, size_t *undelivered)
         if (engine_is_here(&client->engine))
             return DLG_E_STATE;
         int64_t patience_us = timeout_us ? timeout_us : client->settings->close_timeout_ms * 1000;
-        engine_drain(&client->engine, clock_monotonic_us() + (patience_us > 0 ? patience_us : 0));
+        engine_drain(&client->engine, clock_deadline(patience_us > 0 ? patience_us : 0));
         workers_stop(client->workers, true);
         size_t left = engine_stop(&client->engine);
         if (undelivered)
@@ -249,7 +255,7 @@ int dlg_ready(dlg_client *client)
 
 int dlg_schema_install(dlg_client *client, int *version, dlg_error **error)
 {
-    int code = client_check(client, error);
+    int code = client_may_wait(client, error);
     if (code != DLG_OK)
         return code;
     int64_t deadline_us = clock_monotonic_us() + client->settings->open_timeout_ms * 1000;
@@ -258,7 +264,10 @@ int dlg_schema_install(dlg_client *client, int *version, dlg_error **error)
 
 int dlg_stats_get(dlg_client *client, dlg_stats *stats)
 {
-    if (client_check(client, NULL) != DLG_OK || !stats || stats->version != DLG_STATS_VERSION)
+    int code = client_check(client, NULL);
+    if (code != DLG_OK)
+        return code;
+    if (!stats || stats->version != DLG_STATS_VERSION)
         return DLG_E_ARGUMENT;
     struct engine *engine = &client->engine;
     *stats = (dlg_stats){.version = DLG_STATS_VERSION,

@@ -25,6 +25,9 @@ struct dlg_client {
 /* DLG_E_ARGUMENT for NULL, DLG_E_FORKED in a forked child. */
 int client_check(const dlg_client *client, dlg_error **error);
 
+/* The same, and DLG_E_STATE inside a callback. */
+int client_may_wait(const dlg_client *client, dlg_error **error);
+
 const dlg_settings *client_settings(const dlg_client *client);
 struct clock *client_clock(dlg_client *client);
 dlg_client *client_of(const struct request *request);

@@ -24,6 +24,12 @@ int64_t clock_monotonic_us(void)
     return clock_read(CLOCK_MONOTONIC);
 }
 
+int64_t clock_deadline(int64_t timeout_us)
+{
+    int64_t now = clock_monotonic_us();
+    return timeout_us < INT64_MAX - now ? now + timeout_us : INT64_MAX;
+}
+
 int64_t clock_wall_us(void)
 {
     return clock_read(CLOCK_REALTIME);

@@ -10,6 +10,9 @@
 /* Monotonic microseconds, for timers. */
 int64_t clock_monotonic_us(void);
 
+/* The monotonic moment that far from now; INT64_MAX when there is none. */
+int64_t clock_deadline(int64_t timeout_us);
+
 /* This machine's idea of UTC, microseconds since 1970. */
 int64_t clock_wall_us(void);
 

@@ -52,7 +52,10 @@ void credential_start(struct credential *credential, struct request *request, bo
         return;
     request->outstanding--;
     dlg_error *error = NULL;
-    error_set(&error, DLG_E_OVERLOAD, "too many passwords are being checked; try again later");
+    if (atomic_load(&request->engine->closing))
+        error_set(&error, DLG_E_CLOSED, "the client was closed before the request was done");
+    else
+        error_set(&error, DLG_E_OVERLOAD, "too many passwords are being checked; try again later");
     request_complete(request, error);
     request_release(request);
 }

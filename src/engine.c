@@ -33,6 +33,7 @@
 #include "dispatch.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,10 +98,9 @@ static void reply_enqueue(struct engine *engine, struct request *request)
     pthread_mutex_unlock(&engine->lock);
 }
 
-/* The waiter may free its request as soon as it is told. */
+/* The waiter may give its reference up as soon as it is told, or have done so long before. */
 static void request_post(struct request *request)
 {
-    request_hold(request);
     sem_post(&request->finished);
     request_release(request);
 }
@@ -139,6 +139,7 @@ void request_complete(struct request *request, dlg_error *error)
     atomic_fetch_add_explicit(&engine->completed, 1, memory_order_relaxed);
     if (error)
         atomic_fetch_add_explicit(&engine->failed, 1, memory_order_relaxed);
+    engine->undelivered += dlg_error_code(error) == DLG_E_CLOSED;
     quota_release(engine, request);
     request_deliver(engine, request);
 }
@@ -152,16 +153,17 @@ void request_fail(struct request *request, struct query *query)
 
 /* ---- Submission ---- */
 
+/* With the lock held. One request is always taken, however large it is. */
 static bool quota_take(struct engine *engine, size_t bytes)
 {
-    uint32_t count = atomic_fetch_add(&engine->queued, 1);
-    uint64_t held = atomic_fetch_add(&engine->queued_bytes, bytes);
-    if ((int64_t)count < engine->settings->queue_requests &&
-        (count == 0 || (int64_t)(held + bytes) <= engine->settings->queue_bytes))
-        return true;
-    atomic_fetch_sub(&engine->queued, 1);
-    atomic_fetch_sub(&engine->queued_bytes, bytes);
-    return false;
+    uint32_t count = atomic_load(&engine->queued);
+    uint64_t held = atomic_load(&engine->queued_bytes);
+    if ((int64_t)count >= engine->settings->queue_requests ||
+        (count > 0 && (int64_t)(held + bytes) > engine->settings->queue_bytes))
+        return false;
+    atomic_fetch_add(&engine->queued, 1);
+    atomic_fetch_add(&engine->queued_bytes, bytes);
+    return true;
 }
 
 static void deadline_timespec(int64_t deadline_us, struct timespec *at)
@@ -184,10 +186,28 @@ static bool quota_wait(struct engine *engine, struct request *request)
     return taken;
 }
 
-static int overload(struct engine *engine, dlg_error **error)
+static int refuse(struct engine *engine, dlg_error **error)
 {
+    if (atomic_load(&engine->closing))
+        return error_set(error, DLG_E_CLOSED, "the client is being closed");
     atomic_fetch_add_explicit(&engine->overloads, 1, memory_order_relaxed);
     return error_set(error, DLG_E_OVERLOAD, "too many requests are waiting; try again later");
+}
+
+static bool request_enter(struct engine *engine, struct request *request, bool wait)
+{
+    pthread_mutex_lock(&engine->lock);
+    bool taken =
+        !atomic_load(&engine->closing) && (quota_take(engine, request->bytes) || (wait && quota_wait(engine, request)));
+    bool first = TAILQ_EMPTY(&engine->incoming) && SLIST_EMPTY(&engine->resumed);
+    if (taken)
+        TAILQ_INSERT_TAIL(&engine->incoming, request, link);
+    pthread_mutex_unlock(&engine->lock);
+    if (taken) /* the request may be done and gone already */
+        atomic_fetch_add_explicit(&engine->requests, 1, memory_order_relaxed);
+    if (taken && first)
+        wake(engine->wake);
+    return taken;
 }
 
 static int engine_submit(struct engine *engine, struct request *request, int64_t timeout_us, bool wait,
@@ -198,44 +218,32 @@ static int engine_submit(struct engine *engine, struct request *request, int64_t
     if (timeout_us < 0)
         return error_set(error, DLG_E_ARGUMENT, "a timeout is 0 (the setting) or positive, in microseconds");
     request->engine = engine;
-    request->deadline_us = clock_monotonic_us() + (timeout_us ? timeout_us : engine->settings->timeout_ms * 1000);
-
-    bool taken = quota_take(engine, request->bytes);
-    pthread_mutex_lock(&engine->lock);
-    if (!taken && wait)
-        taken = quota_wait(engine, request);
-    bool closed = atomic_load(&engine->closing);
-    bool first = TAILQ_EMPTY(&engine->incoming) && SLIST_EMPTY(&engine->resumed);
-    if (taken && !closed)
-        TAILQ_INSERT_TAIL(&engine->incoming, request, link);
-    pthread_mutex_unlock(&engine->lock);
-
-    if (closed) {
-        if (taken)
-            quota_release(engine, request);
-        return error_set(error, DLG_E_CLOSED, "the client is being closed");
-    }
-    if (!taken)
-        return overload(engine, error);
-    atomic_fetch_add_explicit(&engine->requests, 1, memory_order_relaxed);
-    if (first)
-        wake(engine->wake);
-    return DLG_OK;
+    request->deadline_us = clock_deadline(timeout_us ? timeout_us : engine->settings->timeout_ms * 1000);
+    atomic_fetch_add(&engine->callers, 1);
+    int code = request_enter(engine, request, wait) ? DLG_OK : refuse(engine, error);
+    atomic_fetch_sub(&engine->callers, 1);
+    return code;
 }
 
-static int engine_await(struct engine *engine, struct request *request, int64_t timeout_us, bool wait,
-                        dlg_error **error)
+int engine_may_wait(const struct engine *engine, dlg_error **error)
 {
     if (engine_is_here(engine))
         return error_set(error, DLG_E_STATE, "a blocking call inside a callback would wait for itself");
-    request->awaited = true;
-    sem_init(&request->finished, 0, 0);
-    return engine_submit(engine, request, timeout_us, wait, error);
+    return DLG_OK;
 }
 
-int engine_begin(struct engine *engine, struct request *request, int64_t timeout_us, dlg_error **error)
+int engine_begin(struct engine *engine, struct request *request, int64_t timeout_us, bool wait, dlg_error **error)
 {
-    return engine_await(engine, request, timeout_us, false, error);
+    int code = engine_may_wait(engine, error);
+    if (code != DLG_OK)
+        return code;
+    request->awaited = true;
+    sem_init(&request->finished, 0, 0);
+    request_hold(request); /* the engine's, until the request is done */
+    code = engine_submit(engine, request, timeout_us, wait, error);
+    if (code != DLG_OK)
+        request_release(request);
+    return code;
 }
 
 int engine_finish(struct request *request, dlg_error **error)
@@ -247,7 +255,7 @@ int engine_finish(struct request *request, dlg_error **error)
 
 int engine_call(struct engine *engine, struct request *request, int64_t timeout_us, dlg_error **error)
 {
-    int code = engine_await(engine, request, timeout_us, true, error);
+    int code = engine_begin(engine, request, timeout_us, true, error);
     return code == DLG_OK ? engine_finish(request, error) : code;
 }
 
@@ -389,10 +397,8 @@ static void handle_events(struct engine *engine, const struct epoll_event *event
 static void complete_all(struct engine *engine)
 {
     struct request *request;
-    while ((request = TAILQ_FIRST(&engine->active))) {
-        engine->undelivered++;
+    while ((request = TAILQ_FIRST(&engine->active)))
         request_complete(request, closed_error());
-    }
 }
 
 static void *io_main(void *argument)
@@ -418,25 +424,23 @@ static void *io_main(void *argument)
 
 /* ---- The reply queue ---- */
 
-/* With the lock held: until there is a reply, or the time is over. */
+/* With the lock held: until there is a reply, the time is over, or there will be none any more. */
 static void reply_wait(struct engine *engine, int64_t timeout_us)
 {
     struct timespec until;
-    deadline_timespec(clock_monotonic_us() + timeout_us, &until);
+    deadline_timespec(timeout_us < 0 ? INT64_MAX : clock_deadline(timeout_us), &until);
     engine->arrival_waiters++;
-    while (TAILQ_EMPTY(&engine->replies)) {
-        if (timeout_us < 0)
-            pthread_cond_wait(&engine->arrival, &engine->lock);
-        else if (pthread_cond_timedwait(&engine->arrival, &engine->lock, &until) == ETIMEDOUT)
+    while (TAILQ_EMPTY(&engine->replies) && !engine->ended)
+        if (pthread_cond_timedwait(&engine->arrival, &engine->lock, &until) == ETIMEDOUT)
             break;
-    }
     engine->arrival_waiters--;
 }
 
 dlg_reply *engine_next_reply(struct engine *engine, int64_t timeout_us)
 {
+    atomic_fetch_add(&engine->callers, 1);
     pthread_mutex_lock(&engine->lock);
-    if (timeout_us != 0)
+    if (timeout_us != 0 && !engine_is_here(engine))
         reply_wait(engine, timeout_us);
     struct request *request = TAILQ_FIRST(&engine->replies);
     if (request)
@@ -447,6 +451,7 @@ dlg_reply *engine_next_reply(struct engine *engine, int64_t timeout_us)
             ;
     }
     pthread_mutex_unlock(&engine->lock);
+    atomic_fetch_sub(&engine->callers, 1);
     return (dlg_reply *)(void *)request;
 }
 
@@ -528,6 +533,17 @@ void engine_drain(struct engine *engine, int64_t deadline_us)
     atomic_fetch_sub(&engine->room_waiters, 1);
 }
 
+/* Those that wait for room or for a reply are let go. */
+static void callers_dismiss(struct engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    engine->ended = true;
+    pthread_cond_broadcast(&engine->arrival);
+    pthread_mutex_unlock(&engine->lock);
+    while (atomic_load(&engine->callers))
+        sched_yield();
+}
+
 size_t engine_stop(struct engine *engine)
 {
     if (!engine->running)
@@ -536,6 +552,7 @@ size_t engine_stop(struct engine *engine)
     atomic_store(&engine->stopping, true);
     wake(engine->wake);
     pthread_join(engine->thread, NULL);
+    callers_dismiss(engine);
     engine->running = false;
     return engine->undelivered;
 }

@@ -21,11 +21,13 @@ struct engine {
     struct resumed_list resumed; /* requests whose job is done */
     struct request_list replies;
     unsigned arrival_waiters;
+    bool ended; /* no more replies */
 
     /* Read and written by anybody: */
     _Atomic bool closing;  /* no new requests */
     _Atomic bool stopping; /* what is left is completed with DLG_E_CLOSED */
     _Atomic unsigned room_waiters;
+    _Atomic unsigned callers; /* threads that are in here, perhaps waiting */
     _Atomic uint32_t queued;
     _Atomic uint64_t queued_bytes;
     _Atomic uint64_t requests, completed, failed, sends, batches, retries, reconnects, overloads, routed, fallback,
@@ -74,9 +76,15 @@ bool engine_is_here(const struct engine *engine);
  */
 int engine_call(struct engine *engine, struct request *request, int64_t timeout_us, dlg_error **error);
 
-/* The two halves of it, for a caller that does something else meanwhile; the first does not wait for room. */
-int engine_begin(struct engine *engine, struct request *request, int64_t timeout_us, dlg_error **error);
+/*
+ * The two halves of it, for a caller that does something else meanwhile; `wait` for room or not. Instead of the
+ * second one the caller may give its reference up.
+ */
+int engine_begin(struct engine *engine, struct request *request, int64_t timeout_us, bool wait, dlg_error **error);
 int engine_finish(struct request *request, dlg_error **error);
+
+/* DLG_E_STATE on the I/O thread. */
+int engine_may_wait(const struct engine *engine, dlg_error **error);
 
 /* An asynchronous call: takes the caller's reference over, for the reply or at once on failure. */
 int engine_post(struct engine *engine, struct request *request, int64_t timeout_us, dlg_callback callback,

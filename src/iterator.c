@@ -25,7 +25,9 @@ int dlg_iterate(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, 
     own.limit = DLG_PAGE_LIMIT;
     if (options)
         own = *options;
-    if (own.before || !iterator)
+    if (!iterator)
+        return error_set(error, DLG_E_ARGUMENT, "dlg_iterate() needs somewhere to put the iterator");
+    if (own.before)
         return error_set(error, DLG_E_ARGUMENT, "a walk goes forward: give after, not before");
     if (!own.after)
         own.after = "";
@@ -43,16 +45,18 @@ int dlg_iterate(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, 
     return DLG_OK;
 }
 
-static int fetch_start(struct dlg_iterator *iterator, dlg_error **error)
+static int fetch_start(struct dlg_iterator *iterator, bool wait, dlg_error **error)
 {
     struct request *request;
     dlg_client *client = iterator->client;
     int code = list_new(client, &iterator->user, &iterator->peer, &iterator->options, &request, error);
     if (code != DLG_OK)
         return code;
-    code = engine_begin(&client->engine, request, iterator->options.timeout_us, error);
+    code = engine_begin(&client->engine, request, iterator->options.timeout_us, wait, error);
     if (code == DLG_OK)
         iterator->request = request;
+    else
+        request_release(request);
     return code;
 }
 
@@ -76,17 +80,22 @@ static int fetch_finish(struct dlg_iterator *iterator, dlg_error **error)
     }
     request_release(request);
     if (code == DLG_OK && dlg_page_has_more(iterator->page))
-        fetch_start(iterator, NULL); /* when it cannot be started now, the next call tries again */
+        fetch_start(iterator, false, NULL); /* when it cannot be started now, the next call tries again */
     return code;
 }
 
 int dlg_iterator_next(dlg_iterator *iterator, const dlg_message **message, dlg_error **error)
 {
+    if (!iterator || !message)
+        return error_set(error, DLG_E_ARGUMENT, "a walk needs its iterator, and somewhere to put the message");
     *message = NULL;
+    int code = client_may_wait(iterator->client, error);
+    if (code != DLG_OK)
+        return code;
     if (iterator->page && iterator->next == dlg_page_count(iterator->page))
         page_drop(iterator);
     if (!iterator->page) {
-        int code = iterator->request ? DLG_OK : fetch_start(iterator, error);
+        code = iterator->request ? DLG_OK : fetch_start(iterator, true, error);
         if (code == DLG_OK)
             code = fetch_finish(iterator, error);
         if (code != DLG_OK)
@@ -111,10 +120,8 @@ void dlg_iterator_free(dlg_iterator *iterator)
 {
     if (!iterator)
         return;
-    if (iterator->request) {
-        engine_finish(iterator->request, NULL);
-        request_release(iterator->request);
-    }
+    if (iterator->request)
+        request_release(iterator->request); /* its page will come, to nobody */
     page_drop(iterator);
     free(iterator);
 }

@@ -2,7 +2,8 @@
  * request.h - one operation from its call to its single completion. Modules of floor 4 embed a
  * request as the first member of their own struct; to callers it is a dlg_reply.
  *
- * References: one of whoever gets the reply, one for each query or job under way.
+ * References: one of whoever gets the reply, one for each query or job under way, and, for a blocking call, one of
+ * the engine until it is done.
  */
 #ifndef DIALOGS_REQUEST_H
 #define DIALOGS_REQUEST_H
