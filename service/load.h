@@ -4,8 +4,8 @@
 
 #include "crowd.h"
 #include "dlgctl.h"
-#include "progress.h"
 #include "passages.h"
+#include "progress.h"
 
 #include <stdio.h>
 

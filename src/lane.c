@@ -88,8 +88,8 @@ void lane_break(struct lane *lane, dlg_error *why)
     while ((segment = STAILQ_FIRST(&lane->segments))) {
         STAILQ_REMOVE_HEAD(&lane->segments, link);
         struct query *query;
-        TAILQ_FOREACH(query, &segment->queries, link)
-        query->possibly_written |= query->statement->writes;
+        TAILQ_FOREACH (query, &segment->queries, link)
+            query->possibly_written |= query->statement->writes;
         segment_return(lane, segment, why);
     }
     lane->events->lost(lane, why);
@@ -166,8 +166,7 @@ static bool send_rows(struct lane *lane, struct segment *segment)
 {
     const struct statement *statement = TAILQ_FIRST(&segment->queries)->statement;
     struct query *query;
-    TAILQ_FOREACH(query, &segment->queries, link)
-    {
+    TAILQ_FOREACH (query, &segment->queries, link) {
         if (query->stamp)
             query->stamp(query);
         query->attempts++;
@@ -187,9 +186,9 @@ static bool send_command(struct lane *lane, const char *sql, enum step_kind kind
 static bool send_queries(struct lane *lane, struct segment *segment)
 {
     struct query *query;
-    TAILQ_FOREACH(query, &segment->queries, link)
-    if (!send_query(lane, query))
-        return false;
+    TAILQ_FOREACH (query, &segment->queries, link)
+        if (!send_query(lane, query))
+            return false;
     return true;
 }
 
@@ -317,8 +316,7 @@ static void on_rows(struct segment *segment, PGresult *result)
     }
     int row = 0;
     struct query *query;
-    TAILQ_FOREACH(query, &segment->queries, link)
-    {
+    TAILQ_FOREACH (query, &segment->queries, link) {
         bool written = row < PQntuples(result) && PQgetlength(result, row, 0) == query->lengths[0] &&
                        memcmp(PQgetvalue(result, row, 0), query->values[0], (size_t)query->lengths[0]) == 0;
         query->affected = written;

@@ -41,8 +41,8 @@ static size_t array_size(const struct segment *segment, int position)
 {
     size_t size = ARRAY_HEADER;
     const struct query *query;
-    TAILQ_FOREACH(query, &segment->queries, link)
-    size += sizeof(int32_t) + (query->values[position] ? (size_t)query->lengths[position] : 0);
+    TAILQ_FOREACH (query, &segment->queries, link)
+        size += sizeof(int32_t) + (query->values[position] ? (size_t)query->lengths[position] : 0);
     return size;
 }
 
@@ -60,8 +60,7 @@ static char *array_encode(char *to, const struct segment *segment, const struct 
 {
     to = array_header(to, statement->types[position], segment->count);
     const struct query *query;
-    TAILQ_FOREACH(query, &segment->queries, link)
-    {
+    TAILQ_FOREACH (query, &segment->queries, link) {
         int length = query->lengths[position];
         put_int32(to, length);
         to += sizeof(int32_t);
