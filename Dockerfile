@@ -1,0 +1,36 @@
+# dialogsd and dlgctl in a container: docker build -t libdialogs:0.1.0 .
+# Both stages stand on one release of Debian 12, so that what is built against is what runs.
+
+FROM debian:bookworm-20260918-slim AS build
+WORKDIR /source
+COPY packaging/debian-packages.txt packaging/
+RUN apt-get update \
+    && awk '($1 == "build" || $1 == "service") && $2 != "postgresql" { print $2 }' packaging/debian-packages.txt \
+        | xargs apt-get install -y --no-install-recommends \
+    && rm -rf /var/lib/apt/lists/*
+COPY . .
+RUN cmake --preset release -DDIALOGS_EXAMPLES=OFF \
+    && cmake --build --preset release \
+    && for component in runtime service; do \
+        DESTDIR=/staged cmake --install build/release --component "$component" --strip || exit 1; \
+    done
+
+FROM debian:bookworm-20260918-slim
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends \
+        ca-certificates curl libcsv3 libjansson4 libmicrohttpd12 libmsgpackc2 libpq5 libsodium23 \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 500 --home-dir /var/lib/dialogsd --create-home dialogsd
+COPY --from=build /staged/usr/local /usr/local
+COPY packaging/docker/entrypoint.sh /usr/local/bin/dialogs-entrypoint
+COPY packaging/docker/load.sh /usr/local/bin/dialogs-load
+RUN ldconfig
+
+USER dialogsd
+VOLUME /var/lib/dialogsd
+ENV DIALOGSD_LISTEN=0.0.0.0 DIALOGSD_DATA=/var/lib/dialogsd
+EXPOSE 5000
+HEALTHCHECK --interval=5s --timeout=5s --start-period=1m --retries=12 \
+    CMD curl -fsS -o /dev/null http://127.0.0.1:5000/readyz
+ENTRYPOINT ["dialogs-entrypoint"]
+CMD ["dialogsd"]
