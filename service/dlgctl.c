@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct command *const tables[] = {setup_commands, user_commands, dialog_commands, load_commands,
-                                               archive_commands};
-enum { TABLES = sizeof tables / sizeof *tables };
+enum { TABLES = 5, SAID_MOST = 4096 };
+static const struct command *const tables[TABLES] = {setup_commands, user_commands, dialog_commands, load_commands,
+                                                     archive_commands};
 
 static const char common_options[] =
     "Options of every command:\n"
@@ -32,20 +32,20 @@ bool dlgctl_coloured(int fd)
     return !(no && *no) && isatty(fd);
 }
 
-static void say(const struct dlgctl *ctl, const char *format, va_list arguments)
+static void say(const struct dlgctl *ctl, const char *text)
 {
     bool colour = dlgctl_coloured(STDERR_FILENO);
-    fprintf(stderr, "%s%s:%s ", colour ? "\033[31m" : "", ctl->program, colour ? "\033[0m" : "");
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    fprintf(stderr, "%s%s:%s %s\n", colour ? "\033[31m" : "", ctl->program, colour ? "\033[0m" : "", text);
 }
 
 int dlgctl_complain(const struct dlgctl *ctl, const char *format, ...)
 {
+    char text[SAID_MOST];
     va_list arguments;
     va_start(arguments, format);
-    say(ctl, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    say(ctl, text);
     return DLGCTL_FAILED;
 }
 
@@ -58,10 +58,12 @@ static int advise(const struct dlgctl *ctl)
 
 int dlgctl_misuse(const struct dlgctl *ctl, const char *format, ...)
 {
+    char text[SAID_MOST];
     va_list arguments;
     va_start(arguments, format);
-    say(ctl, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    say(ctl, text);
     return advise(ctl);
 }
 

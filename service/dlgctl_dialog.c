@@ -114,6 +114,7 @@ struct list {
     dlg_uuid pair[2];
     char *names[2];
     dlg_list_options options;
+    char cursor[DLG_CURSOR_SIZE]; /* after the page, for following */
 };
 
 /* "Ann Lee", or the id of a user of whom there is no name. */
@@ -206,7 +207,7 @@ static int list_page(struct dlgctl *ctl, const struct list *list, char *cursor)
 /* What there is, and with --follow what comes, until Ctrl-C. */
 static int list_walk(struct dlgctl *ctl, const struct list *list, dlg_iterator *iterator)
 {
-    const struct timespec pause = {.tv_nsec = 200 * 1000000};
+    const struct timespec pause = {.tv_nsec = 200000000};
     int status = DLGCTL_OK;
     while (status == DLGCTL_OK && !dlgctl_stopped()) {
         dlg_error *error = NULL;
@@ -229,13 +230,12 @@ static int list_walk(struct dlgctl *ctl, const struct list *list, dlg_iterator *
 
 static int list_dialog(struct dlgctl *ctl, struct list *list)
 {
-    char cursor[DLG_CURSOR_SIZE];
     if (list->page) {
-        int status = list_page(ctl, list, list->follow ? cursor : NULL);
+        int status = list_page(ctl, list, list->follow ? list->cursor : NULL);
         if (status != DLGCTL_OK || !list->follow)
             return status;
         list->options = (dlg_list_options)DLG_LIST_OPTIONS_INIT;
-        list->options.after = cursor;
+        list->options.after = list->cursor;
     }
     list->options.limit = DLG_PAGE_LIMIT;
     dlg_error *error = NULL;

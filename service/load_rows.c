@@ -61,6 +61,8 @@ int load_users(struct load *load)
 
 /* ---- Messages from a text file ---- */
 
+enum { ID_LINE_LIMIT = 256 };
+
 /* The ids in a file, one in a line. */
 static int read_crowd(struct load *load)
 {
@@ -68,7 +70,7 @@ static int read_crowd(struct load *load)
     if (!file)
         return dlgctl_complain(load->ctl, "%s cannot be read: %s", load->among_path, strerror(errno));
     struct lines lines;
-    lines_init(&lines, file, 4 * DLG_UUID_TEXT_SIZE);
+    lines_init(&lines, file, ID_LINE_LIMIT);
     int status = DLGCTL_OK;
     while (status == DLGCTL_OK && lines_next(&lines)) {
         dlg_uuid id;

@@ -20,7 +20,7 @@ void moment_local(int64_t us, char *text)
     time_t second = second_of(us, &over);
     struct tm time;
     if (!localtime_r(&second, &time) || strftime(text, MOMENT_SIZE, "%Y-%m-%d %H:%M:%S", &time) == 0)
-        strcpy(text, "-");
+        snprintf(text, MOMENT_SIZE, "-");
 }
 
 void moment_seconds(int64_t us, char *text)
@@ -29,7 +29,7 @@ void moment_seconds(int64_t us, char *text)
     time_t second = second_of(us, &over);
     struct tm time;
     if (!gmtime_r(&second, &time) || strftime(text, MOMENT_SIZE, "%Y-%m-%dT%H:%M:%S", &time) == 0)
-        strcpy(text, "-");
+        snprintf(text, MOMENT_SIZE, "-");
 }
 
 void moment_utc(int64_t us, char *text)

@@ -54,7 +54,7 @@ static const char *ask(int terminal, struct password *password, bool fresh)
     const char *problem = ask_once(terminal, fresh ? "New password: " : "Password: ", password);
     if (problem || !fresh)
         return problem;
-    struct password again;
+    struct password again = {.length = 0};
     problem = ask_once(terminal, "Once more: ", &again);
     if (!problem && (again.length != password->length || sodium_memcmp(again.text, password->text, again.length) != 0))
         problem = "the two passwords differ";

@@ -33,12 +33,12 @@ struct archive_reader *archive_reader_new(archive_source source, void *payload)
     memset(reader, 0, sizeof *reader);
     reader->source = source;
     reader->payload = payload;
-    reader->room = FIRST_ROOM;
-    reader->bytes = malloc(reader->room);
+    reader->bytes = malloc(FIRST_ROOM);
     if (!reader->bytes) {
         free(reader);
         return NULL;
     }
+    reader->room = FIRST_ROOM;
     msgpack_unpacked_init(&reader->object);
     crypto_generichash_init(&reader->hash, NULL, 0, ARCHIVE_HASH_SIZE);
     return reader;
@@ -66,7 +66,8 @@ int archive_reader_refuse(const struct archive_reader *reader, const char *why, 
 
 /* ---- Bytes in ---- */
 
-/* Room for at least one more byte. It doubles with what has come, whatever a length in the archive claims. */
+/* Room for at least one more byte. It doubles with what has come, whatever a length
+ * in the archive claims. */
 static int make_room(struct archive_reader *reader, dlg_error **error)
 {
     if (reader->end < reader->room)
@@ -77,7 +78,7 @@ static int make_room(struct archive_reader *reader, dlg_error **error)
         reader->start = 0;
         return DLG_OK;
     }
-    size_t room = reader->room * 2;
+    size_t room = reader->room < FIRST_ROOM ? FIRST_ROOM : reader->room * 2;
     char *bytes = realloc(reader->bytes, room);
     if (!bytes)
         return error_set(error, DLG_E_MEMORY, "out of memory");

@@ -91,9 +91,10 @@ static void bad_rows_are_said_and_counted(void **state)
 static void only_the_first_bad_rows_are_shown(void **state)
 {
     (void)state;
-    char csv[4096] = "name,birthdate\n";
+    char csv[4096];
+    char *end = stpcpy(csv, "name,birthdate\n");
     for (int i = 0; i < 100; i++)
-        strcat(csv, "Lee Ann,never\n");
+        end = stpcpy(end, "Lee Ann,never\n");
     struct child child;
     tool_expect(&child, 0, tool_database(), TOOL("load", "users", tool_file("bad.csv", csv)));
     tool_wrote(&child, "100 bad rows");
@@ -162,20 +163,22 @@ static void fortunes_byte_for_byte(void **state)
     size_t kept = 0;
     for (size_t i = 0; i < corpus.count; i++) {
         char *text = corpus.texts[i];
-        if (has_separator(text)) {
-            free(text);
-            continue;
-        }
-        fprintf(file, "%s\n%%\n", text);
-        corpus.texts[kept++] = text;
+        bool keep = !has_separator(text);
+        corpus.texts[i] = corpus.texts[kept];
+        corpus.texts[kept] = text;
+        kept += keep;
+        if (keep)
+            fprintf(file, "%s\n%%\n", text);
     }
     fclose(file);
+    size_t all = corpus.count;
     corpus.count = kept;
     assert_true(kept > 5000);
     tool_check(0,
                TOOL("load", "messages", "--separator", "%", "--strict", tool_path("fortunes"), "--from", "2020-01-01"),
                NULL, NULL);
     check_texts_in_order(&corpus);
+    corpus.count = all;
     corpus_free(&corpus);
 }
 

@@ -51,12 +51,14 @@ void corpus_add_fortunes(struct corpus *corpus, size_t per_file)
 {
     for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
         DIR *directory = opendir(directories[i]);
-        if (!directory)
+        if (!directory) {
             fail_msg("there is no %s: install fortunes, fortunes-de, -es, -it, -ru", directories[i]);
+            return;
+        }
         for (struct dirent *entry; (entry = readdir(directory));) {
             char path[512];
             snprintf(path, sizeof path, "%s/%s", directories[i], entry->d_name);
-            if (entry->d_type == DT_REG && !strstr(entry->d_name, ".dat"))
+            if (!strstr(entry->d_name, ".dat") && !strstr(entry->d_name, ".u8")) /* indexes; links to the same */
                 add_file(corpus, path, per_file);
         }
         closedir(directory);
@@ -69,8 +71,11 @@ void corpus_add_naughty(struct corpus *corpus)
     json_t *texts = json_load_file(NAUGHTY_STRINGS, 0, &error);
     if (!texts)
         fail_msg("%s: %s", NAUGHTY_STRINGS, error.text);
-    for (size_t i = 0; i < json_array_size(texts); i++)
-        add(corpus, json_string_value(json_array_get(texts, i)), json_string_length(json_array_get(texts, i)));
+    for (size_t i = 0; i < json_array_size(texts); i++) {
+        const char *text = json_string_value(json_array_get(texts, i));
+        assert_non_null(text);
+        add(corpus, text, json_string_length(json_array_get(texts, i)));
+    }
     json_decref(texts);
 }
 

@@ -109,7 +109,7 @@ static void it_is_made_with_those_above(void **state)
     fclose(file);
     assert_int_equal(place_make(path), -1);
     assert_int_equal(errno, ENOTDIR);
-    strcat(path, "/below");
+    snprintf(path, sizeof path, "%s/a/file/below", root);
     assert_int_equal(place_make(path), -1);
     assert_int_equal(errno, ENOTDIR);
     assert_int_equal(place_make(""), -1);

@@ -134,8 +134,8 @@ static void rows_have_a_limit(void **state)
     size_t length = 3 * ROSTER_ROW_LIMIT;
     char *content = malloc(length + 64);
     memset(content, 'x', length);
-    memcpy(content, "Roe Bob,,\n", 10);
-    content[10] = '"'; /* never closed */
+    int used = snprintf(content, 64, "Roe Bob,,\n\""); /* a quote that is never closed */
+    content[used] = 'x';
     for (size_t i = 1000; i < length; i += 1000)
         content[i] = '\n';
     begin(content, length);
