@@ -8,8 +8,9 @@ static const char introduction[] =
     "<!-- Made from the table in src/settings.c by the target `docs`. -->\n"
     "\n"
     "A client takes these settings when it is opened. From C: `dlg_settings_new()`, `dlg_settings_set(settings, name,\n"
-    "value, &error)`, and the settings go to `dlg_open()`. Times end in `_ms` (milliseconds) or `_s` (seconds).\n"
-    "`dlg_setting_describe()` gives the same table to a program.\n"
+    "value, &error)`, and the settings go to `dlg_open()`. To `dialogsd` and `dlgctl`: `--set NAME=VALUE`; to `dialogsd`\n"
+    "also in the environment, as `DIALOGSD_NAME`. `dialogsd` opens lazily unless told otherwise. Times end in `_ms`\n"
+    "(milliseconds) or `_s` (seconds). `dlg_setting_describe()` gives the same table to a program.\n"
     "\n"
     "| name | default | values | what it is |\n"
     "|---|---|---|---|\n";
