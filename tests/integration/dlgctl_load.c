@@ -289,7 +289,7 @@ static void elsewhere_there_is_no_bar(void **state)
 static void ctrl_c_stops_between_chunks(void **state)
 {
     (void)state;
-    struct child child = {.terminal = true, .signal = SIGINT, .signal_after = "% ["};
+    struct child child = {.terminal = true, .signal = SIGINT, .signal_after = " 1% ["};
     tool_run(&child, tool_database(), TOOL("load", "--generate", "3000000", "--users", "10", "--seed", "5"));
     assert_int_equal(child.status, 1);
     tool_wrote(&child, "Stopped; loaded so far: ");
