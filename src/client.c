@@ -173,6 +173,7 @@ static dlg_client *client_new(const dlg_settings *settings)
         return NULL;
     pthread_mutex_init(&client->keyring_lock, NULL);
     engine_prepare(&client->engine);
+    admin_open(&client->admin);
     client->settings = settings_copy(settings);
     if (client->settings) {
         client->workers = workers_new((size_t)client->settings->hash_threads, (size_t)client->settings->hash_queue);
@@ -188,9 +189,11 @@ static void client_free(dlg_client *client)
     engine_free(&client->engine);
     if (forked) {
         workers_forget(client->workers);
+        admin_forget(&client->admin);
         embedded_forget(client->embedded);
     } else {
         workers_free(client->workers);
+        admin_free(&client->admin);
         embedded_close(client->embedded);
         pthread_mutex_destroy(&client->keyring_lock);
     }
@@ -212,7 +215,7 @@ int dlg_open(dlg_client **client, const char *conninfo, const dlg_settings *sett
     dlg_client *made = client_new(settings);
     if (!made)
         return error_set(error, DLG_E_MEMORY, "out of memory");
-    int code = made->settings && made->workers && made->known && made->token_cache
+    int code = made->settings && made->workers && made->admin.workers && made->known && made->token_cache
                    ? client_start(made, conninfo ? conninfo : "", error)
                    : error_set(error, DLG_E_MEMORY, "out of memory");
     if (code == DLG_OK) {
@@ -233,10 +236,12 @@ int dlg_close(dlg_client *client, int64_t timeout_us, size_t *undelivered)
     if (!client)
         return DLG_OK;
     if (!engine_is_forked(&client->engine)) {
-        if (engine_is_here(&client->engine))
+        if (engine_is_here(&client->engine) || admin_is_here(&client->admin))
             return DLG_E_STATE;
         int64_t patience_us = timeout_us ? timeout_us : client->settings->close_timeout_ms * 1000;
-        engine_drain(&client->engine, clock_deadline(patience_us > 0 ? patience_us : 0));
+        int64_t deadline_us = clock_deadline(patience_us > 0 ? patience_us : 0);
+        engine_drain(&client->engine, deadline_us);
+        admin_stop(&client->admin, deadline_us);
         workers_stop(client->workers, true);
         size_t left = engine_stop(&client->engine);
         if (undelivered)

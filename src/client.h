@@ -2,6 +2,7 @@
 #ifndef DIALOGS_CLIENT_H
 #define DIALOGS_CLIENT_H
 
+#include "admin.h"
 #include "embedded.h"
 #include "engine.h"
 #include "keyring.h"
@@ -16,6 +17,7 @@ struct dlg_client {
     struct embedded *embedded; /* NULL without a private server */
     struct engine engine;
     struct workers *workers;
+    struct admin admin;
     struct token_cache *token_cache;
     struct known *known;          /* recipients that exist; I/O thread */
     pthread_mutex_t keyring_lock; /* held while `keyring` is opened, on first use */

@@ -3,6 +3,7 @@
 #include "citus.h"
 #include "retry.h"
 
+#include <string.h>
 #include <sys/epoll.h>
 
 /* Queries under way on one lane for reads; more wait in the queue, where a deadline leaves no trace. */
@@ -145,10 +146,12 @@ static bool query_is_stray(struct query *query)
     return true;
 }
 
-/* The shard is elsewhere by now. */
-static bool is_stale(const struct engine *engine, const dlg_error *error)
+/* The shard is elsewhere by now, or the worker has left the cluster and has not even the tables any more. */
+static bool is_stale(const struct engine *engine, const struct lane *lane, const dlg_error *error)
 {
-    return engine->topology.is_citus && citus_error_is_stale(error);
+    const struct topology *topology = &engine->topology;
+    bool without_tables = lane->owner != topology_first(topology) && strcmp(dlg_error_sqlstate(error), "42P01") == 0;
+    return topology->is_citus && (without_tables || citus_error_is_stale(error));
 }
 
 static void on_answered(struct lane *lane, struct query *query)
@@ -160,7 +163,7 @@ static void on_answered(struct lane *lane, struct query *query)
         return;
     if (query->error && error_is_read_only(query->error) && !lane->doom)
         lane->doom = error_copy(query->error);
-    if (query->error && (error_is_transient(query->error) || is_stale(engine, query->error))) {
+    if (query->error && (error_is_transient(query->error) || is_stale(engine, lane, query->error))) {
         topology_suspect(&engine->topology, engine->now_us);
         query_again(engine, query, query->error);
         query_pause(engine, query);
@@ -180,7 +183,7 @@ static void on_returned(struct lane *lane, struct query *query, const dlg_error 
         return;
     bool refused = error && error->code == DLG_E_DATABASE;
     query_again(engine, query, error);
-    if (refused && (error_is_transient(error) || is_stale(engine, error))) {
+    if (refused && (error_is_transient(error) || is_stale(engine, lane, error))) {
         topology_suspect(&engine->topology, engine->now_us);
         query_pause(engine, query);
         return;

@@ -287,6 +287,12 @@ void engine_resume(struct request *request)
         wake(engine->wake);
 }
 
+void engine_refresh_topology(struct engine *engine)
+{
+    atomic_store(&engine->refresh, true);
+    wake(engine->wake);
+}
+
 void engine_query(struct engine *engine, struct query *query)
 {
     query->request->outstanding++;
@@ -413,6 +419,8 @@ static void *io_main(void *argument)
         engine->now_us = clock_monotonic_us();
         handle_events(engine, events, count);
         take_incoming(engine);
+        if (atomic_exchange(&engine->refresh, false))
+            topology_refresh(&engine->topology, engine->now_us);
         if (engine->now_us >= engine->next_deadline_us)
             expire_deadlines(engine);
     } while (!atomic_load(&engine->stopping));

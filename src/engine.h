@@ -26,6 +26,7 @@ struct engine {
     /* Read and written by anybody: */
     _Atomic bool closing;  /* no new requests */
     _Atomic bool stopping; /* what is left is completed with DLG_E_CLOSED */
+    _Atomic bool refresh;  /* the map of shards has changed */
     _Atomic unsigned room_waiters;
     _Atomic unsigned callers; /* threads that are in here, perhaps waiting */
     _Atomic uint32_t queued;
@@ -70,6 +71,9 @@ bool engine_is_forked(const struct engine *engine);
 /* Whether the caller is the I/O thread. */
 bool engine_is_here(const struct engine *engine);
 
+/* For a timeout: there is none. */
+#define ENGINE_NO_TIMEOUT INT64_MAX
+
 /*
  * A blocking call: waits for room in the queue and for the request, at most until the deadline
  * (`timeout_us` 0: the setting), and returns its outcome. The caller keeps its reference.
@@ -92,6 +96,9 @@ int engine_post(struct engine *engine, struct request *request, int64_t timeout_
 
 /* Takes a reply from the queue; waits as dlg_reply_next() says. */
 dlg_reply *engine_next_reply(struct engine *engine, int64_t timeout_us);
+
+/* The cluster was changed: asks for the map of shards now. Any thread. */
+void engine_refresh_topology(struct engine *engine);
 
 /* A job outside the I/O thread is done: runs the request's step there. Gives up the job's reference. */
 void engine_resume(struct request *request);

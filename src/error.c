@@ -41,6 +41,9 @@ static const struct {
     {DLG_E_ARCHIVE, "DLG_E_ARCHIVE", false},
     {DLG_E_CANCELLED, "DLG_E_CANCELLED", false},
     {DLG_E_INTERNAL, "DLG_E_INTERNAL", false},
+    {DLG_E_NOT_CLUSTER, "DLG_E_NOT_CLUSTER", false},
+    {DLG_E_PRECONDITION, "DLG_E_PRECONDITION", false},
+    {DLG_E_BUSY, "DLG_E_BUSY", true},
 };
 
 static size_t code_index(int code)

@@ -3,7 +3,6 @@
 #include "clock.h"
 
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -274,52 +273,10 @@ void node_break(struct node *node, const dlg_error *why)
             lane_break(&node->lanes[i], error_copy(why));
 }
 
-/* ---- Other nodes of the same cluster ---- */
-
-/* Appends keyword='value', with the quoting of conninfo strings. */
-static void conninfo_add(FILE *to, const char *keyword, const char *value)
-{
-    fprintf(to, "%s='", keyword);
-    for (; *value; value++) {
-        if (*value == '\'' || *value == '\\')
-            fputc('\\', to);
-        fputc(*value, to);
-    }
-    fputs("' ", to);
-}
-
-static bool is_place(const char *keyword)
-{
-    static const char *const places[] = {"host", "hostaddr", "port", "service", "target_session_attrs"};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        if (strcmp(keyword, places[i]) == 0)
-            return true;
-    return false;
-}
-
-static PGconn *live_connection(const struct node *node)
+PGconn *node_connection(const struct node *node)
 {
     for (size_t i = 0; i < node->lane_count; i++)
         if (node->lanes[i].state == LANE_READY)
             return node->lanes[i].conn;
     return NULL;
-}
-
-char *node_conninfo_at(const struct node *node, const char *host, const char *port)
-{
-    PGconn *conn = live_connection(node);
-    PQconninfoOption *options = conn ? PQconninfo(conn) : NULL;
-    char *text = NULL;
-    size_t size;
-    FILE *to = options ? open_memstream(&text, &size) : NULL;
-    if (to) {
-        for (PQconninfoOption *option = options; option->keyword; option++)
-            if (option->val && *option->val && !is_place(option->keyword))
-                conninfo_add(to, option->keyword, option->val);
-        conninfo_add(to, "host", host);
-        conninfo_add(to, "port", port);
-        fclose(to);
-    }
-    PQconninfoFree(options);
-    return text;
 }

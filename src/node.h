@@ -64,8 +64,8 @@ bool node_is_idle(const struct node *node);
 /* Drops every connection that is ready or being made, saying why; all queries come back. */
 void node_break(struct node *node, const dlg_error *why);
 
-/* The conninfo of a live connection with another host and port; to be freed. NULL when out of memory. */
-char *node_conninfo_at(const struct node *node, const char *host, const char *port);
+/* A live connection, only to ask how it was made; NULL when there is none. */
+PGconn *node_connection(const struct node *node);
 
 /* The first moment at which node_connect() has something to do; INT64_MAX: never. */
 int64_t node_next_attempt(const struct node *node);

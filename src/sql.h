@@ -2,6 +2,7 @@
 #ifndef DIALOGS_SQL_H
 #define DIALOGS_SQL_H
 
-extern const char sql_schema[]; /* sql/schema.sql: creates or upgrades the tables, in one transaction */
+extern const char sql_schema[];       /* sql/schema.sql: creates or upgrades the tables, in one transaction */
+extern const char sql_undistribute[]; /* sql/undistribute.sql: makes a distributed `dialogs` a plain table again */
 
 #endif

@@ -87,6 +87,8 @@ static const struct statement table[STATEMENT_COUNT] = {
                 "LEFT JOIN pg_catalog.pg_dist_node n ON n.groupid = p.groupid AND n.noderole = 'primary' "
                 "AND n.isactive AND n.hasmetadata AND n.metadatasynced "
                 "WHERE t.logicalrelid = pg_catalog.to_regclass('public.dialogs') AND t.partmethod = 'h'"},
+    [STATEMENT_IS_CITUS] = {.name = "dlg_is_citus",
+                            .sql = "SELECT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'citus')"},
 };
 
 const struct statement *statement_get(enum statement_id id)

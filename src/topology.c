@@ -1,16 +1,17 @@
 #include "topology.h"
 
+#include "address.h"
 #include "citus.h"
 #include "engine.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Often enough that a shard that was moved costs a hop for a moment only; one small query, on clusters only. */
-enum { ASK_EVERY_US = 5000000, ASK_SOON_US = 200000 };
-
-enum { NAME_SIZE = 320 }; /* of a node, "host:port" */
+/*
+ * Often enough that a shard that was moved costs a hop for a moment only; one small query. A plain database is asked
+ * whether it has become a cluster.
+ */
+enum { ASK_EVERY_US = 5000000, ASK_SOON_US = 200000, ASK_PLAIN_EVERY_US = 30000000 };
 
 enum { COLUMN_SHARD, COLUMN_LEAST, COLUMN_MOST, COLUMN_GROUP, COLUMN_HOST, COLUMN_PORT, COLUMN_VERSION, COLUMN_USERS };
 
@@ -98,32 +99,10 @@ static struct node *topology_named(const struct topology *topology, const char *
     return NULL;
 }
 
-/*
- * Where the worker is reached from here: what the setting node_addresses has for its name, or the name itself.
- * `name` and `address`: "host:port"; the host may hold colons, the port may not.
- */
-static void address_find(const dlg_settings *settings, const char *name, char *address, size_t size)
-{
-    size_t length = strlen(name);
-    const char *at = settings->node_addresses;
-    snprintf(address, size, "%s", name);
-    while (at && *at) {
-        if (strncmp(at, name, length) == 0 && at[length] == '=')
-            snprintf(address, size, "%.*s", (int)strcspn(at + length + 1, ","), at + length + 1);
-        at = strchr(at, ',');
-        at = at ? at + 1 : NULL;
-    }
-}
-
 static void worker_add(struct topology *topology, const char *name)
 {
-    char address[NAME_SIZE];
-    address_find(topology->settings, name, address, sizeof address);
-    char *colon = strrchr(address, ':');
-    if (!colon)
-        return;
-    *colon = '\0';
-    char *conninfo = node_conninfo_at(topology_first(topology), address, colon + 1);
+    PGconn *conn = node_connection(topology_first(topology));
+    char *conninfo = conn ? address_conninfo(topology->settings, conn, name) : NULL;
     struct node *node = conninfo ? topology_add(topology, conninfo) : NULL;
     free(conninfo);
     if (node)
@@ -154,12 +133,12 @@ static void workers_read(struct topology *topology, const struct query *query)
     for (size_t i = 1; i < topology->count; i++)
         topology->nodes[i]->retired = true;
     for (int row = 0; row < query_rows(query); row++) {
-        char name[NAME_SIZE];
+        char name[ADDRESS_SIZE];
         const char *host = query_text(query, row, COLUMN_HOST, NULL);
         int32_t group = query_int32(query, row, COLUMN_GROUP);
         if (!host || group == 0)
             continue; /* no node that can be asked, or the coordinator, which the conninfo names */
-        snprintf(name, sizeof name, "%s:%d", host, query_int32(query, row, COLUMN_PORT));
+        address_name(host, query_int32(query, row, COLUMN_PORT), name, sizeof name);
         if (!topology_named(topology, name))
             worker_add(topology, name);
         struct node *node = topology_named(topology, name);
@@ -210,10 +189,14 @@ static void topology_answered(struct request *request)
 {
     struct topology *topology = topology_of(request);
     struct query *query = &request->queries[0];
+    int64_t pause_us = topology->is_citus ? ASK_EVERY_US : ASK_PLAIN_EVERY_US;
     topology->asking = false;
-    topology->ask_at_us = clock_monotonic_us() + ASK_EVERY_US;
-    if (!query->error)
+    topology->ask_at_us = clock_monotonic_us() + (topology->ask_again ? 0 : pause_us);
+    topology->ask_again = false;
+    if (!query->error && topology->is_citus)
         answer_take(topology, query);
+    else if (!query->error)
+        topology->renew = query_bool(query, 0, 0);
     query_clear(query);
 }
 
@@ -221,24 +204,48 @@ static void topology_ask(struct topology *topology)
 {
     struct request *request = &topology->request;
     topology->asking = true;
-    query_init(&request->queries[0], request, STATEMENT_SHARD_MAP, NULL);
+    query_init(&request->queries[0], request, topology->is_citus ? STATEMENT_SHARD_MAP : STATEMENT_IS_CITUS, NULL);
     request->step = topology_answered;
     engine_query(request->engine, &request->queries[0]);
 }
 
 void topology_learn(struct topology *topology, bool is_citus, int64_t now_us)
 {
+    bool news = is_citus != topology->is_citus;
+    int64_t next_us = is_citus ? now_us : now_us + ASK_PLAIN_EVERY_US;
     topology->is_citus = is_citus;
     if (!is_citus)
-        topology->ask_at_us = INT64_MAX;
-    else if (topology->ask_at_us == INT64_MAX)
-        topology->ask_at_us = now_us;
+        topology->distributed = topology->users_distributed = false;
+    if (news || topology->ask_at_us == INT64_MAX)
+        topology->ask_at_us = next_us;
 }
 
 void topology_suspect(struct topology *topology, int64_t now_us)
 {
     if (topology->is_citus && topology->ask_at_us > now_us + ASK_SOON_US)
         topology->ask_at_us = now_us + ASK_SOON_US;
+}
+
+void topology_refresh(struct topology *topology, int64_t now_us)
+{
+    topology->ask_again = topology->asking;
+    topology->ask_at_us = now_us;
+}
+
+/*
+ * The plain server has become a Citus coordinator: its sessions are set up anew, since they plan in another way then.
+ * What is under way is returned and sent again.
+ */
+static void first_renew(struct topology *topology, int64_t now_us)
+{
+    struct node *first = topology_first(topology);
+    dlg_error *why = NULL;
+    error_set(&why, DLG_E_UNAVAILABLE, "the database has become a cluster");
+    topology->renew = false;
+    node_break(first, why);
+    dlg_error_free(why);
+    node_answers(first); /* nothing is wrong with it */
+    first->retry_at_us = now_us;
 }
 
 static void retired_free(struct topology *topology)
@@ -256,11 +263,15 @@ static void retired_free(struct topology *topology)
 void topology_run(struct topology *topology, int64_t now_us)
 {
     retired_free(topology);
+    if (topology->renew)
+        first_renew(topology, now_us);
     if (!topology->asking && topology->ask_at_us <= now_us && node_ready(topology_first(topology), false))
         topology_ask(topology);
 }
 
 int64_t topology_next(const struct topology *topology)
 {
+    if (topology->renew)
+        return 0;
     return topology->asking || !node_ready(topology_first(topology), false) ? INT64_MAX : topology->ask_at_us;
 }

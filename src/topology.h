@@ -21,6 +21,8 @@ struct topology {
     const struct lane_events *events;
     struct request request; /* the question under way; embedded, never freed */
     bool asking;
+    bool ask_again;    /* the answer under way may be too old */
+    bool renew;        /* the first node's sessions are to be set up anew */
     int64_t ask_at_us; /* the next question; monotonic */
 };
 
@@ -42,6 +44,9 @@ void topology_learn(struct topology *topology, bool is_citus, int64_t now_us);
 
 /* Something suggests that the map is old: asks soon. */
 void topology_suspect(struct topology *topology, int64_t now_us);
+
+/* Asks now: the map has changed, or there is a first one. */
+void topology_refresh(struct topology *topology, int64_t now_us);
 
 /* Asks when it is time; frees workers that have left and have nothing under way. */
 void topology_run(struct topology *topology, int64_t now_us);

@@ -1,0 +1,255 @@
+/* rebalance_tracker.c - follows a rebalance that Citus makes in the background, by asking for its status. */
+#include "rebalance.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PAUSE_US = 400000, STOP_PAUSE_US = 200000, STOP_LIMIT_US = 60000000, CLEAN_ATTEMPTS = 10 };
+
+/* ---- Reading the status ---- */
+
+static struct rebalance_move *move_of_task(const dlg_rebalance *rebalance, int64_t task)
+{
+    for (size_t i = 0; i < rebalance->count; i++)
+        if (rebalance->moves[i].task == task)
+            return (struct rebalance_move *)(uintptr_t)&rebalance->moves[i];
+    return NULL;
+}
+
+static void done_read(dlg_rebalance *rebalance, const char *text)
+{
+    json_t *tasks = json_loads(text, 0, NULL), *task;
+    size_t index;
+    json_array_foreach(tasks, index, task)
+    {
+        struct rebalance_move *move = move_of_task(rebalance, json_integer_value(task));
+        if (move)
+            move->done = true;
+    }
+    json_decref(tasks);
+    rebalance->info.moves_done = 0;
+    rebalance->info.bytes_done = 0;
+    for (size_t i = 0; i < rebalance->count; i++) {
+        rebalance->info.moves_done += rebalance->moves[i].done;
+        rebalance->info.bytes_done += rebalance->moves[i].done ? rebalance->moves[i].move.bytes : 0;
+    }
+}
+
+/* "ERROR: could not ...\nCONTEXT: Citus Background Task Queue Executor: ...\n" */
+static void message_take(struct tracker *tracker, const char *text)
+{
+    const char *end = strstr(text, "CONTEXT: Citus Background Task");
+    size_t length = end ? (size_t)(end - text) : strlen(text);
+    if (strncmp(text, "ERROR: ", 7) == 0) {
+        text += 7;
+        length -= 7;
+    }
+    snprintf(tracker->message, sizeof tracker->message, "%.*s", (int)length, text);
+    for (char *at = tracker->message; *at; at++)
+        *at = *at == '\n' || *at == '\t' ? ' ' : *at;
+    for (size_t last = strlen(tracker->message); last && tracker->message[last - 1] == ' '; last--)
+        tracker->message[last - 1] = '\0';
+}
+
+static const char *text_in(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+/* One task that runs, or waits for another attempt. The first is what is shown. */
+static void task_read(struct cluster_work *work, struct tracker *tracker, const json_t *task)
+{
+    const json_t *hosts = json_object_get(task, "hosts"), *size = json_object_get(task, "size");
+    const char *phase = text_in(task, "phase"), *source = text_in(hosts, "source"), *target = text_in(hosts, "target");
+    uint64_t copied = (uint64_t)json_integer_value(json_object_get(size, "target"));
+    const struct rebalance_move *move =
+        move_of_task(tracker->rebalance, json_integer_value(json_object_get(task, "task_id")));
+    uint64_t most = move ? move->move.bytes : 0;
+    tracker->bytes_under_way += copied < most ? copied : most;
+    if (work->progress.shard)
+        return;
+    work->progress.shard = move ? move->move.shard : 0;
+    work->progress.retries = (uint32_t)json_integer_value(json_object_get(task, "retried"));
+    tracker->failing = !*phase;
+    snprintf(tracker->phase, sizeof tracker->phase, "%s", *phase ? phase : "waiting to try again");
+    snprintf(tracker->source, sizeof tracker->source, "%s", *source || !move ? source : move->source);
+    snprintf(tracker->target, sizeof tracker->target, "%s", *target || !move ? target : move->target);
+    message_take(tracker, text_in(task, "message"));
+}
+
+static void status_read(struct cluster_work *work, struct tracker *tracker, const PGresult *result)
+{
+    json_t *details = json_loads(field_text(result, 0, 1), 0, NULL), *task;
+    size_t index;
+    tracker->state = job_state_of(field_text(result, 0, 0));
+    tracker->failing = false;
+    tracker->bytes_under_way = 0;
+    *tracker->source = *tracker->target = *tracker->message = '\0';
+    snprintf(tracker->phase, sizeof tracker->phase, "%s", dlg_job_state_name(tracker->state));
+    work->progress.shard = 0;
+    work->progress.retries = 0;
+    json_array_foreach(json_object_get(details, "tasks"), index, task) task_read(work, tracker, task);
+    json_decref(details);
+}
+
+static void progress_make(struct cluster_work *work, const struct tracker *tracker)
+{
+    const dlg_rebalance_info *info = &tracker->rebalance->info;
+    work->progress.phase = tracker->phase;
+    work->progress.source = tracker->source;
+    work->progress.target = tracker->target;
+    work->progress.message = tracker->message;
+    work->progress.moves_done = info->moves_done;
+    work->progress.moves_total = info->moves_total;
+    work->progress.bytes_done = info->bytes_done + tracker->bytes_under_way;
+    work->progress.bytes_total = info->bytes_total;
+}
+
+/* The connection may be lost while hours go by; the rebalance goes on at the server, and so do we. */
+static PGresult *status_ask(struct cluster_work *work, int64_t job)
+{
+    static const char sql[] =
+        "SELECT state, details, (SELECT coalesce(json_agg(task_id), '[]') FROM pg_dist_background_task "
+        "WHERE job_id = $1 AND status = 'done') FROM citus_job_status($1, true)";
+    char number[24];
+    const char *values[] = {number};
+    snprintf(number, sizeof number, "%lld", (long long)job);
+    PGresult *result = cluster_query(work, work->conn, sql, 1, values);
+    if (!result && dlg_error_code(work->error) == DLG_E_UNAVAILABLE && cluster_reconnect(work) == DLG_OK)
+        result = cluster_query(work, work->conn, sql, 1, values);
+    return result;
+}
+
+int tracker_poll(struct cluster_work *work, struct tracker *tracker)
+{
+    PGresult *result = status_ask(work, tracker->job);
+    if (!result)
+        return dlg_error_code(work->error);
+    if (PQntuples(result) == 0) {
+        PQclear(result);
+        return cluster_fail(work, DLG_E_DATABASE, "Citus has forgotten job %lld", (long long)tracker->job);
+    }
+    uint32_t before = tracker->rebalance->info.moves_done;
+    done_read(tracker->rebalance, field_text(result, 0, 2));
+    status_read(work, tracker, result);
+    PQclear(result);
+    tracker->rebalance->info.state = tracker->state;
+    progress_make(work, tracker);
+    if (tracker->rebalance->info.moves_done != before)
+        cluster_refresh(work);
+    return DLG_OK;
+}
+
+/* ---- Stopping ---- */
+
+static bool leftovers_remain(struct cluster_work *work)
+{
+    PGresult *result = work->conn ? session_run(work->conn, "SELECT FROM pg_catalog.pg_dist_cleanup LIMIT 1",
+                                                clock_monotonic_us() + STOP_LIMIT_US, NULL)
+                                  : NULL;
+    bool remain = result && PQntuples(result) > 0;
+    PQclear(result);
+    return remain;
+}
+
+/* What belongs to a move that is just ending is passed over, so this may take more than one attempt. */
+void rebalance_clean(struct cluster_work *work)
+{
+    for (int i = 0; i < CLEAN_ATTEMPTS; i++) {
+        cluster_attempt(work, "CALL citus_cleanup_orphaned_resources()", 0, NULL);
+        if (!leftovers_remain(work))
+            return;
+        admin_pause(&work->client->admin, STOP_PAUSE_US);
+    }
+}
+
+static bool job_has_stopped(struct cluster_work *work, struct tracker *tracker)
+{
+    dlg_error *before = work->error; /* why it is stopped stays the error */
+    work->error = NULL;
+    int64_t deadline_us = work->deadline_us;
+    work->deadline_us = INT64_MAX;
+    bool known = tracker_poll(work, tracker) == DLG_OK;
+    work->deadline_us = deadline_us;
+    dlg_error_free(work->error);
+    work->error = before;
+    return !known || !job_is_under_way(tracker->state);
+}
+
+void tracker_stop(struct cluster_work *work, struct tracker *tracker)
+{
+    int64_t limit_us = clock_monotonic_us() + STOP_LIMIT_US;
+    work->progress.phase = "stopping";
+    cluster_attempt(work, "SELECT citus_rebalance_stop()", 0, NULL);
+    while (!job_has_stopped(work, tracker) && clock_monotonic_us() < limit_us &&
+           !atomic_load(&work->client->admin.stop))
+        admin_pause(&work->client->admin, STOP_PAUSE_US);
+    rebalance_clean(work);
+    cluster_refresh(work);
+}
+
+/* ---- Following ---- */
+
+#define DONE(tracker) (tracker)->rebalance->info.moves_done, (tracker)->rebalance->info.moves_total
+
+/* DLG_OK while, or when, all is well. */
+static int state_judge(struct cluster_work *work, struct tracker *tracker)
+{
+    int32_t retries = work->options.retries;
+    if (tracker->state == DLG_JOB_CANCELLED)
+        return cluster_fail(work, DLG_E_CANCELLED,
+                            "the rebalance was stopped by somebody else; %u of %u moves are done and stay",
+                            DONE(tracker));
+    bool given_up = tracker->failing && retries >= 0 && work->progress.retries > (uint32_t)retries;
+    if (tracker->state != DLG_JOB_FAILED && !given_up)
+        return DLG_OK;
+    char message[CLUSTER_TEXT]; /* stopping asks for the state again */
+    unsigned long tries = work->progress.retries + (tracker->state == DLG_JOB_FAILED ? 1ul : 0ul);
+    long long shard = (long long)work->progress.shard;
+    snprintf(message, sizeof message, "%s", tracker->message);
+    char source[ADDRESS_SIZE], target[ADDRESS_SIZE];
+    snprintf(source, sizeof source, "%s", tracker->source);
+    snprintf(target, sizeof target, "%s", tracker->target);
+    if (job_is_under_way(tracker->state))
+        tracker_stop(work, tracker);
+    else
+        rebalance_clean(work);
+    return cluster_fail(
+        work, DLG_E_DATABASE,
+        "shard %lld could not be moved from %s to %s, tried %lu times: %s; the rebalance has ended, %u of "
+        "%u moves are done and stay; repair that, then start it again",
+        shard, source, target, tries, message, DONE(tracker));
+}
+
+/* Not the rebalance's fault: the caller wants no more, or no longer. */
+static int follow_end(struct cluster_work *work, struct tracker *tracker, int code)
+{
+    char text[CLUSTER_TEXT];
+    if (code == DLG_E_CANCELLED) {
+        tracker_stop(work, tracker);
+        return cluster_fail(work, code, "the rebalance was stopped; %u of %u moves are done and stay", DONE(tracker));
+    }
+    snprintf(text, sizeof text, "%s", dlg_error_message(work->error));
+    return cluster_fail(work, code, "%s; the rebalance goes on at the servers (`dlgctl cluster wait`)", text);
+}
+
+int tracker_follow(struct cluster_work *work, struct tracker *tracker)
+{
+    for (;;) {
+        int code = cluster_report(work);
+        if (code == DLG_OK && !job_is_under_way(tracker->state))
+            return state_judge(work, tracker);
+        if (code != DLG_OK)
+            return follow_end(work, tracker, code);
+        code = state_judge(work, tracker);
+        if (code != DLG_OK)
+            return code;
+        admin_pause(&work->client->admin, PAUSE_US);
+        code = tracker_poll(work, tracker);
+        if (code != DLG_OK)
+            return follow_end(work, tracker, code);
+    }
+}
