@@ -121,12 +121,15 @@ static bool addresses_learn(struct node *node, PGconn *conn)
 /*
  * The first question of every session. Generic plans: the one index serves every page alike, and Citus caches the
  * local plans of generic ones only. A coordinator chooses by itself, since Citus cannot plan a statement for many
- * shards generically. A worker also says its group, which gives a recycled address away.
+ * shards generically. Only index scans: a plan that is made while a table is small, and kept, must be right when it has
+ * grown. A worker also says its group, which gives a recycled address away.
  */
 #define IS_CITUS "EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'citus')"
 #define START_SQL(group, plans)                                                                      \
     "SELECT pg_catalog.clock_timestamp(), pg_catalog.pg_is_in_recovery(), " IS_CITUS ", " group ", " \
-    "pg_catalog.set_config('plan_cache_mode', " plans ", false)"
+    "pg_catalog.set_config('plan_cache_mode', " plans ", false), "                                   \
+    "pg_catalog.set_config('enable_seqscan', 'off', false), "                                        \
+    "pg_catalog.set_config('enable_bitmapscan', 'off', false)"
 #define FIRST_PLANS "CASE WHEN " IS_CITUS " THEN 'auto' ELSE 'force_generic_plan' END"
 #define LOCAL_GROUP "(SELECT groupid FROM pg_catalog.pg_dist_local_group)"
 

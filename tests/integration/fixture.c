@@ -13,20 +13,23 @@
 
 /* ---- Life ----------------------------------------------------------------------------------- */
 
-int fixture_open_server(void **state)
+int fixture_open_with(void **state, const struct test_server_options *options)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
-    fixture->server = test_server_start(NULL);
+    fixture->server = test_server_start(options);
     *state = fixture;
     if (!fixture->server)
         return -1;
     fixture->sql = sql_connect(test_server_conninfo_admin(fixture->server));
+    char keys[256]; /* not in the home of who runs the tests */
+    snprintf(keys, sizeof keys, "%s/token.keys", test_server_directory(fixture->server));
+    setenv("DLG_TOKEN_KEY_FILE", keys, 1);
     return 0;
 }
 
 int fixture_open(void **state)
 {
-    if (fixture_open_server(state) < 0)
+    if (fixture_open_with(state, NULL) < 0)
         return -1;
     struct fixture *fixture = *state;
     fixture->client = client_open(test_server_conninfo(fixture->server), "");

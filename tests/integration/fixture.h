@@ -20,8 +20,8 @@ struct fixture {
 int fixture_open(void **state);
 int fixture_close(void **state);
 
-/* The same without a client. */
-int fixture_open_server(void **state);
+/* The same without a client, with another server. */
+int fixture_open_with(void **state, const struct test_server_options *options);
 
 /* The call failed with this code, and says why. Frees the error. */
 #define assert_fails(call, expected, error)                                                                \

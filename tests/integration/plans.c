@@ -1,0 +1,239 @@
+/* How PostgreSQL runs our statements: by the one index, in order, whatever the table's size; and the classic query. */
+#include "fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int open_explained(void **state)
+{
+    const struct test_server_options options = {
+        .configuration = "session_preload_libraries = 'auto_explain'\nauto_explain.log_min_duration = 0\n"
+                         "autovacuum = off\n"};
+    if (fixture_open_with(state, &options) < 0)
+        return -1;
+    struct fixture *fixture = *state;
+    fixture->client = client_open(test_server_conninfo(fixture->server), "");
+    return 0;
+}
+
+/* ---- The log, where the server writes each plan that it runs ---- */
+
+static FILE *log_open(struct fixture *fixture)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/log", test_server_directory(fixture->server));
+    FILE *log = fopen(path, "r");
+    assert_non_null(log);
+    return log;
+}
+
+/* Where the log ends now. */
+static long log_end(struct fixture *fixture)
+{
+    FILE *log = log_open(fixture);
+    fseek(log, 0, SEEK_END);
+    long end = ftell(log);
+    fclose(log);
+    return end;
+}
+
+static const char *const unwanted[] = {"Sort", "Seq Scan", "Bitmap", "Filter:"};
+
+static void check_line(const char *line, const char *statement)
+{
+    for (size_t i = 0; i < sizeof unwanted / sizeof *unwanted; i++)
+        if (strstr(line, unwanted[i]))
+            fail_msg("%s: %s", statement, line);
+}
+
+/* The plans, since `from`, of statements that begin so: how many there are, none with what is not wanted. */
+static int log_check(struct fixture *fixture, long from, const char *statement)
+{
+    char line[4096];
+    int plans = 0;
+    bool ours = false;
+    FILE *log = log_open(fixture);
+    fseek(log, from, SEEK_SET);
+    while (fgets(line, sizeof line, log)) {
+        const char *text = strstr(line, "Query Text: ");
+        bool entry = strstr(line, "LOG: ") != NULL;
+        if (text)
+            ours = strncmp(text + 12, statement, strlen(statement)) == 0;
+        else if (entry)
+            ours = false;
+        else if (ours)
+            check_line(line, statement);
+        plans += text && ours;
+    }
+    fclose(log);
+    return plans;
+}
+
+static bool log_has(struct fixture *fixture, long from, const char *text)
+{
+    char line[4096];
+    bool found = false;
+    FILE *log = log_open(fixture);
+    fseek(log, from, SEEK_SET);
+    while (!found && fgets(line, sizeof line, log))
+        found = strstr(line, text) != NULL;
+    fclose(log);
+    return found;
+}
+
+/* ---- The library's statements ---- */
+
+/* `pairs` dialogs of `each` messages. */
+static void fill(PGconn *sql, int pairs, int each)
+{
+    sql_run(sql,
+            "INSERT INTO dialogs (user_id, to_user_id, text, create_date) "
+            "SELECT md5(p::text)::uuid, md5((-p)::text)::uuid, 'x', now() - m * interval '1 min' "
+            "FROM generate_series(1, %d) p, generate_series(1, %d) m",
+            pairs, each);
+}
+
+/* Lists and sends on fresh sessions; all plans must be by index. */
+static void assert_by_index(struct fixture *fixture)
+{
+    long from = log_end(fixture);
+    struct pair pair;
+    dlg_error *error = NULL;
+    dlg_page *page = NULL;
+    dlg_list_options options = DLG_LIST_OPTIONS_INIT;
+    options.after = "";
+    dlg_client *client = client_open(test_server_conninfo(fixture->server), "");
+    dlg_uuid_parse(sql_text(fixture->sql, "SELECT md5('1')::uuid"), DLG_NTS, &pair.ann);
+    dlg_uuid_parse(sql_text(fixture->sql, "SELECT md5('-1')::uuid"), DLG_NTS, &pair.ben);
+    dlg_page_free(list_newest(client, &pair, 50));
+    dlg_page_free(list_newest(client, &pair, 1000));
+    assert_ok(dlg_list(client, &pair.ann, &pair.ben, &options, &page, &error), error);
+    dlg_page_free(page);
+    client_close(client);
+    assert_int_equal(log_check(fixture, from, "SELECT id, text, create_date, update_date FROM public.dialogs"), 6);
+}
+
+/* The plans are made once per session, and the table may grow a million times while it lives. */
+static void pages_are_read_by_the_index_whatever_the_size(void **state)
+{
+    static const struct {
+        int pairs, each;
+    } steps[] = {{1, 1}, {10, 10}, {1, 20000}, {10000, 3}};
+    struct fixture *fixture = *state;
+    assert_by_index(fixture);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        fill(fixture->sql, steps[i].pairs, steps[i].each);
+        assert_by_index(fixture);
+        sql_run(fixture->sql, "ANALYZE dialogs");
+        assert_by_index(fixture);
+    }
+}
+
+static void other_statements_are_by_index_too(void **state)
+{
+    struct fixture *fixture = *state;
+    struct pair pair = pair_new();
+    dlg_error *error = NULL;
+    dlg_users *users = NULL;
+    long from = log_end(fixture);
+    dlg_send_options options = DLG_SEND_OPTIONS_INIT;
+    options.key = "k";
+    for (int i = 0; i < 2; i++) /* the second looks the first one up */
+        assert_ok(dlg_send(fixture->client, &pair.ann, &pair.ben, "x", 1, &options, NULL, &error), error);
+    assert_int_equal(dlg_user_get(fixture->client, &pair.ann, &users, NULL), DLG_E_NOT_FOUND);
+    options.flags = DLG_SEND_CHECK_RECIPIENT;
+    assert_int_equal(dlg_send(fixture->client, &pair.ann, &pair.ben, "x", 1, &options, NULL, NULL), DLG_E_RECIPIENT);
+    assert_int_equal(dlg_auth(fixture->client, &pair.ann, "x", 1, NULL, NULL), DLG_E_NOT_FOUND);
+    assert_int_equal(log_check(fixture, from, "SELECT user_id, text, create_date, update_date FROM"), 1);
+    assert_int_equal(log_check(fixture, from, "SELECT id, first_name"), 1);
+    assert_int_equal(log_check(fixture, from, "SELECT id FROM public.users"), 1);
+    assert_int_equal(log_check(fixture, from, "SELECT password_hash FROM public.users"), 1);
+}
+
+static void names_are_searched_by_their_index(void **state)
+{
+    struct fixture *fixture = *state;
+    dlg_error *error = NULL;
+    dlg_users *users = NULL;
+    sql_run(fixture->sql, "INSERT INTO users (id, password_hash, first_name, second_name) SELECT md5(g::text)::uuid, "
+                          "'', chr(65 + g %% 26) || g, chr(65 + g %% 7) || g FROM generate_series(1, 20000) g");
+    sql_run(fixture->sql, "ANALYZE users");
+    long from = log_end(fixture);
+    assert_ok(dlg_user_search(fixture->client, "B1", "", 10, &users, &error), error);
+    assert_int_equal(dlg_users_count(users), 10);
+    dlg_users_free(users);
+    assert_true(log_has(fixture, from, "Index Scan using ix_users_first_name_second_name"));
+}
+
+static void one_index_is_all_there_is_beside_the_key(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_string_equal(sql_text(fixture->sql, "SELECT indexname FROM pg_indexes WHERE schemaname = 'public' AND "
+                                               "tablename = 'dialogs' ORDER BY 1"),
+                        "ix_dialogs_user_id_to_user_id\npk_dialogs");
+}
+
+/* ---- The query that everybody has ---- */
+
+#define CLASSIC                                                                                    \
+    "SELECT user_id::text AS \"From\", to_user_id::text AS \"To\", text AS \"Text\" FROM dialogs " \
+    "WHERE (user_id='%s' AND to_user_id='%s') OR (user_id='%s' AND to_user_id='%s') ORDER BY create_date"
+
+static void the_classic_query_sees_what_the_library_sent(void **state)
+{
+    struct fixture *fixture = *state;
+    struct pair pair = pair_new();
+    for (int i = 0; i < 20; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "text %d", i);
+        send_text(fixture->client, i % 3 ? &pair.ann : &pair.ben, i % 3 ? &pair.ben : &pair.ann, text);
+    }
+    const char *ann = uuid_text(&pair.ann), *ben = uuid_text(&pair.ben);
+    char query[1024];
+    snprintf(query, sizeof query, CLASSIC, ann, ben, ben, ann);
+    PGresult *rows = PQexec(fixture->sql, query);
+    assert_int_equal(PQntuples(rows), 20);
+    assert_string_equal(PQfname(rows, 0), "From");
+    dlg_page *page = list_newest(fixture->client, &pair, 50);
+    for (int i = 0; i < 20; i++) {
+        const dlg_message *message = dlg_page_message(page, (size_t)i);
+        assert_string_equal(PQgetvalue(rows, i, 0), uuid_text(&message->author));
+        assert_string_equal(PQgetvalue(rows, i, 1), uuid_text(&message->recipient));
+        assert_string_equal(PQgetvalue(rows, i, 2), message->text);
+    }
+    dlg_page_free(page);
+    PQclear(rows);
+    const char *plan = sql_text(fixture->sql, "EXPLAIN (COSTS off) " CLASSIC, ann, ben, ben, ann);
+    assert_non_null(strstr(plan, "ix_dialogs_user_id_to_user_id")); /* the table is large by now */
+}
+
+static void plain_inserts_appear_in_the_library(void **state)
+{
+    struct fixture *fixture = *state;
+    struct pair pair = pair_new();
+    sql_run(fixture->sql,
+            "INSERT INTO dialogs (user_id, to_user_id, text, create_date) VALUES ('%s', '%s', 'a', now())",
+            uuid_text(&pair.ann), uuid_text(&pair.ben));
+    sql_run(fixture->sql, "INSERT INTO dialogs (user_id, to_user_id, text) VALUES ('%s', '%s', 'b')",
+            uuid_text(&pair.ben), uuid_text(&pair.ann));
+    dlg_page *page = list_newest(fixture->client, &pair, 50);
+    assert_int_equal(dlg_page_count(page), 2);
+    assert_text(dlg_page_message(page, 0), "a");
+    assert_text(dlg_page_message(page, 1), "b");
+    assert_true(dlg_page_message(page, 0)->id < dlg_page_message(page, 1)->id);
+    dlg_page_free(page);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pages_are_read_by_the_index_whatever_the_size),
+        cmocka_unit_test(other_statements_are_by_index_too),
+        cmocka_unit_test(names_are_searched_by_their_index),
+        cmocka_unit_test(one_index_is_all_there_is_beside_the_key),
+        cmocka_unit_test(the_classic_query_sees_what_the_library_sent),
+        cmocka_unit_test(plain_inserts_appear_in_the_library),
+    };
+    return cmocka_run_group_tests(tests, open_explained, fixture_close);
+}
