@@ -214,6 +214,8 @@ int dlg_user_set_password_async(dlg_client *client, const dlg_uuid *id, const ch
 
 int dlg_password_hash(dlg_client *client, const char *password, size_t length, char **hash, dlg_error **error)
 {
+    if (!hash)
+        return error_set(error, DLG_E_ARGUMENT, "hashing a password needs somewhere to put the hash");
     int code = client_may_wait(client, error);
     if (code == DLG_OK)
         code = password_check(password, &length, error);

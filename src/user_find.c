@@ -145,10 +145,17 @@ static int find_call(dlg_client *client, struct find *find, dlg_users **users, d
     return code;
 }
 
+static int place_check(dlg_users **users, dlg_error **error)
+{
+    return users ? DLG_OK : error_set(error, DLG_E_ARGUMENT, "finding users needs somewhere to put them");
+}
+
 int dlg_user_get(dlg_client *client, const dlg_uuid *id, dlg_users **users, dlg_error **error)
 {
     struct find *find;
-    int code = get_new(client, id, &find, error);
+    int code = place_check(users, error);
+    if (code == DLG_OK)
+        code = get_new(client, id, &find, error);
     return code == DLG_OK ? find_call(client, find, users, error) : code;
 }
 
@@ -163,7 +170,9 @@ int dlg_user_search(dlg_client *client, const char *first_name, const char *seco
                     dlg_users **users, dlg_error **error)
 {
     struct find *find;
-    int code = search_new(client, first_name, second_name, limit, &find, error);
+    int code = place_check(users, error);
+    if (code == DLG_OK)
+        code = search_new(client, first_name, second_name, limit, &find, error);
     return code == DLG_OK ? find_call(client, find, users, error) : code;
 }
 
