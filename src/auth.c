@@ -43,13 +43,17 @@ static void auth_issue(struct request *request)
     request_complete(request, error);
 }
 
-static void hash_update(struct auth *auth, void (*step)(struct request *))
+/* Unless the password has been changed meanwhile. Should it fail, the next login does it. */
+static void hash_renew(struct auth *auth)
 {
     struct query *query = &auth->request.queries[UPDATE];
-    query_init(query, &auth->request, STATEMENT_USER_SET_HASH, &auth->user);
+    size_t length;
+    const char *old = query_text(&auth->request.queries[LOOKUP], 0, 0, &length);
+    query_init(query, &auth->request, STATEMENT_USER_RENEW_HASH, &auth->user);
     query_set_uuid(query, 0, &auth->user);
     query_set_text(query, 1, auth->credential.hash, strlen(auth->credential.hash));
-    auth->request.step = step;
+    query_set_text(query, 2, old, length);
+    auth->request.step = auth_issue;
     engine_query(auth->request.engine, query);
 }
 
@@ -65,7 +69,7 @@ static void auth_compared(struct request *request)
         error_set(&error, DLG_E_PASSWORD, "wrong password");
         request_complete(request, error);
     } else if (auth->credential.renewed) {
-        hash_update(auth, auth_issue); /* should it fail, the next login does it */
+        hash_renew(auth);
     } else {
         auth_issue(request);
     }
@@ -112,8 +116,14 @@ static void password_updated(struct request *request)
 static void password_hashed(struct request *request)
 {
     struct auth *auth = (struct auth *)request;
-    if (!credential_failed(&auth->credential))
-        hash_update(auth, password_updated);
+    if (credential_failed(&auth->credential))
+        return;
+    struct query *query = &request->queries[UPDATE];
+    query_init(query, request, STATEMENT_USER_SET_HASH, &auth->user);
+    query_set_uuid(query, 0, &auth->user);
+    query_set_text(query, 1, auth->credential.hash, strlen(auth->credential.hash));
+    request->step = password_updated;
+    engine_query(request->engine, query);
 }
 
 static void password_start(struct request *request)

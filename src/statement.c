@@ -68,6 +68,13 @@ static const struct statement table[STATEMENT_COUNT] = {
                                  .writes = true,
                                  .count = 2,
                                  .types = {OID_UUID, OID_TEXT}},
+    [STATEMENT_USER_RENEW_HASH] =
+        {.name = "dlg_user_renew_hash",
+         .users = true,
+         .sql = "UPDATE public.users SET password_hash = $2 WHERE id = $1 AND password_hash = $3",
+         .writes = true,
+         .count = 3,
+         .types = {OID_UUID, OID_TEXT, OID_TEXT}},
     [STATEMENT_USER_SEARCH] = {.name = "dlg_user_search",
                                .users = true,
                                .sql = "SELECT " USER_COLUMNS " FROM public.users "
