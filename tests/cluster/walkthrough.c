@@ -70,10 +70,10 @@ static void shards_are(const char *expected)
     int workers = test_cluster_count(cluster) - 1;
     for (int node = 1; node <= workers; node++)
         shards[node - 1] = (int)test_cluster_number(cluster, 0,
-                                                    "SELECT count(*) FROM pg_dist_placement JOIN pg_dist_shard "
-                                                    "USING (shardid) WHERE logicalrelid = 'dialogs'::regclass "
-                                                    "AND groupid = %d",
-                                                    test_cluster_group(cluster, node));
+                                                    "SELECT count(*) FROM pg_dist_node JOIN pg_dist_placement "
+                                                    "USING (groupid) JOIN pg_dist_shard USING (shardid) "
+                                                    "WHERE logicalrelid = 'dialogs'::regclass AND nodeport = %d",
+                                                    test_server_port(test_cluster_server(cluster, node)));
     qsort(shards, (size_t)workers, sizeof *shards, larger_first);
     char text[128] = "";
     for (int i = 0; i < workers; i++)
