@@ -3,25 +3,40 @@
 #include "sql.h"
 
 #include <stdlib.h>
-#include <string.h>
+
+/* What the server refuses here is a matter of the tables or of rights, unless it passes. */
+static int run(PGconn *conn, const char *sql, int64_t deadline_us, PGresult **result, dlg_error **error)
+{
+    dlg_error *why = NULL;
+    *result = session_run(conn, sql, deadline_us, &why);
+    if (*result)
+        return DLG_OK;
+    if (why->code != DLG_E_DATABASE || why->retriable)
+        return error_give(error, why);
+    int code = error_set_sql(error, DLG_E_SCHEMA, why->sqlstate, "the tables cannot be installed", why->message);
+    dlg_error_free(why);
+    return code;
+}
+
+static int number_read(PGconn *conn, const char *sql, int64_t deadline_us, int *number, dlg_error **error)
+{
+    PGresult *result;
+    int code = run(conn, sql, deadline_us, &result, error);
+    if (code != DLG_OK)
+        return code;
+    *number = atoi(PQgetvalue(result, 0, 0));
+    PQclear(result);
+    return DLG_OK;
+}
 
 /* 0: not there. */
 static int version_read(PGconn *conn, int64_t deadline_us, int *version, dlg_error **error)
 {
-    *version = 0;
-    PGresult *result = session_run(conn, "SELECT to_regclass('public.dlg_schema') IS NOT NULL", deadline_us, error);
-    if (!result)
-        return DLG_E_SCHEMA;
-    bool there = strcmp(PQgetvalue(result, 0, 0), "t") == 0;
-    PQclear(result);
-    if (!there)
-        return DLG_OK;
-    result = session_run(conn, "SELECT coalesce(max(version), 0) FROM public.dlg_schema", deadline_us, error);
-    if (!result)
-        return DLG_E_SCHEMA;
-    *version = atoi(PQgetvalue(result, 0, 0));
-    PQclear(result);
-    return DLG_OK;
+    int code = number_read(conn, "SELECT (to_regclass('public.dlg_schema') IS NOT NULL)::integer", deadline_us, version,
+                           error);
+    if (code != DLG_OK || *version == 0)
+        return code;
+    return number_read(conn, "SELECT coalesce(max(version), 0) FROM public.dlg_schema", deadline_us, version, error);
 }
 
 static int refuse(int version, dlg_error **error)
@@ -37,8 +52,9 @@ static int refuse(int version, dlg_error **error)
 int schema_check(PGconn *conn, int64_t deadline_us, int *version, dlg_error **error)
 {
     int found;
-    if (version_read(conn, deadline_us, &found, error) != DLG_OK)
-        return error ? dlg_error_code(*error) : DLG_E_SCHEMA;
+    int code = version_read(conn, deadline_us, &found, error);
+    if (code != DLG_OK)
+        return code;
     if (version)
         *version = found;
     return found == SCHEMA_VERSION ? DLG_OK : refuse(found, error);
@@ -47,17 +63,14 @@ int schema_check(PGconn *conn, int64_t deadline_us, int *version, dlg_error **er
 int schema_install(PGconn *conn, int64_t deadline_us, int *version, dlg_error **error)
 {
     int found;
-    if (version_read(conn, deadline_us, &found, error) != DLG_OK)
-        return error ? dlg_error_code(*error) : DLG_E_SCHEMA;
-    if (found > SCHEMA_VERSION)
-        return refuse(found, error);
-    if (found < SCHEMA_VERSION) {
-        PGresult *result = session_run(conn, sql_schema, deadline_us, error);
-        if (!result)
-            return error ? dlg_error_code(*error) : DLG_E_SCHEMA;
-        PQclear(result);
-    }
-    if (version)
+    PGresult *result = NULL;
+    int code = version_read(conn, deadline_us, &found, error);
+    if (code == DLG_OK && found > SCHEMA_VERSION)
+        code = refuse(found, error);
+    if (code == DLG_OK && found < SCHEMA_VERSION)
+        code = run(conn, sql_schema, deadline_us, &result, error);
+    PQclear(result);
+    if (code == DLG_OK && version)
         *version = SCHEMA_VERSION;
-    return DLG_OK;
+    return code;
 }

@@ -1,0 +1,344 @@
+/* The tables: made, adopted, checked, refused. */
+#include "fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CHILDREN = 8 };
+
+static int open_server(void **state)
+{
+    return fixture_open_with(state, NULL);
+}
+
+/* The database, with nothing in it. */
+static const char *fresh_database(struct fixture *fixture)
+{
+    sql_run(fixture->sql, "DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO public");
+    return test_server_conninfo_admin(fixture->server);
+}
+
+static void assert_works(dlg_client *client)
+{
+    struct pair pair = pair_new();
+    send_text(client, &pair.ann, &pair.ben, "works");
+    dlg_page *page = list_newest(client, &pair, 5);
+    assert_int_equal(dlg_page_count(page), 1);
+    dlg_page_free(page);
+    dlg_user user = DLG_USER_INIT;
+    dlg_error *error = NULL;
+    assert_ok(dlg_user_create(client, &user, "x", 1, NULL, &error), error);
+}
+
+static void assert_opens_and_works(const char *conninfo)
+{
+    dlg_client *client = client_open(conninfo, "");
+    assert_works(client);
+    client_close(client);
+}
+
+/* What the tables, indexes and constraints look like, as one text. */
+static const char *shape(PGconn *sql)
+{
+    return sql_text(sql, "SELECT string_agg(line, E'\\n' ORDER BY line) FROM ("
+                         "SELECT format('%%s.%%s %%s %%s %%s %%s', c.relname, a.attname, "
+                         "format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, "
+                         "pg_get_expr(d.adbin, d.adrelid)) AS line "
+                         "FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r' "
+                         "LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum "
+                         "WHERE c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped "
+                         "UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' "
+                         "UNION ALL SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint "
+                         "WHERE connamespace = 'public'::regnamespace) lines");
+}
+
+/* ---- Installing ---- */
+
+static void an_empty_database_gets_its_tables(void **state)
+{
+    const char *conninfo = fresh_database(*state);
+    dlg_error *error = NULL;
+    int version = 0;
+    dlg_client *client = client_open(conninfo, "");
+    assert_works(client);
+    assert_ok(dlg_schema_install(client, &version, &error), error);
+    assert_int_equal(version, 1);
+    PGconn *sql = sql_connect(conninfo);
+    assert_int_equal(sql_number(sql, "SELECT count(*) FROM dlg_schema"), 1);
+    assert_string_equal(
+        sql_text(sql, "SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_dialogs_user_id_to_user_id'"),
+        "CREATE INDEX ix_dialogs_user_id_to_user_id ON public.dialogs USING btree (user_id, to_user_id, create_date, "
+        "id)");
+    char before[4096];
+    snprintf(before, sizeof before, "%s", shape(sql));
+    assert_ok(dlg_schema_install(client, NULL, &error), error);
+    assert_opens_and_works(conninfo);
+    sql_run(sql, "DELETE FROM dlg_schema"); /* as if it had been interrupted: the script runs once more */
+    assert_ok(dlg_schema_install(client, NULL, &error), error);
+    assert_string_equal(shape(sql), before);
+    PQfinish(sql);
+    client_close(client);
+}
+
+static int open_and_send(const char *conninfo)
+{
+    dlg_client *client = NULL;
+    dlg_error *error = NULL;
+    struct pair pair = pair_new();
+    if (client_try(&client, conninfo, "", &error) != DLG_OK ||
+        dlg_send(client, &pair.ann, &pair.ben, "x", 1, NULL, NULL, &error) != DLG_OK)
+        printf("%s\n", dlg_error_message(error));
+    dlg_close(client, 0, NULL);
+    dlg_error_free(error);
+    return 0;
+}
+
+static void eight_processes_may_begin_at_once(void **state)
+{
+    const char *conninfo = fresh_database(*state);
+    const char *arguments[] = {conninfo, NULL};
+    pid_t pids[CHILDREN];
+    int outputs[CHILDREN];
+    for (int i = 0; i < CHILDREN; i++)
+        pids[i] = self_start(arguments, &outputs[i]);
+    for (int i = 0; i < CHILDREN; i++) {
+        char text[512] = "";
+        if (read(outputs[i], text, sizeof text - 1) != 0)
+            fail_msg("%s", text);
+        close(outputs[i]);
+        assert_int_equal(self_wait(pids[i]), 0);
+    }
+    PGconn *sql = sql_connect(conninfo);
+    assert_int_equal(sql_number(sql, "SELECT count(*) FROM dialogs"), CHILDREN);
+    PQfinish(sql);
+}
+
+/* ---- Adopting ---- */
+
+/* The classic table, with its short index and 100 messages, and `id` and `rest` as given. */
+static PGconn *make_classic(const char *conninfo, const char *id, const char *rest)
+{
+    PGconn *sql = sql_connect(conninfo);
+    sql_run(sql,
+            "CREATE TABLE dialogs (id %s, user_id uuid NOT NULL, to_user_id uuid NOT NULL, text text NOT NULL, "
+            "create_date timestamptz NOT NULL%s); "
+            "CREATE INDEX ix_dialogs_user_id_to_user_id ON dialogs (user_id, to_user_id)",
+            id, rest);
+    bool has_default = strcmp(id, "bigint NOT NULL") != 0;
+    sql_run(sql,
+            "INSERT INTO dialogs (%s user_id, to_user_id, text, create_date) "
+            "SELECT %s md5('a')::uuid, md5('b')::uuid, g, now() - interval '1 day' + g / 3 * interval '1 s' "
+            "FROM generate_series(1, 100) g",
+            has_default ? "" : "id,", has_default ? "" : "g,");
+    return sql;
+}
+
+static void assert_all_are_there(dlg_client *client)
+{
+    dlg_uuid a, b;
+    const dlg_message *message;
+    dlg_iterator *iterator = NULL;
+    dlg_error *error = NULL;
+    dlg_list_options options = DLG_LIST_OPTIONS_INIT;
+    options.limit = 7;
+    dlg_uuid_parse("0cc175b9-c0f1-b6a8-31c3-99e269772661", DLG_NTS, &a); /* md5('a') */
+    dlg_uuid_parse("92eb5ffe-e6ae-2fec-3ad7-1c777531578f", DLG_NTS, &b);
+    assert_ok(dlg_iterate(client, &a, &b, &options, &iterator, &error), error);
+    for (int i = 1; i <= 100; i++) {
+        assert_ok(dlg_iterator_next(iterator, &message, &error), error);
+        assert_non_null(message);
+        assert_int_equal(atoi(message->text), i);
+        assert_int_equal(message->updated_us, 0);
+    }
+    assert_ok(dlg_iterator_next(iterator, &message, &error), error);
+    assert_null(message);
+    dlg_iterator_free(iterator);
+}
+
+static void adopt(struct fixture *fixture, const char *id, const char *rest)
+{
+    const char *conninfo = fresh_database(fixture);
+    PGconn *sql = make_classic(conninfo, id, rest);
+    dlg_client *client = client_open(conninfo, "");
+    assert_all_are_there(client);
+    assert_works(client);
+    assert_string_equal(sql_text(sql, "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'p' "
+                                      "AND conrelid = 'dialogs'::regclass"),
+                        "PRIMARY KEY (id, to_user_id)");
+    assert_int_equal(sql_number(sql, "SELECT count(*) FROM pg_index WHERE indrelid = 'dialogs'::regclass"), 2);
+    /* Old programs still insert without an id, and get one of their own. */
+    sql_run(sql, "INSERT INTO dialogs (user_id, to_user_id, text, create_date) "
+                 "SELECT md5('c')::uuid, md5('d')::uuid, g, now() FROM generate_series(1, 5) g");
+    assert_int_equal(sql_number(sql, "SELECT count(DISTINCT id) FROM dialogs"), 106);
+    assert_int_equal(sql_number(sql, "SELECT max(id) FROM dialogs WHERE user_id = md5('c')::uuid"), 105);
+    PQfinish(sql);
+    client_close(client);
+    assert_opens_and_works(conninfo);
+}
+
+static void classic_tables_are_adopted(void **state)
+{
+    adopt(*state, "bigint NOT NULL GENERATED BY DEFAULT AS IDENTITY",
+          ", CONSTRAINT pk_dialogs PRIMARY KEY (id, to_user_id)");
+    adopt(*state, "bigint NOT NULL GENERATED BY DEFAULT AS IDENTITY", ", PRIMARY KEY (id)");
+    adopt(*state, "bigint NOT NULL GENERATED ALWAYS AS IDENTITY", "");
+    adopt(*state, "bigserial PRIMARY KEY", "");
+    adopt(*state, "bigserial", ", update_date timestamptz, PRIMARY KEY (to_user_id, id)");
+    adopt(*state, "bigint NOT NULL", ", CONSTRAINT pk_dialogs PRIMARY KEY (id)");
+    adopt(*state, "bigint NOT NULL", "");
+}
+
+static void more_columns_do_no_harm(void **state)
+{
+    const char *conninfo = fresh_database(*state);
+    PGconn *sql = make_classic(conninfo, "bigserial", ", read boolean NOT NULL DEFAULT false, note jsonb");
+    dlg_client *client = client_open(conninfo, "");
+    assert_all_are_there(client);
+    assert_works(client);
+    assert_int_equal(sql_number(sql, "SELECT count(*) FROM dialogs WHERE NOT read"), 101);
+    client_close(client);
+    PQfinish(sql);
+}
+
+/* ---- Refusing ---- */
+
+static void assert_refused(const char *conninfo, const char *settings, const char *part)
+{
+    dlg_client *client = NULL;
+    dlg_error *error = NULL;
+    int code = client_try(&client, conninfo, settings, &error);
+    assert_null(client);
+    if (!strstr(dlg_error_message(error), part))
+        fail_msg("no \"%s\" in: %s", part, dlg_error_message(error));
+    assert_fails(code, DLG_E_SCHEMA, error);
+    assert_int_equal(client_try(&client, conninfo, settings, NULL), DLG_E_SCHEMA);
+}
+
+static void other_shapes_are_refused_by_name(void **state)
+{
+    static const struct {
+        const char *columns, *part;
+    } cases[] = {
+        {"id integer, user_id uuid, to_user_id uuid, text text, create_date timestamptz", "id must be bigint"},
+        {"id bigint, user_id bigint, to_user_id uuid, text text, create_date timestamptz", "user_id must be uuid"},
+        {"id bigint, user_id uuid, to_user_id uuid, text bytea, create_date timestamptz", "text must be text"},
+        {"id bigint, user_id uuid, to_user_id uuid, text text, create_date timestamp", "create_date must be"},
+        {"id bigint, user_id uuid, to_user_id uuid, text text", "create_date must be"},
+        {"a int", "user_id must be uuid"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *conninfo = fresh_database(*state);
+        PGconn *sql = sql_connect(conninfo);
+        sql_run(sql, "CREATE TABLE dialogs (%s)", cases[i].columns);
+        assert_refused(conninfo, "", cases[i].part);
+        assert_int_equal(sql_number(sql, "SELECT count(*) FROM pg_class WHERE relname = 'users'"),
+                         0); /* all or nothing */
+        PQfinish(sql);
+    }
+}
+
+static void rows_that_cannot_be_keyed_are_refused(void **state)
+{
+    const char *conninfo = fresh_database(*state);
+    PGconn *sql = make_classic(conninfo, "bigint NOT NULL", "");
+    sql_run(sql, "INSERT INTO dialogs SELECT * FROM dialogs LIMIT 1");
+    assert_refused(conninfo, "", "unique");
+    assert_int_equal(sql_number(sql, "SELECT count(*) FROM dialogs"), 101);
+    PQfinish(sql);
+}
+
+static void later_versions_are_refused(void **state)
+{
+    const char *conninfo = fresh_database(*state);
+    assert_opens_and_works(conninfo);
+    PGconn *sql = sql_connect(conninfo);
+    sql_run(sql, "INSERT INTO dlg_schema (version) VALUES (7)");
+    assert_refused(conninfo, "", "version 7");
+    assert_refused(conninfo, "schema=check", "version 7");
+    client_close(client_open(conninfo, "schema=none"));
+    PQfinish(sql);
+}
+
+static void checking_changes_nothing(void **state)
+{
+    const char *conninfo = fresh_database(*state);
+    assert_refused(conninfo, "schema=check", "not there");
+    PGconn *sql = sql_connect(conninfo);
+    assert_string_equal(shape(sql), "");
+    assert_opens_and_works(conninfo);
+    client_close(client_open(conninfo, "schema=check"));
+    sql_run(sql, "DELETE FROM dlg_schema");
+    assert_refused(conninfo, "schema=check", "not there");
+    PQfinish(sql);
+}
+
+static void without_tables_the_calls_say_so(void **state)
+{
+    const char *conninfo = fresh_database(*state);
+    struct pair pair = pair_new();
+    dlg_error *error = NULL;
+    dlg_page *page = NULL;
+    dlg_client *client = client_open(conninfo, "schema=none");
+    assert_fails(dlg_send(client, &pair.ann, &pair.ben, "x", 1, NULL, NULL, &error), DLG_E_SCHEMA, error);
+    assert_fails(dlg_list(client, &pair.ann, &pair.ben, NULL, &page, &error), DLG_E_SCHEMA, error);
+    assert_ok(dlg_schema_install(client, NULL, &error), error);
+    assert_works(client);
+    client_close(client);
+}
+
+/* ---- Rights ---- */
+
+static void a_role_that_may_not_create_is_told_so(void **state)
+{
+    struct fixture *fixture = *state;
+    char conninfo[700];
+    snprintf(conninfo, sizeof conninfo, "%s user=guest", fresh_database(fixture));
+    sql_run(fixture->sql, "CREATE ROLE guest LOGIN");
+    assert_refused(conninfo, "", "permission denied");
+    assert_refused(conninfo, "schema=check", "not there");
+}
+
+/* The tables are somebody else's; a role that may read and write works with them. */
+static void a_role_that_may_only_use_the_tables_works(void **state)
+{
+    struct fixture *fixture = *state;
+    char conninfo[700];
+    const char *owner = fresh_database(fixture);
+    assert_opens_and_works(owner);
+    PGconn *sql = sql_connect(owner);
+    sql_run(sql, "CREATE ROLE worker LOGIN; GRANT SELECT, INSERT, UPDATE ON dialogs, users TO worker; "
+                 "GRANT SELECT ON dlg_schema TO worker");
+    snprintf(conninfo, sizeof conninfo, "%s user=worker", owner);
+    assert_opens_and_works(conninfo);
+    sql_run(sql, "REVOKE INSERT ON dialogs FROM worker");
+    struct pair pair = pair_new();
+    dlg_error *error = NULL;
+    dlg_client *client = client_open(conninfo, "");
+    int code = dlg_send(client, &pair.ann, &pair.ben, "x", 1, NULL, NULL, &error);
+    assert_string_equal(dlg_error_sqlstate(error), "42501");
+    assert_fails(code, DLG_E_DATABASE, error);
+    client_close(client);
+    PQfinish(sql);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        return open_and_send(argv[1]);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_database_gets_its_tables),
+        cmocka_unit_test(eight_processes_may_begin_at_once),
+        cmocka_unit_test(classic_tables_are_adopted),
+        cmocka_unit_test(more_columns_do_no_harm),
+        cmocka_unit_test(other_shapes_are_refused_by_name),
+        cmocka_unit_test(rows_that_cannot_be_keyed_are_refused),
+        cmocka_unit_test(later_versions_are_refused),
+        cmocka_unit_test(checking_changes_nothing),
+        cmocka_unit_test(without_tables_the_calls_say_so),
+        cmocka_unit_test(a_role_that_may_not_create_is_told_so),
+        cmocka_unit_test(a_role_that_may_only_use_the_tables_works),
+    };
+    return cmocka_run_group_tests(tests, open_server, fixture_close);
+}
