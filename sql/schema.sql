@@ -80,8 +80,13 @@ BEGIN
     CREATE INDEX IF NOT EXISTS ix_dialogs_user_id_to_user_id
         ON public.dialogs (user_id, to_user_id, create_date, id);
 
-    IF 2 = (SELECT count(*) FROM pg_attribute WHERE attrelid = 'public.users'::regclass
-            AND attname IN ('first_name', 'second_name') AND atttypid = 'text'::regtype AND NOT attisdropped) THEN
+    -- Not on a host program's own table.
+    IF 8 = (SELECT count(*) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p')
+            WHERE c.oid = 'public.users'::regclass AND NOT a.attisdropped
+            AND (a.attname, format_type(a.atttypid, NULL)) IN
+                (('id', 'uuid'), ('password_hash', 'text'), ('first_name', 'text'), ('second_name', 'text'),
+                 ('birthdate', 'date'), ('biography', 'text'), ('city', 'text'),
+                 ('create_date', 'timestamp with time zone'))) THEN
         CREATE INDEX IF NOT EXISTS ix_users_first_name_second_name
             ON public.users (first_name text_pattern_ops, second_name text_pattern_ops);
     END IF;

@@ -49,7 +49,7 @@ static int refused(PGconn *connection, const PGresult *result, dlg_error **error
     bool lost = !sqlstate || PQstatus(connection) != CONNECTION_OK;
     error_set_sql(error, lost ? DLG_E_UNAVAILABLE : DLG_E_DATABASE, sqlstate, "the dump stopped",
                   result ? PQresultErrorMessage(result) : PQerrorMessage(connection));
-    error_classify(*error);
+    error_classify(error);
     return dlg_error_code(*error);
 }
 

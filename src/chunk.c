@@ -83,7 +83,7 @@ static enum chunk_outcome judge(PGresult *result, PGconn *connection, dlg_error 
     bool lost = !sqlstate || PQstatus(connection) != CONNECTION_OK;
     error_set_sql(error, lost ? DLG_E_UNAVAILABLE : DLG_E_DATABASE, sqlstate, "a chunk was not loaded",
                   result ? PQresultErrorMessage(result) : PQerrorMessage(connection));
-    error_classify(*error);
+    error_classify(error);
     PQclear(result);
     return error_is_transient(*error) || is_between_nodes(*error) ? CHUNK_AGAIN : CHUNK_REFUSED;
 }

@@ -122,7 +122,7 @@ static void query_again(struct engine *engine, struct query *query, const dlg_er
     if (why) {
         dlg_error_free(request->last_error);
         request->last_error = error_copy(why);
-        error_classify(request->last_error);
+        error_classify(&request->last_error);
     }
     query_clear(query);
 }
@@ -170,7 +170,7 @@ static void on_answered(struct lane *lane, struct query *query)
         return;
     }
     if (query->error)
-        error_classify(query->error);
+        error_classify(&query->error);
     if (--request->outstanding == 0)
         request->step(request);
     request_release(request);

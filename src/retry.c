@@ -38,20 +38,39 @@ bool error_is_read_only(const dlg_error *error)
     return has_prefix(error, "25006");
 }
 
-void error_classify(dlg_error *error)
+/* Syntax error or access rule violation: our statements do not fit the tables. */
+static bool is_schema(const dlg_error *error)
 {
-    if (error->code != DLG_E_DATABASE)
+    return has_prefix(error, "42") && !has_prefix(error, "42501");
+}
+
+static void explain_schema(dlg_error **error)
+{
+    dlg_error *why = NULL;
+    const char *what = has_prefix(*error, "42P01") ? "the tables are not there; run dlgctl init"
+                                                   : "a table is of another shape than this library's";
+    error_set_sql(&why, DLG_E_SCHEMA, dlg_error_sqlstate(*error), what, dlg_error_message(*error));
+    error_set_fate(why, dlg_error_fate(*error));
+    dlg_error_free(*error);
+    *error = why;
+}
+
+void error_classify(dlg_error **error)
+{
+    dlg_error *own = *error;
+    if (own->code != DLG_E_DATABASE)
         return;
-    if (has_prefix(error, "42P01") || has_prefix(error, "42703") || has_prefix(error, "42P10") ||
-        has_prefix(error, "42804"))
-        error->code = DLG_E_SCHEMA;
-    else if (has_prefix(error, "22021"))
-        error->code = DLG_E_TEXT;
-    else if (has_prefix(error, "2200") || has_prefix(error, "22P02"))
-        error->code = DLG_E_ARGUMENT;
-    else if (has_prefix(error, "08") || has_prefix(error, "57P"))
-        error->code = DLG_E_UNAVAILABLE;
-    error->retriable = error_is_transient(error);
+    if (is_schema(own)) {
+        explain_schema(error);
+        return;
+    }
+    if (has_prefix(own, "22021"))
+        own->code = DLG_E_TEXT;
+    else if (has_prefix(own, "2200") || has_prefix(own, "22P02"))
+        own->code = DLG_E_ARGUMENT;
+    else if (has_prefix(own, "08") || has_prefix(own, "57P"))
+        own->code = DLG_E_UNAVAILABLE;
+    own->retriable = error_is_transient(own);
 }
 
 int64_t retry_pause_us(unsigned attempts)

@@ -11,7 +11,7 @@ static int run(PGconn *conn, const char *sql, int64_t deadline_us, PGresult **re
     *result = session_run(conn, sql, deadline_us, &why);
     if (*result)
         return DLG_OK;
-    if (why->code != DLG_E_DATABASE || why->retriable)
+    if ((why->code != DLG_E_DATABASE && why->code != DLG_E_SCHEMA) || why->retriable)
         return error_give(error, why);
     int code = error_set_sql(error, DLG_E_SCHEMA, why->sqlstate, "the tables cannot be installed", why->message);
     dlg_error_free(why);

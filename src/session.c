@@ -192,7 +192,7 @@ static int run_error(PGconn *conn, const PGresult *result, dlg_error **error)
     int code = PQstatus(conn) == CONNECTION_OK ? DLG_E_DATABASE : DLG_E_UNAVAILABLE;
     server_text(conn, result, text, sizeof text);
     error_set_sql(&why, code, PQresultErrorField(result, PG_DIAG_SQLSTATE), "", text);
-    error_classify(why);
+    error_classify(&why);
     return error_give(error, why);
 }
 
