@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TABLES = 5, SAID_MOST = 4096 };
+enum { TABLES = 6, SAID_MOST = 4096 };
 static const struct command *const tables[TABLES] = {setup_commands, user_commands, dialog_commands, load_commands,
-                                                     archive_commands};
+                                                     archive_commands, cluster_commands};
 
 static const char common_options[] =
     "Options of every command:\n"
@@ -85,7 +85,7 @@ static int print_summaries(FILE *to, const char *word)
         for (const struct command *command = tables[i]; command->name; command++) {
             if (length && (strncmp(command->name, word, length) != 0 || command->name[length] != ' '))
                 continue;
-            fprintf(to, "  %-14s %s\n", command->name, command->summary);
+            fprintf(to, "  %-20s %s\n", command->name, command->summary);
             count++;
         }
     }

@@ -27,7 +27,8 @@ struct command {
     int (*run)(struct dlgctl *ctl, int argc, char **argv);
 };
 
-extern const struct command setup_commands[], user_commands[], dialog_commands[], load_commands[], archive_commands[];
+extern const struct command setup_commands[], user_commands[], dialog_commands[], load_commands[], archive_commands[],
+    cluster_commands[];
 
 /*
  * The next option of a command: its `val`, or -1 after the last one, when `optind` is at the first

@@ -88,17 +88,20 @@ static void draw(const struct progress *progress, const char *text, double share
         fprintf(stderr, "\r\033[K%s %3d%% %s", progress->what, (int)(share * 100), text);
 }
 
-void progress_show(struct progress *progress, uint64_t count, uint64_t part, uint64_t whole)
+static bool is_due(const struct progress *progress, bool done)
 {
-    int64_t now = monotonic_us();
-    bool done = whole > 0 && part >= whole;
     int64_t pause = progress->terminal ? REDRAW_US : LINE_US;
-    if (progress->quiet || (now - progress->shown_us < pause && !(done && progress->terminal)))
-        return;
+    return !progress->quiet && (monotonic_us() - progress->shown_us >= pause || (done && progress->terminal));
+}
+
+static double share_of(uint64_t part, uint64_t whole)
+{
     double share = whole > 0 ? (double)part / (double)whole : 0;
-    share = share > 1 ? 1 : share;
-    char text[128];
-    figures(progress, count, share, text, sizeof text);
+    return share > 1 ? 1 : share;
+}
+
+static void show(struct progress *progress, const char *text, double share)
+{
     if (progress->terminal) {
         draw(progress, text, share);
         progress->drawn = true;
@@ -107,7 +110,27 @@ void progress_show(struct progress *progress, uint64_t count, uint64_t part, uin
     } else {
         fprintf(stderr, "%s: %s\n", progress->what, text);
     }
-    progress->shown_us = now;
+    progress->shown_us = monotonic_us();
+}
+
+void progress_show(struct progress *progress, uint64_t count, uint64_t part, uint64_t whole)
+{
+    char text[128];
+    if (!is_due(progress, whole > 0 && part >= whole))
+        return;
+    figures(progress, count, share_of(part, whole), text, sizeof text);
+    show(progress, text, share_of(part, whole));
+}
+
+void progress_say(struct progress *progress, const char *text, uint64_t part, uint64_t whole)
+{
+    int room = columns() - (int)strlen(progress->what) - 8;
+    int length = (int)strlen(text);
+    char cut[512];
+    if (!is_due(progress, whole > 0 && part >= whole))
+        return;
+    snprintf(cut, sizeof cut, "%.*s", progress->terminal && length > room ? room : length, text);
+    show(progress, cut, share_of(part, whole));
 }
 
 void progress_clear(struct progress *progress)

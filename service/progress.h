@@ -22,6 +22,9 @@ void progress_begin(struct progress *progress, const char *what, bool quiet);
 /* `count` of what it counts are done; `part` of `whole` is how far that is (whole 0: nobody knows). */
 void progress_show(struct progress *progress, uint64_t count, uint64_t part, uint64_t whole);
 
+/* The same with a text in place of counts and times. */
+void progress_say(struct progress *progress, const char *text, uint64_t part, uint64_t whole);
+
 /* Makes room for something else on the screen; the next progress_show() draws again. */
 void progress_clear(struct progress *progress);
 
