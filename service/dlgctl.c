@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 enum { TABLES = 6, SAID_MOST = 4096 };
-static const struct command *const tables[TABLES] = {setup_commands, user_commands, dialog_commands, load_commands,
-                                                     archive_commands, cluster_commands};
+static const struct command *const tables[TABLES] = {setup_commands, user_commands,    dialog_commands,
+                                                     load_commands,  archive_commands, cluster_commands};
 
 static const char common_options[] =
     "Options of every command:\n"
