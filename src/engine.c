@@ -325,14 +325,23 @@ static dlg_error *closed_error(void)
     return error;
 }
 
-/* Why a request whose time is over was not done: what the database last said, if anything. */
+static bool is_under_way(const struct request *request)
+{
+    for (int i = 0; i < REQUEST_QUERIES; i++)
+        if (request->queries[i].segment)
+            return true;
+    return false;
+}
+
+/* Why a request whose time is over was not done: unless it waits for an answer, what the database last said. */
 static dlg_error *timeout_error(const struct engine *engine, const struct request *request)
 {
     dlg_error *error = NULL;
     const struct node *node = topology_first(&engine->topology);
-    if (request->last_error)
+    bool waits = is_under_way(request);
+    if (!waits && request->last_error)
         return error_copy(request->last_error);
-    if (!atomic_load(&engine->ready) && node->last_error)
+    if (!waits && !atomic_load(&engine->ready) && node->last_error)
         return error_copy(node->last_error);
     error_set(&error, DLG_E_TIMEOUT, "the deadline passed before the database answered");
     return error;

@@ -17,6 +17,7 @@ bool node_init(struct node *node, void *owner, const char *conninfo, const dlg_s
                           .lanes = calloc(reads + writes, sizeof *node->lanes),
                           .lane_count = reads + writes,
                           .read_lanes = reads,
+                          .lock_timeout_ms = settings->timeout_ms / 2 + 1,
                           .connect_timeout_us = settings->connect_timeout_ms * 1000,
                           .backoff_min_us = settings->backoff_min_ms * 1000,
                           .backoff_max_us = settings->backoff_max_ms * 1000};
@@ -122,23 +123,26 @@ static bool addresses_learn(struct node *node, PGconn *conn)
  * The first question of every session. Generic plans: the one index serves every page alike, and Citus caches the
  * local plans of generic ones only. A coordinator chooses by itself, since Citus cannot plan a statement for many
  * shards generically. Only index scans: a plan that is made while a table is small, and kept, must be right when it has
- * grown. A worker also says its group, which gives a recycled address away.
+ * grown. A session that waits for a lock gives up before we give up the session, so that no sessions pile up behind
+ * locks, and what is stored in the end has a fresh date. A worker also says its group, which gives a recycled address
+ * away.
  */
 #define IS_CITUS "EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'citus')"
-#define START_SQL(group, plans)                                                                      \
-    "SELECT pg_catalog.clock_timestamp(), pg_catalog.pg_is_in_recovery(), " IS_CITUS ", " group ", " \
-    "pg_catalog.set_config('plan_cache_mode', " plans ", false), "                                   \
-    "pg_catalog.set_config('enable_seqscan', 'off', false), "                                        \
-    "pg_catalog.set_config('enable_bitmapscan', 'off', false)"
+#define START_SQL                                                                             \
+    "SELECT pg_catalog.clock_timestamp(), pg_catalog.pg_is_in_recovery(), " IS_CITUS ", %s, " \
+    "pg_catalog.set_config('plan_cache_mode', %s, false), "                                   \
+    "pg_catalog.set_config('enable_seqscan', 'off', false), "                                 \
+    "pg_catalog.set_config('enable_bitmapscan', 'off', false), "                              \
+    "pg_catalog.set_config('lock_timeout', '%lld', false)"
 #define FIRST_PLANS "CASE WHEN " IS_CITUS " THEN 'auto' ELSE 'force_generic_plan' END"
 #define LOCAL_GROUP "(SELECT groupid FROM pg_catalog.pg_dist_local_group)"
 
-static const char *start_sql(const struct node *node)
+static const char *start_sql(struct node *node)
 {
-    if (!node->name)
-        return START_SQL("NULL::integer", FIRST_PLANS);
-    return node->custom_plans ? START_SQL(LOCAL_GROUP, "'force_custom_plan'")
-                              : START_SQL(LOCAL_GROUP, "'force_generic_plan'");
+    const char *group = node->name ? LOCAL_GROUP : "NULL::integer";
+    const char *plans = !node->name ? FIRST_PLANS : node->custom_plans ? "'force_custom_plan'" : "'force_generic_plan'";
+    snprintf(node->start_sql, sizeof node->start_sql, START_SQL, group, plans, (long long)node->lock_timeout_ms);
+    return node->start_sql;
 }
 
 static void lane_open(struct node *node, struct lane *lane, int64_t deadline_us)

@@ -38,6 +38,8 @@ struct node {
     unsigned failures;   /* since the last answer */
     int64_t retry_at_us; /* no attempt before; monotonic */
     dlg_error *last_error;
+    char start_sql[1024];
+    int64_t lock_timeout_ms;
     int64_t connect_timeout_us;
     int64_t backoff_min_us;
     int64_t backoff_max_us;

@@ -68,6 +68,8 @@ void error_classify(dlg_error **error)
         own->code = DLG_E_TEXT;
     else if (has_prefix(own, "2200") || has_prefix(own, "22P02"))
         own->code = DLG_E_ARGUMENT;
+    else if (has_prefix(own, "55P03") || has_prefix(own, "57014"))
+        own->code = DLG_E_TIMEOUT;
     else if (has_prefix(own, "08") || has_prefix(own, "57P"))
         own->code = DLG_E_UNAVAILABLE;
     own->retriable = error_is_transient(own);
