@@ -2,7 +2,6 @@
 
 #include "clock.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -73,9 +72,9 @@ static void lane_close(struct lane *lane)
 {
     if (lane->fd >= 0)
         lane->events->watch(lane, -1, false, false);
+    lane->fd = -1;
     PQfinish(lane->conn);
     lane->conn = NULL;
-    lane->fd = -1;
     lane->state = LANE_CLOSED;
     lane->prepared = lane->rows_prepared = 0;
     lane->step_head = lane->step_count = 0;
@@ -103,21 +102,10 @@ void lane_free(struct lane *lane)
     free(lane->rows.bytes);
 }
 
-void lane_forget(struct lane *lane)
+void lane_forget(const struct lane *lane)
 {
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (lane->conn && null >= 0 && PQsocket(lane->conn) >= 0)
-        dup3(null, PQsocket(lane->conn), O_CLOEXEC); /* the goodbye goes nowhere */
-    if (null >= 0)
-        close(null);
-    PQfinish(lane->conn);
-    struct segment *segment;
-    while ((segment = STAILQ_FIRST(&lane->segments))) {
-        STAILQ_REMOVE_HEAD(&lane->segments, link);
-        segment_free(segment);
-    }
-    free(lane->steps);
-    free(lane->rows.bytes);
+    if (lane->fd >= 0)
+        close(lane->fd);
 }
 
 /* ---- Sending ---- */

@@ -90,7 +90,10 @@ void lane_break(struct lane *lane, dlg_error *why);
 /* Closes without a word to the owner. Nothing may be under way. */
 void lane_free(struct lane *lane);
 
-/* In a forked child: closes the descriptor only, so that the parent's session is not ended. */
-void lane_forget(struct lane *lane);
+/*
+ * In a forked child: closes the descriptor without a goodbye, which would end the parent's session, and leaves the
+ * memory alone, which the parent's I/O thread may have been changing when the process was copied.
+ */
+void lane_forget(const struct lane *lane);
 
 #endif

@@ -33,8 +33,10 @@ bool node_init(struct node *node, void *owner, const char *conninfo, const dlg_s
     return true;
 }
 
-static void node_discard(struct node *node)
+void node_free(struct node *node)
 {
+    for (size_t i = 0; i < node->lane_count; i++)
+        lane_free(&node->lanes[i]);
     for (size_t i = 0; i < node->address_count; i++) {
         free(node->addresses[i].host);
         free(node->addresses[i].hostaddr);
@@ -47,18 +49,10 @@ static void node_discard(struct node *node)
     dlg_error_free(node->last_error);
 }
 
-void node_free(struct node *node)
-{
-    for (size_t i = 0; i < node->lane_count; i++)
-        lane_free(&node->lanes[i]);
-    node_discard(node);
-}
-
-void node_forget(struct node *node)
+void node_forget(const struct node *node)
 {
     for (size_t i = 0; i < node->lane_count; i++)
         lane_forget(&node->lanes[i]);
-    node_discard(node);
 }
 
 /* ---- Addresses ----

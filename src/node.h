@@ -49,7 +49,7 @@ struct node {
 bool node_init(struct node *node, void *owner, const char *conninfo, const dlg_settings *settings,
                const struct lane_events *events);
 void node_free(struct node *node);
-void node_forget(struct node *node); /* in a forked child */
+void node_forget(const struct node *node); /* in a forked child: as lane_forget() */
 
 /* Connects the lanes that are wanted, as far as the pause after failures allows. */
 void node_connect(struct node *node, int64_t now_us);

@@ -51,12 +51,15 @@ bool topology_init(struct topology *topology, struct engine *engine, const char 
 void topology_free(struct topology *topology, bool forked)
 {
     for (size_t i = 0; i < topology->count; i++) {
-        if (forked)
+        if (forked) {
             node_forget(topology->nodes[i]);
-        else
-            node_free(topology->nodes[i]);
+            continue;
+        }
+        node_free(topology->nodes[i]);
         free(topology->nodes[i]);
     }
+    if (forked)
+        return;
     free(topology->nodes);
     free(topology->map.shards);
     query_clear(&topology->request.queries[0]);

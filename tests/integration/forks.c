@@ -1,0 +1,228 @@
+/* fork(): the child has no client, and does the parent's no harm. */
+#include "fixture.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* The child of a program with threads opens a client, which has a thread: ThreadSanitizer does not expect it. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+    return "die_after_fork=0";
+}
+
+/* Runs `act` in a child; its result is 0, or the line that failed. */
+static void in_child(int (*act)(void *), void *payload)
+{
+    int status;
+    fflush(NULL);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        alarm(60); /* a child that hangs is a failure */
+        _exit(act(payload));
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (!WIFEXITED(status))
+        fail_msg("the child was ended by signal %d", WTERMSIG(status));
+    if (WEXITSTATUS(status))
+        fail_msg("the child failed in line %d", WEXITSTATUS(status));
+}
+
+#define CHECK(condition)               \
+    do {                               \
+        if (!(condition))              \
+            return __LINE__ % 255 + 1; \
+    } while (0)
+
+struct inherited {
+    dlg_client *client;
+    dlg_iterator *iterator;
+    const char *conninfo;
+    struct pair pair;
+};
+
+static int is_forked(int code, dlg_error **error)
+{
+    int right = code == DLG_E_FORKED && dlg_error_code(*error) == code && *dlg_error_message(*error);
+    dlg_error_free(*error);
+    *error = NULL;
+    return right;
+}
+
+static int call_everything(void *payload)
+{
+    struct inherited *inherited = payload;
+    dlg_client *client = inherited->client;
+    const dlg_uuid *ann = &inherited->pair.ann, *ben = &inherited->pair.ben;
+    dlg_error *error = NULL;
+    dlg_page *page = NULL;
+    dlg_users *users = NULL;
+    dlg_iterator *iterator = NULL;
+    const dlg_message *message;
+    dlg_user user = DLG_USER_INIT;
+    dlg_uuid who;
+    dlg_stats stats = DLG_STATS_INIT;
+    char *text = NULL;
+    CHECK(is_forked(dlg_send(client, ann, ben, "x", 1, NULL, NULL, &error), &error));
+    CHECK(is_forked(dlg_send_async(client, ann, ben, "x", 1, NULL, NULL, NULL, &error), &error));
+    CHECK(is_forked(dlg_list(client, ann, ben, NULL, &page, &error), &error));
+    CHECK(is_forked(dlg_list_async(client, ann, ben, NULL, NULL, NULL, &error), &error));
+    CHECK(is_forked(dlg_iterate(client, ann, ben, NULL, &iterator, &error), &error));
+    CHECK(!inherited->iterator || is_forked(dlg_iterator_next(inherited->iterator, &message, &error), &error));
+    CHECK(is_forked(dlg_user_create(client, &user, "x", 1, NULL, &error), &error));
+    CHECK(is_forked(dlg_user_get(client, ann, &users, &error), &error));
+    CHECK(is_forked(dlg_user_search(client, "", "", 1, &users, &error), &error));
+    CHECK(is_forked(dlg_user_set_password(client, ann, "x", 1, &error), &error));
+    CHECK(is_forked(dlg_auth(client, ann, "x", 1, &text, &error), &error));
+    CHECK(is_forked(dlg_token_issue(client, ann, &text, &error), &error));
+    CHECK(is_forked(dlg_token_verify(client, "x", 1, &who, NULL, &error), &error));
+    CHECK(is_forked(dlg_token_rotate(client, &error), &error));
+    CHECK(is_forked(dlg_password_hash(client, "x", 1, &text, &error), &error));
+    CHECK(is_forked(dlg_schema_install(client, NULL, &error), &error));
+    CHECK(dlg_stats_get(client, &stats) == DLG_E_FORKED);
+    CHECK(!dlg_ready(client));
+    CHECK(dlg_reply_fd(client) == -1);
+    CHECK(!dlg_reply_next(client, -1));
+    dlg_iterator_free(inherited->iterator);
+    size_t undelivered = 7;
+    CHECK(dlg_close(client, 0, &undelivered) == DLG_OK);
+    CHECK(undelivered == 0);
+    return 0;
+}
+
+static const char *sessions(struct fixture *fixture)
+{
+    return sql_text(fixture->sql, "SELECT string_agg(pid::text, ' ' ORDER BY pid) FROM pg_stat_activity "
+                                  "WHERE application_name = 'libdialogs'");
+}
+
+static void the_child_is_told_and_the_parent_goes_on(void **state)
+{
+    struct fixture *fixture = *state;
+    struct inherited inherited = {.client = fixture->client, .pair = pair_new()};
+    char before[256];
+    assert_int_equal(
+        dlg_iterate(fixture->client, &inherited.pair.ann, &inherited.pair.ben, NULL, &inherited.iterator, NULL),
+        DLG_OK);
+    send_text(fixture->client, &inherited.pair.ann, &inherited.pair.ben, "before");
+    snprintf(before, sizeof before, "%s", sessions(fixture));
+    in_child(call_everything, &inherited);
+    in_child(call_everything, &inherited);
+    send_text(fixture->client, &inherited.pair.ann, &inherited.pair.ben, "after");
+    dlg_page *page = list_newest(fixture->client, &inherited.pair, 5);
+    assert_int_equal(dlg_page_count(page), 2);
+    dlg_page_free(page);
+    assert_string_equal(sessions(fixture), before);
+    dlg_iterator_free(inherited.iterator);
+}
+
+struct outcome {
+    _Atomic int replies, stored;
+};
+
+static void note(dlg_reply *reply, void *payload)
+{
+    struct outcome *outcome = payload;
+    outcome->stored += dlg_reply_code(reply) == DLG_OK;
+    dlg_reply_free(reply);
+    outcome->replies++;
+}
+
+static int close_client(void *payload)
+{
+    struct inherited *inherited = payload;
+    CHECK(dlg_close(inherited->client, 0, NULL) == DLG_OK);
+    return 0;
+}
+
+/* Wherever the I/O thread is just then. */
+static void forking_in_the_middle_of_work_harms_nobody(void **state)
+{
+    enum { FORKS = 20, EACH = 200 };
+    struct fixture *fixture = *state;
+    struct inherited inherited = {.client = fixture->client, .pair = pair_new()};
+    struct outcome outcome = {0};
+    for (int i = 0; i < FORKS; i++) {
+        for (int j = 0; j < EACH; j++)
+            assert_int_equal(dlg_send_async(inherited.client, &inherited.pair.ann, &inherited.pair.ben, "x", 1, NULL,
+                                            note, &outcome, NULL),
+                             DLG_OK);
+        in_child(i % 2 ? close_client : call_everything, &inherited);
+    }
+    while (outcome.replies < FORKS * EACH)
+        pause_ms(1);
+    assert_int_equal(outcome.stored, FORKS * EACH);
+    assert_int_equal(sql_number(fixture->sql, "SELECT count(*) FROM dialogs WHERE to_user_id = '%s'",
+                                uuid_text(&inherited.pair.ben)),
+                     FORKS * EACH);
+}
+
+static int open_another(void *payload)
+{
+    struct inherited *inherited = payload;
+    dlg_client *client = NULL;
+    CHECK(client_try(&client, inherited->conninfo, "", NULL) == DLG_OK);
+    CHECK(dlg_send(client, &inherited->pair.ann, &inherited->pair.ben, "from the child", DLG_NTS, NULL, NULL, NULL) ==
+          DLG_OK);
+    CHECK(dlg_close(inherited->client, 0, NULL) == DLG_OK);
+    CHECK(dlg_close(client, 0, NULL) == DLG_OK);
+    return 0;
+}
+
+static void a_child_may_open_its_own(void **state)
+{
+    struct fixture *fixture = *state;
+    struct inherited inherited = {
+        .client = fixture->client, .conninfo = test_server_conninfo(fixture->server), .pair = pair_new()};
+    in_child(open_another, &inherited);
+    dlg_page *page = list_newest(fixture->client, &inherited.pair, 5);
+    assert_text(dlg_page_message(page, 0), "from the child");
+    dlg_page_free(page);
+}
+
+/* How many descriptors of this process are sockets. */
+static int sockets_open(void)
+{
+    int count = 0;
+    for (int fd = 0; fd < 256; fd++) {
+        struct stat status;
+        count += fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
+    }
+    return count;
+}
+
+static int close_and_count(void *payload)
+{
+    struct inherited *inherited = payload;
+    int before = sockets_open();
+    CHECK(before >= 4);
+    CHECK(dlg_close(inherited->client, 0, NULL) == DLG_OK);
+    CHECK(sockets_open() <= before - 2); /* at least one for reads and one for commits */
+    return 0;
+}
+
+/* A socket that the child still had would keep a session alive that the parent has lost. */
+static void closing_in_the_child_closes_its_sockets(void **state)
+{
+    struct fixture *fixture = *state;
+    struct inherited inherited = {.client = client_open(test_server_conninfo(fixture->server), "")};
+    in_child(close_and_count, &inherited);
+    client_close(inherited.client);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_child_is_told_and_the_parent_goes_on),
+        cmocka_unit_test(forking_in_the_middle_of_work_harms_nobody),
+        cmocka_unit_test(a_child_may_open_its_own),
+        cmocka_unit_test(closing_in_the_child_closes_its_sockets),
+    };
+    return cmocka_run_group_tests(tests, fixture_open, fixture_close);
+}
