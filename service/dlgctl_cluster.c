@@ -205,7 +205,7 @@ static const struct option add_options[] = {{"coordinator", required_argument, N
 static int run_add(struct dlgctl *ctl, int argc, char **argv)
 {
     dlg_node_options options = DLG_NODE_OPTIONS_INIT;
-    struct place place, coordinator;
+    struct place place, coordinator = {.port = 0};
     int option;
     while ((option = dlgctl_option(ctl, argc, argv, add_options)) != -1) {
         if (option == DLGCTL_BAD ||
@@ -232,7 +232,7 @@ static int run_add(struct dlgctl *ctl, int argc, char **argv)
 static int run_remove(struct dlgctl *ctl, int argc, char **argv)
 {
     dlg_rebalance_options options = DLG_REBALANCE_OPTIONS_INIT;
-    struct place place;
+    struct place place = {.port = 0};
     if (read_moving(ctl, argc, argv, moving_options + 3, &options) != DLGCTL_OK ||
         one_argument(ctl, argc, "HOST:PORT") != DLGCTL_OK || read_place(ctl, argv[optind], &place) != DLGCTL_OK)
         return DLGCTL_USAGE;
@@ -336,7 +336,7 @@ static int run_isolate(struct dlgctl *ctl, int argc, char **argv)
 {
     dlg_isolate_options options = DLG_ISOLATE_OPTIONS_INIT;
     dlg_rebalance_options moving = DLG_REBALANCE_OPTIONS_INIT;
-    struct place place;
+    struct place place = {.port = 0};
     dlg_uuid user;
     int option;
     while ((option = dlgctl_option(ctl, argc, argv, isolate_options)) != -1) {
