@@ -9,7 +9,7 @@ RUN apt-get update \
         | xargs apt-get install -y --no-install-recommends \
     && rm -rf /var/lib/apt/lists/*
 COPY . .
-RUN cmake --preset release -DDIALOGS_EXAMPLES=OFF \
+RUN cmake --preset release -DDIALOGS_EXAMPLES=OFF -DDIALOGS_BENCH=OFF \
     && cmake --build --preset release \
     && for component in runtime service; do \
         DESTDIR=/staged cmake --install build/release --component "$component" --strip || exit 1; \
@@ -20,7 +20,8 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends \
         ca-certificates curl libcsv3 libjansson4 libmicrohttpd12 libmsgpackc2 libpq5 libsodium23 \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 500 --home-dir /var/lib/dialogsd --create-home dialogsd
+    && useradd --system --uid 500 --home-dir /var/lib/dialogsd dialogsd \
+    && install -d -o dialogsd -m 750 /var/lib/dialogsd
 COPY --from=build /staged/usr/local /usr/local
 COPY packaging/docker/entrypoint.sh /usr/local/bin/dialogs-entrypoint
 COPY packaging/docker/load.sh /usr/local/bin/dialogs-load
@@ -28,7 +29,7 @@ RUN ldconfig
 
 USER dialogsd
 VOLUME /var/lib/dialogsd
-ENV DIALOGSD_LISTEN=0.0.0.0 DIALOGSD_DATA=/var/lib/dialogsd
+ENV DIALOGSD_LISTEN=0.0.0.0 DIALOGSD_DATA=/var/lib/dialogsd DIALOGSD_TOKEN_KEY_FILE=/var/lib/dialogsd/keys
 EXPOSE 5000
 HEALTHCHECK --interval=5s --timeout=5s --start-period=1m --retries=12 \
     CMD curl -fsS -o /dev/null http://127.0.0.1:5000/readyz

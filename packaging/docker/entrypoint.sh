@@ -9,7 +9,7 @@ set -eu
 if [ -z "${DIALOGSD_DB-}" ]; then
     coordinator=${COORDINATOR_HOST:-coordinator}
     left=${COORDINATOR_WAIT:-30}
-    until getent hosts "$coordinator" >/dev/null; do
+    until getent ahosts "$coordinator" >/dev/null; do
         if [ "$left" -le 0 ]; then
             echo "There is no database: start the cluster too, with --profile citus, or name another in DIALOGSD_DB." >&2
             exit 1

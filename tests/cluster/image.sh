@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# image.sh FILE... - the Dockerfile's last stage installs the packages of the libraries that these programs and libraries
-# need, and no others.
+# image.sh FILE... - the Dockerfile, as far as it can be judged without an engine: its last stage installs the packages
+# of the libraries that these programs and libraries need, and no others; what the engine gets can be configured.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -19,11 +19,19 @@ installed=$(awk '/^FROM/ { n = 0; split("", all) } { for (i = 1; i <= NF; i++) i
     END { for (i = 0; i < n; i++) print all[i] }' Dockerfile | sort -u)
 diff <(packages_of "$@") <(echo "$installed")
 
-# Everything that is copied is there, and the engine gets it.
-grep -E '^COPY [^-]' Dockerfile | while read -r _ from _; do
-    [ -e "$from" ]
-    [ "$from" = . ] || ! grep -qxF "${from%%/*}" .dockerignore
-done
+# What .dockerignore leaves: everything that is copied is there, and it is enough for the first stage.
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+grep -v '^#' .dockerignore | sed 's|^\*\*/|*/|; t; s|^|./|' >"$work/ignored"
+mkdir "$work/context"
+tar -c --exclude-from="$work/ignored" . | tar -xC "$work/context"
+cd "$work/context"
+[ ! -e .git ] && [ ! -e build ]
+mapfile -t copied < <(sed -n 's/^COPY \([^-][^ ]*\) .*/\1/p' Dockerfile)
+[ ${#copied[@]} -ge 4 ]
+ls -d "${copied[@]}"
 for script in packaging/docker/*.sh; do
     [ -x "$script" ]
 done
+read -ra configure < <(grep -o 'cmake --preset [^&\\]*' Dockerfile)
+"${configure[@]}"

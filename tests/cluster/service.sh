@@ -60,7 +60,7 @@ loader=$!
 DIALOGSD_PORT=$http DIALOGSD_DEMO=1 DIALOGSD_DATA=$work/app DIALOGSD_LOG=off \
     packaging/docker/entrypoint.sh dialogsd 2>"$work/app.log" &
 service=$!
-within 60 curl -fsS -o /dev/null "$SERVICE/readyz"
+within 120 curl -fsS -o /dev/null "$SERVICE/readyz"
 wait "$loader" || fail 'the loader failed'
 expect_data
 

@@ -15,9 +15,12 @@ export POSTGRES_USER=highload POSTGRES_DB=highload POSTGRES_PASSWORD=secret POST
 export COORDINATOR_HOST=127.0.0.1 COORDINATOR_PORT=$port
 declare -A servers
 
-# A container takes everything in it along when it ends: here, that is a process group.
+# A container takes everything in it along when it ends: here, that is a process group. Before it is a server it does
+# not listen.
 end() {
-    kill "-$1" "${servers[$2]}"
+    while kill "-$1" "${servers[$2]}" 2>/dev/null; do
+        sleep 0.1
+    done
     wait "${servers[$2]}" || true
     kill -KILL -- "-${servers[$2]}" 2>/dev/null || true
     unset "servers[$2]"
@@ -52,12 +55,12 @@ start() {
 }
 
 registered() {
-    within 60 test "$work/$1.registered" -nt "$work/$1.started"
+    within 120 test "$work/$1.registered" -nt "$work/$1.started"
 }
 
 # refused NAME WORDS: the log says why, and it is not registered.
 refused() {
-    within 60 grep -q "$2" "$work/$1.log"
+    within 120 grep -q "$2" "$work/$1.log"
     [ ! -e "$work/$1.registered" ] || fail "$1 says that it is registered"
 }
 
@@ -68,7 +71,7 @@ workers() {
 # Workers may be up first: they wait.
 start one $((port + 1))
 start two $((port + 2))
-within 30 grep -q 'waiting for the coordinator' "$work/one.log"
+within 120 grep -q 'waiting for the coordinator' "$work/one.log"
 start_coordinator
 registered one
 registered two
@@ -97,7 +100,7 @@ registered one
 grep -q "node $one moves from 127.0.0.1:$((port + 1)) to 127.0.0.1:$((port + 3))" "$work/one.log"
 expect 'the number of the moved worker' "$(sql -c "SELECT groupid FROM pg_dist_node WHERE nodeport = $((port + 3))")" "$one"
 for node in 0 2 3; do
-    within 60 eval "[ \"\$(sql -p $((port + node)) -c 'SELECT count(*) FROM dialogs' 2>/dev/null)\" = 500 ]"
+    within 120 eval "[ \"\$(sql -p $((port + node)) -c 'SELECT count(*) FROM dialogs' 2>/dev/null)\" = 500 ]"
 done
 
 # The data of a node are lost: an empty server at its address does not take its place.
@@ -124,7 +127,7 @@ rm -rf "$work/three"
 
 # Nor is a coordinator of another cluster made a worker of this one.
 COORDINATOR_PORT=$((port + 9)) start three $((port + 1))
-within 30 grep -q 'waiting for the coordinator' "$work/three.log"
+within 120 grep -q 'waiting for the coordinator' "$work/three.log"
 sql -p $((port + 1)) -c "SELECT citus_set_coordinator_host('127.0.0.1', $((port + 1)))" >/dev/null
 stop three
 start three $((port + 1))
