@@ -94,8 +94,8 @@ static int last_job(struct cluster_work *work, int64_t *job, dlg_job_state *stat
 
 static int run_wait(struct cluster_work *work)
 {
-    int64_t job;
-    dlg_job_state state;
+    int64_t job = 0;
+    dlg_job_state state = DLG_JOB_NONE;
     int code = cluster_connect(work);
     if (code == DLG_OK)
         code = cluster_need_distributed(work);

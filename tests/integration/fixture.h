@@ -30,7 +30,7 @@ int fixture_open_with(void **state, const struct test_server_options *options);
         if (check_code != (expected) || dlg_error_code(error) != (expected) || !*dlg_error_message(error)) \
             fail_msg("%s: %s: %s", #call, dlg_code_name(check_code), dlg_error_message(error));            \
         dlg_error_free(error);                                                                             \
-        error = NULL;                                                                                      \
+        (error) = NULL;                                                                                    \
     } while (0)
 
 /* ---- Clients -------------------------------------------------------------------------------- */
