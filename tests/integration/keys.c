@@ -113,7 +113,7 @@ static void *race(void *argument)
 {
     struct racer *racer = argument;
     for (int i = 0; i < ROUNDS; i++) {
-        char key[16];
+        char key[32];
         snprintf(key, sizeof key, "race %d", i);
         pthread_barrier_wait(racer->start);
         racer->receipts[i] = send_keyed(racer->client, &racer->pair, "hi", key);
