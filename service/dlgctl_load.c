@@ -172,18 +172,20 @@ static int run_generate(struct dlgctl *ctl, int argc, char **argv)
     "  --until TIME          and end here (default: now; with --seed 2026-01-01, to be the same every time)\n" \
     "                        TIME is UTC: 2026-01-31 or 2026-01-31T10:20:30\n"
 
-#define REPEAT_HELP                                                                                            \
-    "Rows go in by chunks, each of them committed; Ctrl-C stops between two. Repeating a load is safe: rows\n" \
-    "that are there already are skipped.\n\n"
+#define CHUNK_HELP                                                                                                  \
+    "Rows go in by chunks, each of them committed; Ctrl-C stops between two, and says what was loaded. Rows that\n" \
+    "are there already are skipped: "
+#define SEED_HELP CHUNK_HELP "repeating a load with the same --seed, --from and --until goes on where it stopped.\n\n"
 
 const struct command load_commands[] = {
     {"load users", "[OPTION]... FILE", "Loads users from CSV.",
      "FILE is UTF-8, - is standard input. With a header row: columns id, name (\"Last First\"), first_name,\n"
      "second_name, birthdate, biography, city, in any order; others are ignored. Without one: Last First,\n"
-     "birthdate, city. " REPEAT_HELP PASSWORD_HELP STRICT_HELP,
+     "birthdate, city.\n" CHUNK_HELP
+     "repeating a load of the same file goes on where it stopped.\n\n" PASSWORD_HELP STRICT_HELP,
      run_users},
     {"load messages", "[OPTION]... FILE", "Loads messages from a text file, between users chosen at random.",
-     "FILE is UTF-8, - is standard input; each line is a message. " REPEAT_HELP
+     "FILE is UTF-8, - is standard input; each line is a message.\n" SEED_HELP
      "  --separator TEXT      a message is what stands between lines that are TEXT (fortune files: %)\n"
      "  --paragraphs          a message is what stands between empty lines\n"
      "  --among FILE          choose users whose ids are in FILE, one in a line, as `load users --ids` writes\n"
@@ -191,7 +193,7 @@ const struct command load_commands[] = {
      "skew\n" TRAFFIC_HELP STRICT_HELP,
      run_messages},
     {"load", "--generate N --users M [OPTION]...", "Makes up M users and N messages between them, and loads both.",
-     "`load users` and `load messages` load files. " REPEAT_HELP "  --generate N          how many messages\n"
+     "`load users` and `load messages` load files.\n" SEED_HELP "  --generate N          how many messages\n"
      "  --users M             how many users\n" TRAFFIC_HELP PASSWORD_HELP,
      run_generate},
     {0},

@@ -31,9 +31,10 @@ int dlg_loader_open(dlg_client *client, dlg_loader **loader, dlg_error **error)
 {
     if (!client || !loader)
         return error_set(error, DLG_E_ARGUMENT, "a loader needs a client and a place to put itself");
-    PGconn *connection = client_connect(client, error);
+    dlg_error *failure = NULL;
+    PGconn *connection = client_connect(client, &failure);
     if (!connection)
-        return error ? dlg_error_code(*error) : DLG_E_UNAVAILABLE;
+        return error_give(error, failure);
     dlg_loader *made = calloc(1, sizeof *made);
     if (!made) {
         PQfinish(connection);
@@ -109,6 +110,9 @@ int dlg_loader_flush(dlg_loader *loader, dlg_error **error)
 {
     if (!loader)
         return error_set(error, DLG_E_ARGUMENT, "there is no loader to flush");
+    int code = client_may_wait(loader->client, error);
+    if (code != DLG_OK)
+        return code;
     if (!loader->chunk.users.count && !loader->chunk.messages.count)
         return DLG_OK;
     dlg_error *failure = NULL;

@@ -6,8 +6,12 @@
 
 #include <dialogs.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { MOST = 200 * LOADING_CHUNK };
 
@@ -100,6 +104,63 @@ static void gives_up_without_a_database_and_goes_on_later(void **state)
     loading_check(1);
 }
 
+/* ---- Where it may not be used ---- */
+
+struct answers {
+    dlg_loader *loader;
+    int open, flush, dump;
+    sem_t given;
+};
+
+static void ask(dlg_reply *reply, void *payload)
+{
+    struct answers *answers = payload;
+    dlg_loader *another = NULL;
+    answers->open = dlg_loader_open(loading_client, &another, NULL);
+    answers->flush = dlg_loader_flush(answers->loader, NULL);
+    answers->dump = dlg_dump(loading_client, STDOUT_FILENO, NULL, NULL, NULL);
+    dlg_reply_free(reply);
+    sem_post(&answers->given);
+}
+
+static void a_callback_may_not_wait(void **state)
+{
+    struct answers answers = {.loader = *state};
+    dlg_error *error = NULL;
+    dlg_message message = loading_message(0);
+    assert_int_equal(sem_init(&answers.given, 0, 0), 0);
+    assert_ok(dlg_loader_message(*state, &message, &error), error);
+    assert_ok(dlg_send_async(loading_client, &loading_ann, &loading_bob, "text", DLG_NTS, NULL, ask, &answers, &error),
+              error);
+    assert_int_equal(sem_wait(&answers.given), 0);
+    sem_destroy(&answers.given);
+    assert_int_equal(answers.open, DLG_E_STATE);
+    assert_int_equal(answers.flush, DLG_E_STATE);
+    assert_int_equal(answers.dump, DLG_E_STATE);
+    assert_ok(dlg_loader_flush(*state, &error), error);
+}
+
+static void a_forked_child_may_not_load(void **state)
+{
+    dlg_error *error = NULL;
+    dlg_message message = loading_message(0);
+    assert_ok(dlg_loader_message(*state, &message, &error), error);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        dlg_loader *another = NULL;
+        bool refused = dlg_loader_open(loading_client, &another, NULL) == DLG_E_FORKED &&
+                       dlg_loader_flush(*state, NULL) == DLG_E_FORKED &&
+                       dlg_restore(loading_client, STDIN_FILENO, NULL, NULL, NULL) == DLG_E_FORKED;
+        _exit(refused ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_ok(dlg_loader_flush(*state, &error), error);
+    loading_check(1);
+}
+
 #define LOADER_TEST(name) cmocka_unit_test_setup_teardown(name, loading_setup, loading_teardown)
 
 int main(void)
@@ -108,6 +169,8 @@ int main(void)
         LOADER_TEST(says_what_the_database_refuses),
         LOADER_TEST(survives_killed_connections),
         LOADER_TEST(survives_a_restart),
+        LOADER_TEST(a_callback_may_not_wait),
+        LOADER_TEST(a_forked_child_may_not_load),
         LOADER_TEST(gives_up_without_a_database_and_goes_on_later),
     };
     return cmocka_run_group_tests(tests, loading_group_setup, loading_group_teardown);
