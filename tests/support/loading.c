@@ -33,6 +33,8 @@ int loading_group_setup(void **state)
     dlg_settings *settings = dlg_settings_new();
     assert_ok(dlg_settings_set(settings, "open_timeout_ms", "5000", &error), error);
     assert_ok(dlg_settings_set(settings, "timeout_ms", "2000", &error), error);
+    assert_ok(dlg_settings_set(settings, "hash_memory_kib", "8", &error), error);
+    assert_ok(dlg_settings_set(settings, "hash_operations", "1", &error), error);
     assert_ok(dlg_open(&loading_client, loading_conninfo(), settings, &error), error);
     dlg_settings_free(settings);
     return 0;
