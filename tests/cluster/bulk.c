@@ -148,10 +148,11 @@ static pthread_t killer;
 static void *kill_worker(void *payload)
 {
     struct test_server *worker = payload;
-    const struct timespec pause = {.tv_sec = 1, .tv_nsec = 500 * 1000000};
+    /* Further and further apart, so that a slow machine gets a chunk through between two. */
     while (atomic_load(&killing) && test_server_kill(worker) && test_server_restart(worker)) {
-        atomic_fetch_add(&kills, 1);
-        nanosleep(&pause, NULL);
+        int pauses = 10 * (1 + atomic_fetch_add(&kills, 1));
+        for (const struct timespec pause = {.tv_nsec = 100000000}; pauses > 0 && atomic_load(&killing); pauses--)
+            nanosleep(&pause, NULL);
     }
     return NULL;
 }
