@@ -121,43 +121,53 @@ static bool is_local(const char *host)
     return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 || *host == '/';
 }
 
-static int coordinator_refuse(struct cluster_work *work, const char *known)
+static const struct view_node *coordinator_of(const struct cluster_work *work)
 {
-    return cluster_fail(work, DLG_E_PRECONDITION,
-                        "%s:%d cannot reach the coordinator, which %s%s; say how other machines reach it: SELECT "
-                        "citus_set_coordinator_host('HOST', PORT)",
-                        HERE(work), *known ? "is registered as " : "is not registered", known);
+    const struct view_node *coordinator = view_node_by_group(work->view, 0);
+    return coordinator && coordinator->id ? coordinator : NULL;
 }
 
-/* The coordinator itself is registered when it is not, under the name given, or the one that we use. */
+/* The name under which the coordinator is registered, or is going to be: the one given, or the one that we use. */
+static const char *coordinator_host(const struct cluster_work *work)
+{
+    const struct view_node *coordinator = coordinator_of(work);
+    if (coordinator)
+        return coordinator->node.host;
+    return *work->options.coordinator_host ? work->options.coordinator_host : PQhost(work->conn);
+}
+
+/* "localhost" is another machine on each, unless all are on one. */
+static int names_check(struct cluster_work *work)
+{
+    const char *host = coordinator_host(work);
+    if (is_local(work->options.host) && !is_local(PQhost(work->conn)))
+        return cluster_fail(work, DLG_E_ARGUMENT,
+                            "%s names every machine to itself; name the node as other machines do", work->options.host);
+    if (*host != '/' && (!is_local(host) || is_local(work->options.host)))
+        return DLG_OK;
+    return cluster_fail(work, DLG_E_PRECONDITION,
+                        "%s:%d cannot reach the coordinator, which is known as %s; say how other machines reach it: "
+                        "SELECT citus_set_coordinator_host('HOST', PORT)",
+                        HERE(work), host);
+}
+
 static int coordinator_register(struct cluster_work *work)
 {
     const struct cluster_options *options = &work->options;
     char port[16];
-    const char *host = *options->coordinator_host ? options->coordinator_host : PQhost(work->conn);
-    const char *values[] = {host, port};
+    const char *values[] = {coordinator_host(work), port};
+    if (coordinator_of(work))
+        return DLG_OK;
     snprintf(port, sizeof port, "%s", PQport(work->conn));
     if (options->coordinator_port)
         snprintf(port, sizeof port, "%d", (int)options->coordinator_port);
-    if (*host == '/' || is_local(host) != is_local(options->host))
-        return coordinator_refuse(work, "");
     return cluster_execute(work, "SELECT citus_set_coordinator_host($1::text, $2::integer)", 2, values);
-}
-
-static int coordinator_check(struct cluster_work *work)
-{
-    const struct view_node *coordinator = view_node_by_group(work->view, 0);
-    if (!coordinator || !coordinator->id)
-        return coordinator_register(work);
-    if (is_local(coordinator->node.host) && !is_local(work->options.host))
-        return coordinator_refuse(work, coordinator->node.host);
-    return DLG_OK;
 }
 
 /* ---- Adding ---- */
 
 /* Names that a newcomer must not have: of our tables, and of all that the cluster distributes. */
-static int names_read(struct cluster_work *work, char **names)
+static int tables_read(struct cluster_work *work, char **tables)
 {
     PGresult *result = cluster_query(work, work->conn,
                                      "SELECT array_agg(name) FROM (SELECT logicalrelid::regclass::text FROM "
@@ -165,9 +175,9 @@ static int names_read(struct cluster_work *work, char **names)
                                      0, NULL);
     if (!result)
         return dlg_error_code(work->error);
-    *names = strdup(field_text(result, 0, 0));
+    *tables = strdup(field_text(result, 0, 0));
     PQclear(result);
-    return *names ? DLG_OK : cluster_fail(work, DLG_E_MEMORY, "out of memory");
+    return *tables ? DLG_OK : cluster_fail(work, DLG_E_MEMORY, "out of memory");
 }
 
 static int connection_check(struct cluster_work *work)
@@ -197,29 +207,39 @@ static int node_add(struct cluster_work *work)
     return result ? DLG_OK : dlg_error_code(work->error);
 }
 
+static int already_check(struct cluster_work *work)
+{
+    const struct view_node *node = view_node_by_name(work->view, HERE(work));
+    if (!node || !node->id)
+        return DLG_OK;
+    return cluster_fail(work, DLG_E_STATE, "%s:%d is in the cluster already", HERE(work));
+}
+
 static int run_add(struct cluster_work *work)
 {
-    char *names = NULL;
+    char *tables = NULL;
     int code = cluster_connect(work);
     if (code == DLG_OK)
         code = cluster_need_superuser(work, "adding a node");
     if (code == DLG_OK)
         code = cluster_view_read(work, &work->view);
-    if (code == DLG_OK && view_node_by_name(work->view, HERE(work)) && view_node_by_name(work->view, HERE(work))->id)
-        code = cluster_fail(work, DLG_E_STATE, "%s:%d is in the cluster already", HERE(work));
     if (code == DLG_OK)
-        code = names_read(work, &names);
+        code = already_check(work);
     if (code == DLG_OK)
-        code = newcomer_visit(work, names);
+        code = names_check(work);
+    if (code == DLG_OK)
+        code = tables_read(work, &tables);
+    if (code == DLG_OK)
+        code = newcomer_visit(work, tables);
     if (code == DLG_OK)
         code = connection_check(work);
     if (code == DLG_OK)
-        code = coordinator_check(work);
+        code = coordinator_register(work);
     if (code == DLG_OK)
         code = node_add(work);
     if (code == DLG_OK)
         cluster_refresh(work);
-    free(names);
+    free(tables);
     return code;
 }
 
