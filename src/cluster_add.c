@@ -127,23 +127,30 @@ static const struct view_node *coordinator_of(const struct cluster_work *work)
     return coordinator && coordinator->id ? coordinator : NULL;
 }
 
-/* The name under which the coordinator is registered, or is going to be: the one given, or the one that we use. */
+/*
+ * The name under which the coordinator is registered, or is going to be: the one given, or the one that we use. Citus
+ * refuses "localhost", but not the address behind it.
+ */
 static const char *coordinator_host(const struct cluster_work *work)
 {
     const struct view_node *coordinator = coordinator_of(work);
+    const char *used = PQhost(work->conn);
     if (coordinator)
         return coordinator->node.host;
-    return *work->options.coordinator_host ? work->options.coordinator_host : PQhost(work->conn);
+    if (*work->options.coordinator_host)
+        return work->options.coordinator_host;
+    return strcmp(used, "localhost") == 0 ? PQhostaddr(work->conn) : used;
 }
 
-/* "localhost" is another machine on each, unless all are on one. */
+/* A local name is another machine on each, unless all are on one. */
 static int names_check(struct cluster_work *work)
 {
     const char *host = coordinator_host(work);
     if (is_local(work->options.host) && !is_local(PQhost(work->conn)))
         return cluster_fail(work, DLG_E_ARGUMENT,
                             "%s names every machine to itself; name the node as other machines do", work->options.host);
-    if (*host != '/' && (!is_local(host) || is_local(work->options.host)))
+    bool serves_nobody = *host == '/' || strcmp(host, "localhost") == 0;
+    if (!serves_nobody && (!is_local(host) || is_local(work->options.host)))
         return DLG_OK;
     return cluster_fail(work, DLG_E_PRECONDITION,
                         "%s:%d cannot reach the coordinator, which is known as %s; say how other machines reach it: "

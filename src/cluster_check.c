@@ -31,7 +31,8 @@ static void check_answers(struct cluster_work *work, dlg_cluster *view)
         if (!node->node.active || node->answered)
             continue;
         problem_add(view, "reachable", &node->node,
-                    view_keepf(view, "the coordinator does not reach %s:%d as %s", NAME(&node->node), work->role),
+                    view_keepf(view, "%s:%d does not answer the coordinator as %s%s%s", NAME(&node->node), work->role,
+                               *node->silence ? ": " : "", node->silence),
                     view_keepf(view,
                                "start the server there, and let its pg_hba.conf (and the coordinator's .pgpass or "
                                "pg_dist_authinfo) admit %s from the coordinator",

@@ -1,72 +1,9 @@
 /* cluster_facts.c - what each node says of itself: one statement on all nodes, one JSON object from each. */
 #include "cluster_view.h"
+#include "sql.h"
 
 #include <jansson.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#define SETTING(name) "pg_catalog.current_setting('" name "')"
-#define COUNT(relation) "(SELECT count(*) FROM pg_catalog." relation ")"
-
-/* The shards of `dialogs` that this node has. Their tables' names are hidden from most sessions, but not from Citus. */
-#define LOCAL_SHARDS                                                                                          \
-    "SELECT s.shardid, s.shardminvalue = s.shardmaxvalue AS isolated, c.reltuples, t.most_common_vals, "      \
-    "t.most_common_freqs, t.attname IS NOT NULL OR c.reltuples = 0 AS known FROM pg_catalog.pg_dist_shard s " \
-    "JOIN pg_catalog.pg_dist_placement p ON p.shardid = s.shardid "                                           \
-    "AND p.groupid = (SELECT groupid FROM pg_catalog.pg_dist_local_group) "                                   \
-    "JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass('public.dialogs_' || s.shardid) "           \
-    "LEFT JOIN pg_catalog.pg_stats t ON t.schemaname = 'public' AND t.tablename = 'dialogs_' || s.shardid "   \
-    "AND t.attname = 'to_user_id' WHERE s.logicalrelid = pg_catalog.to_regclass('public.dialogs')"
-
-/* Background workers are what is none of the server's own processes. Who may not see others' counts too few. */
-#define PROCESSES                                                                                                  \
-    "(SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type NOT IN ('client backend', 'walsender', " \
-    "'autovacuum launcher', 'autovacuum worker', 'background writer', 'checkpointer', 'startup', 'walreceiver', "  \
-    "'walwriter', 'archiver', 'logger'))"
-
-static const char
-    facts_sql
-        [] =
-            "WITH shards AS MATERIALIZED (" LOCAL_SHARDS "), "
-            "hot AS (SELECT v.recipient, shards.shardid, isolated, round((v.share * reltuples)::numeric)::bigint AS "
-            "rows "
-            "FROM shards CROSS JOIN LATERAL unnest(most_common_vals::text::uuid[], most_common_freqs) AS v (recipient, "
-            "share) "
-            "WHERE reltuples > 0 ORDER BY 4 DESC LIMIT 10) "
-            "SELECT pg_catalog.json_build_object("
-            "'postgresql', split_part(" SETTING(
-                "server_version") ", ' ', 1), "
-                                  "'citus', split_part(citus_version(), ' ', 2), "
-                                  "'wal_level', " SETTING(
-                                      "wal_level") ", "
-                                                   "'plugins', "
-                                                   "coalesce(pg_catalog.current_setting('output_plugin_libraries', "
-                                                   "true), ''), "
-                                                   "'idle', (SELECT setting::bigint FROM pg_catalog.pg_settings WHERE "
-                                                   "name = 'idle_in_transaction_session_timeout'), "
-                                                   "'slots', " SETTING("max_replication_slots") "::bigint - " COUNT(
-                                                       "pg_replication_slots") ", "
-                                                                               "'senders', " SETTING("max_wal_senders") "::bigint - " COUNT(
-                                                                                   "pg_stat_replication") ", "
-                                                                                                          "'origins',"
-                                                                                                          " " SETTING("max_replication_slots") "::bigint - " COUNT(
-                                                                                                              "pg_"
-                                                                                                              "replicat"
-                                                                                                              "ion_"
-                                                                                                              "origin") ", "
-                                                                                                                        "'appliers', " SETTING(
-                                                                                                                            "max_logical_replication_workers") "::bigint - "
-                                                                                                                                                               "(SELECT count(pid) FROM pg_catalog.pg_stat_subscription), "
-                                                                                                                                                               "'processes', " SETTING(
-                                                                                                                                                                   "max_worker_processes") "::bigint - " PROCESSES
-                                                                                                                                                                                           ", "
-                                                                                                                                                                                           "'rows', (SELECT coalesce(sum(reltuples) FILTER (WHERE reltuples > 0), 0)::bigint FROM shards), "
-                                                                                                                                                                                           "'unknown', (SELECT count(*) FROM shards WHERE NOT known), "
-                                                                                                                                                                                           "'hot', coalesce((SELECT pg_catalog.json_agg(hot) FROM hot), '[]'))";
-
-/* ---- Reading ---- */
 
 static void hot_read(dlg_cluster *view, const json_t *list, int32_t group)
 {
@@ -117,8 +54,12 @@ static bool facts_take(dlg_cluster *view, struct view_node *node, const json_t *
 static void answer_read(dlg_cluster *view, const PGresult *result, int row)
 {
     struct view_node *node = view_node_by_id(view, (int32_t)field_number(result, row, 0));
-    if (!node || !field_bool(result, row, 1))
+    if (!node)
         return;
+    if (!field_bool(result, row, 1)) {
+        node->silence = view_keep(view, field_text(result, row, 2));
+        return;
+    }
     json_t *facts = json_loads(field_text(result, row, 2), 0, NULL);
     node->answered = facts && facts_take(view, node, facts);
     node->node.answers = node->answered;
@@ -133,7 +74,7 @@ static int hotter(const void *a, const void *b)
 
 int cluster_facts_read(struct cluster_work *work, dlg_cluster *view)
 {
-    const char *values[] = {facts_sql};
+    const char *values[] = {sql_node_facts};
     PGresult *result =
         cluster_query(work, work->conn, "SELECT nodeid, success, result FROM run_command_on_all_nodes($1)", 1, values);
     if (!result)

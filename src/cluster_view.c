@@ -38,7 +38,7 @@ static void node_take(dlg_cluster *view, const PGresult *result, int row)
     int32_t group = (int32_t)field_number(result, row, 1);
     node->id = (int32_t)field_number(result, row, 0);
     node->synced = field_bool(result, row, 6);
-    node->plugins = "";
+    node->plugins = node->silence = "";
     node->node = (dlg_cluster_node){.group = group,
                                     .host = view_keep(view, field_text(result, row, 2)),
                                     .port = (int32_t)field_number(result, row, 3),

@@ -18,7 +18,8 @@ struct view_node {
     int64_t appliers; /* logical replication workers, as a target */
     int64_t processes;
     int64_t idle_timeout_ms; /* idle_in_transaction_session_timeout */
-    const char *plugins;     /* output_plugin_libraries; "": the server has no such setting */
+    const char *plugins;     /* output_plugin_libraries; "": there is no such setting, or we may not see it */
+    const char *silence;     /* why it did not answer, or "" */
 };
 
 struct view_list {
