@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define EMBEDDED_PREFIX "embedded:"
 
@@ -131,23 +130,14 @@ static int client_locate(dlg_client *client, const char *conninfo, dlg_error **e
 
 static int client_schema(dlg_client *client, int64_t deadline_us, bool install, int *version, dlg_error **error)
 {
-    PGconn *conn = session_open(client->conninfo, client->settings, deadline_us, error);
+    dlg_error *why = NULL;
+    PGconn *conn = session_open(client->conninfo, client->settings, deadline_us, &why);
     if (!conn)
-        return DLG_E_UNAVAILABLE;
+        return error_give(error, why);
     int code =
         install ? schema_install(conn, deadline_us, version, error) : schema_check(conn, deadline_us, version, error);
     PQfinish(conn);
     return code;
-}
-
-static int client_wait_ready(dlg_client *client, int64_t deadline_us, dlg_error **error)
-{
-    while (!atomic_load(&client->engine.ready)) {
-        if (clock_monotonic_us() >= deadline_us)
-            return error_set(error, DLG_E_UNAVAILABLE, "the database took no connection in time");
-        usleep(500);
-    }
-    return DLG_OK;
 }
 
 static int client_start(dlg_client *client, const char *conninfo, dlg_error **error)
@@ -162,7 +152,7 @@ static int client_start(dlg_client *client, const char *conninfo, dlg_error **er
     if (code == DLG_OK)
         code = engine_start(&client->engine, error);
     if (code == DLG_OK && settings->open == OPEN_WAIT)
-        code = client_wait_ready(client, deadline_us, error);
+        code = engine_wait_ready(&client->engine, deadline_us, error);
     return code;
 }
 

@@ -230,6 +230,8 @@ static void on_lost(struct lane *lane, dlg_error *why)
     dlg_error_free(lane->doom);
     lane->doom = NULL;
     atomic_fetch_add_explicit(&engine->reconnects, 1, memory_order_relaxed);
+    if (lane->owner == topology_first(&engine->topology))
+        engine_note_loss(engine, why);
     node_lost(lane->owner, why, clock_monotonic_us());
     topology_suspect(&engine->topology, engine->now_us);
     ready_update(engine);

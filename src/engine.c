@@ -305,6 +305,29 @@ void engine_reroute(struct engine *engine, struct query *query)
     dispatch_query(engine, query);
 }
 
+void engine_note_loss(struct engine *engine, const dlg_error *why)
+{
+    pthread_mutex_lock(&engine->lock);
+    dlg_error_free(engine->loss);
+    engine->loss = error_copy(why);
+    pthread_mutex_unlock(&engine->lock);
+}
+
+int engine_wait_ready(struct engine *engine, int64_t deadline_us, dlg_error **error)
+{
+    while (!atomic_load(&engine->ready)) {
+        if (clock_monotonic_us() >= deadline_us) {
+            pthread_mutex_lock(&engine->lock);
+            dlg_error *why = error_copy(engine->loss);
+            pthread_mutex_unlock(&engine->lock);
+            return why ? error_give(error, why)
+                       : error_set(error, DLG_E_UNAVAILABLE, "the database took no connection in time");
+        }
+        usleep(500);
+    }
+    return DLG_OK;
+}
+
 void engine_count_stale(struct engine *engine)
 {
     atomic_fetch_add_explicit(&engine->stale, 1, memory_order_relaxed);
@@ -594,6 +617,7 @@ void engine_free(struct engine *engine)
     close_descriptor(engine->reply_fd);
     if (forked)
         return; /* another thread may have held the lock when the process was copied */
+    dlg_error_free(engine->loss);
     pthread_cond_destroy(&engine->room);
     pthread_cond_destroy(&engine->arrival);
     pthread_mutex_destroy(&engine->lock);

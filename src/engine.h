@@ -21,7 +21,8 @@ struct engine {
     struct resumed_list resumed; /* requests whose job is done */
     struct request_list replies;
     unsigned arrival_waiters;
-    bool ended; /* no more replies */
+    bool ended;      /* no more replies */
+    dlg_error *loss; /* why the last connection to the first node was lost, or not made */
 
     /* Read and written by anybody: */
     _Atomic bool closing;  /* no new requests */
@@ -90,6 +91,9 @@ int engine_finish(struct request *request, dlg_error **error);
 /* DLG_E_STATE on the I/O thread. */
 int engine_may_wait(const struct engine *engine, dlg_error **error);
 
+/* Waits until requests have a connection to go to; DLG_E_UNAVAILABLE after `deadline_us`. */
+int engine_wait_ready(struct engine *engine, int64_t deadline_us, dlg_error **error);
+
 /* An asynchronous call: takes the caller's reference over, for the reply or at once on failure. */
 int engine_post(struct engine *engine, struct request *request, int64_t timeout_us, dlg_callback callback,
                 void *payload, dlg_error **error);
@@ -110,6 +114,9 @@ void engine_query(struct engine *engine, struct query *query);
 
 /* Puts a query that waits nowhere into the queue of the node that owns its rows now. */
 void engine_reroute(struct engine *engine, struct query *query);
+
+/* A connection to the first node was lost, or not made. */
+void engine_note_loss(struct engine *engine, const dlg_error *why);
 
 /* The map of shards was found to be old. */
 void engine_count_stale(struct engine *engine);

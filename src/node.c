@@ -37,12 +37,7 @@ void node_free(struct node *node)
 {
     for (size_t i = 0; i < node->lane_count; i++)
         lane_free(&node->lanes[i]);
-    for (size_t i = 0; i < node->address_count; i++) {
-        free(node->addresses[i].host);
-        free(node->addresses[i].hostaddr);
-        free(node->addresses[i].port);
-    }
-    free(node->addresses);
+    hosts_free(&node->hosts);
     free(node->lanes);
     free(node->conninfo);
     free(node->name);
@@ -53,62 +48,6 @@ void node_forget(const struct node *node)
 {
     for (size_t i = 0; i < node->lane_count; i++)
         lane_forget(&node->lanes[i]);
-}
-
-/* ---- Addresses ----
- * libpq's asynchronous connect would wait for the kernel's own timeout on a dead host before it tries
- * the next one of `host=a,b`, so the list is taken apart and the hosts are tried one at a time. */
-
-/* Element `index` of "a,b,c", or the only one; NULL when out of memory. */
-static char *list_element(const char *list, size_t index)
-{
-    while (index > 0 && strchr(list, ',')) {
-        list = strchr(list, ',') + 1;
-        index--;
-    }
-    return strndup(list, strcspn(list, ","));
-}
-
-static size_t list_length(const char *list)
-{
-    size_t length = 1;
-    for (; list && *list; list++)
-        length += *list == ',';
-    return length;
-}
-
-static const char *option_value(const PQconninfoOption *options, const char *keyword)
-{
-    for (; options->keyword; options++)
-        if (strcmp(options->keyword, keyword) == 0)
-            return options->val ? options->val : "";
-    return "";
-}
-
-static void addresses_fill(struct node *node, const PQconninfoOption *options)
-{
-    const char *host = option_value(options, "host");
-    const char *hostaddr = option_value(options, "hostaddr");
-    const char *port = option_value(options, "port");
-    size_t count = list_length(*hostaddr ? hostaddr : host);
-    node->addresses = count > 1 ? calloc(count, sizeof *node->addresses) : NULL;
-    if (!node->addresses)
-        return; /* one address, or no memory: libpq goes through the list in its own way */
-    node->address_count = count;
-    for (size_t i = 0; i < count; i++)
-        node->addresses[i] = (struct address){list_element(host, i), list_element(hostaddr, i), list_element(port, i)};
-}
-
-/* Asks libpq, which knows service files and the environment, what the conninfo comes to. True: several hosts. */
-static bool addresses_learn(struct node *node, PGconn *conn)
-{
-    PQconninfoOption *options = PQconninfo(conn);
-    if (!options)
-        return false;
-    node->addresses_known = true;
-    addresses_fill(node, options);
-    PQconninfoFree(options);
-    return node->address_count > 1;
 }
 
 /* ---- Connecting ---- */
@@ -141,16 +80,9 @@ static const char *start_sql(struct node *node)
 
 static void lane_open(struct node *node, struct lane *lane, int64_t deadline_us)
 {
-    const char *keywords[8] = {"fallback_application_name", "client_encoding", "dbname"};
-    const char *values[8] = {"libdialogs", "UTF8", node->conninfo};
-    if (node->address_count > 1) {
-        const struct address *address = &node->addresses[node->address];
-        const char *more[][2] = {{"host", address->host}, {"hostaddr", address->hostaddr}, {"port", address->port}};
-        for (int i = 0; i < 3; i++) {
-            keywords[3 + i] = more[i][0];
-            values[3 + i] = more[i][1];
-        }
-    }
+    const char *keywords[4 + HOSTS_KEYWORDS] = {"fallback_application_name", "client_encoding", "dbname"};
+    const char *values[4 + HOSTS_KEYWORDS] = {"libdialogs", "UTF8", node->conninfo};
+    hosts_override(&node->hosts, keywords, values);
     lane_connect(lane, keywords, values, start_sql(node), deadline_us);
 }
 
@@ -176,7 +108,7 @@ void node_connect(struct node *node, int64_t now_us)
         if (now_us < node->retry_at_us || (node->failures > 0 && lanes_connecting(node) > 0))
             return; /* one lane finds out whether a failing server is back */
         lane_open(node, lane, now_us + node->connect_timeout_us);
-        if (!node->addresses_known && lane->state == LANE_CONNECTING && addresses_learn(node, lane->conn)) {
+        if (lane->state == LANE_CONNECTING && hosts_learn(&node->hosts, lane->conn)) {
             lane_free(lane);
             lane_init(lane, lane->events, node, lane->writes);
             lane->wanted = true;
@@ -187,7 +119,7 @@ void node_connect(struct node *node, int64_t now_us)
 
 static int64_t backoff_us(const struct node *node)
 {
-    size_t rounds = node->failures / (node->address_count > 1 ? node->address_count : 1);
+    size_t rounds = node->failures / hosts_count(&node->hosts);
     if (rounds < 1 || node->failures <= 1)
         return 0; /* other hosts first; a first loss may be a restart that is over */
     int64_t pause = node->backoff_min_us;
@@ -203,8 +135,7 @@ void node_lost(struct node *node, dlg_error *why, int64_t now_us)
     dlg_error_free(node->last_error);
     node->last_error = why;
     node->failures++;
-    if (node->address_count > 1)
-        node->address = (node->address + 1) % node->address_count;
+    hosts_next(&node->hosts);
     node->retry_at_us = now_us + backoff_us(node);
 }
 

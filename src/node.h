@@ -8,26 +8,18 @@
 #ifndef DIALOGS_NODE_H
 #define DIALOGS_NODE_H
 
+#include "hosts.h"
 #include "lane.h"
 #include "settings.h"
-
-struct address {
-    char *host;
-    char *hostaddr;
-    char *port;
-};
 
 struct node {
     void *owner; /* the engine */
     char *conninfo;
-    char *name;                /* of a worker, "host:port" as the cluster's metadata have it; NULL for the first node */
-    int32_t group;             /* Citus's number; 0 is the coordinator's, -1: no cluster */
-    bool custom_plans;         /* this server's Citus does not cache generic ones */
-    bool retired;              /* no longer in the metadata: to be freed when nothing is under way */
-    struct address *addresses; /* of a conninfo that names several hosts; else NULL */
-    size_t address_count;
-    size_t address;       /* the one in use */
-    bool addresses_known; /* libpq has been asked */
+    char *name;         /* of a worker, "host:port" as the cluster's metadata have it; NULL for the first node */
+    int32_t group;      /* Citus's number; 0 is the coordinator's, -1: no cluster */
+    bool custom_plans;  /* this server's Citus does not cache generic ones */
+    bool retired;       /* no longer in the metadata: to be freed when nothing is under way */
+    struct hosts hosts; /* that the conninfo names */
 
     struct lane *lanes; /* those for reads, then those for commits */
     size_t lane_count;

@@ -23,14 +23,17 @@ static bool has_prefix(const dlg_error *error, const char *prefix)
     return strncmp(dlg_error_sqlstate(error), prefix, strlen(prefix)) == 0;
 }
 
-bool error_is_transient(const dlg_error *error)
+bool sqlstate_is_transient(const char *sqlstate)
 {
-    if (error->code == DLG_E_UNAVAILABLE)
-        return true;
     for (size_t i = 0; i < sizeof transient / sizeof *transient; i++)
-        if (has_prefix(error, transient[i]))
+        if (strncmp(sqlstate, transient[i], strlen(transient[i])) == 0)
             return true;
     return false;
+}
+
+bool error_is_transient(const dlg_error *error)
+{
+    return error->code == DLG_E_UNAVAILABLE || sqlstate_is_transient(dlg_error_sqlstate(error));
 }
 
 bool error_is_read_only(const dlg_error *error)

@@ -4,6 +4,9 @@
 
 #include "error.h"
 
+/* Whether what was refused with this SQLSTATE may succeed a little later. */
+bool sqlstate_is_transient(const char *sqlstate);
+
 /* Whether the same statement may succeed a little later. */
 bool error_is_transient(const dlg_error *error);
 

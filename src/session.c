@@ -2,6 +2,7 @@
 
 #include "address.h"
 #include "clock.h"
+#include "hosts.h"
 #include "reach.h"
 #include "retry.h"
 
@@ -18,32 +19,109 @@ static void ignore_notice(void *nothing, const PGresult *result)
     (void)result;
 }
 
-/* Connection errors carry no SQLSTATE: the server's own refusals are told from the network's by their text. */
-static bool refusal_is_final(PGconn *conn)
+/* True: the descriptor is ready. */
+static bool wait_ready(PGconn *conn, short events, int64_t deadline_us)
 {
-    static const char *const passing[] = {"starting up", "shutting down", "too many", "recovery",
-                                          "remaining connection"};
-    const char *text = PQerrorMessage(conn);
-    if (PQconnectionNeedsPassword(conn))
-        return true;
-    if (!strstr(text, "FATAL"))
-        return false;
-    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
-        if (strstr(text, passing[i]))
+    for (;;) {
+        int64_t left = deadline_us - clock_monotonic_us();
+        if (left <= 0)
             return false;
-    return true;
+        struct pollfd descriptor = {.fd = PQsocket(conn), .events = events};
+        int ms = left > 60000000 ? 60000 : (int)(left / 1000) + 1;
+        int count = poll(&descriptor, 1, ms);
+        if (count > 0 || (count < 0 && errno != EINTR))
+            return true;
+    }
 }
 
-static PGconn *connect_once(const char *conninfo, const dlg_settings *settings)
+static bool wait_readable(PGconn *conn, int64_t deadline_us)
 {
-    char seconds[24];
-    snprintf(seconds, sizeof seconds, "%lld", (long long)(settings->connect_timeout_ms + 1999) / 1000);
-    const char *keywords[] = {"connect_timeout", "fallback_application_name", "client_encoding", "dbname", NULL};
-    const char *values[] = {seconds, "libdialogs", "UTF8", conninfo, NULL};
-    PGconn *conn = PQconnectdbParams(keywords, values, 1);
-    if (conn)
-        PQsetNoticeReceiver(conn, ignore_notice, NULL);
-    return conn;
+    return wait_ready(conn, POLLIN, deadline_us);
+}
+
+/* ---- Connecting ---- */
+
+struct attempt {
+    PGconn *conn;
+    bool is_final; /* another attempt would end the same way */
+    bool is_late;  /* there was no answer: an earlier attempt may know more */
+    dlg_error *error;
+};
+
+/*
+ * A refusal has no SQLSTATE of its own, but its verbose text does, in any language:
+ * "connection to ... failed: FATAL:  28P01: password authentication failed\nLOCATION: ...".
+ */
+static void refused(struct attempt *attempt)
+{
+    char text[1024], sqlstate[6] = "";
+    snprintf(text, sizeof text, "%s", PQerrorMessage(attempt->conn));
+    for (char *at = strstr(text, ":  "); at && !*sqlstate; at = strstr(at + 1, ":  ")) {
+        char *state = at + 3;
+        if (strspn(state, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 5 || strncmp(state + 5, ": ", 2) != 0)
+            continue;
+        memcpy(sqlstate, state, 5);
+        memmove(state, state + 7, strlen(state + 7) + 1);
+        state[strcspn(state, "\n")] = '\0';
+    }
+    error_set_sql(&attempt->error, DLG_E_UNAVAILABLE, sqlstate, "", text);
+    attempt->is_final =
+        (*sqlstate && !sqlstate_is_transient(sqlstate)) || PQconnectionNeedsPassword(attempt->conn) != 0;
+}
+
+/* Nothing was even tried: the conninfo, or the service file, is no good. */
+static bool is_senseless(PGconn *conn, const char *const *keywords, const char *const *values)
+{
+    return PQstatus(conn) == CONNECTION_BAD && PQsocket(conn) < 0 &&
+           PQpingParams(keywords, values, 1) == PQPING_NO_ATTEMPT;
+}
+
+static void attempt_finish(struct attempt *attempt, int64_t deadline_us)
+{
+    PGconn *conn = attempt->conn;
+    PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+    while (state == PGRES_POLLING_WRITING || state == PGRES_POLLING_READING) {
+        if (!wait_ready(conn, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_us)) {
+            error_set(&attempt->error, DLG_E_UNAVAILABLE, "the database did not answer in time");
+            attempt->is_late = true;
+            return;
+        }
+        state = PQconnectPoll(conn);
+    }
+    const char *standby = PQparameterStatus(conn, "in_hot_standby");
+    if (state != PGRES_POLLING_OK)
+        refused(attempt);
+    else if (standby && strcmp(standby, "on") == 0)
+        error_set(&attempt->error, DLG_E_UNAVAILABLE,
+                  "the server is a standby, which cannot take messages; name the primary in the conninfo");
+}
+
+/* Leaves a connection, or an error. */
+static void attempt_connect(struct attempt *attempt, const char *conninfo, struct hosts *hosts, int64_t deadline_us)
+{
+    const char *keywords[4 + HOSTS_KEYWORDS] = {"fallback_application_name", "client_encoding", "dbname"};
+    const char *values[4 + HOSTS_KEYWORDS] = {"libdialogs", "UTF8", conninfo};
+    hosts_override(hosts, keywords, values);
+    attempt->conn = PQconnectStartParams(keywords, values, 1);
+    if (attempt->conn && hosts_learn(hosts, attempt->conn)) {
+        PQfinish(attempt->conn);
+        hosts_override(hosts, keywords, values);
+        attempt->conn = PQconnectStartParams(keywords, values, 1);
+    }
+    if (!attempt->conn) {
+        error_set(&attempt->error, DLG_E_MEMORY, "out of memory");
+        return;
+    }
+    PQsetErrorVerbosity(attempt->conn, PQERRORS_VERBOSE);
+    PQsetNoticeReceiver(attempt->conn, ignore_notice, NULL);
+    if (is_senseless(attempt->conn, keywords, values)) {
+        error_set_sql(&attempt->error, DLG_E_ARGUMENT, NULL, "conninfo", PQerrorMessage(attempt->conn));
+        attempt->is_final = true;
+    } else if (PQstatus(attempt->conn) == CONNECTION_BAD) {
+        refused(attempt);
+    } else {
+        attempt_finish(attempt, deadline_us);
+    }
 }
 
 static void pause_us(int64_t us)
@@ -53,36 +131,50 @@ static void pause_us(int64_t us)
         ;
 }
 
-/* True: the descriptor can be read. */
-static bool wait_readable(PGconn *conn, int64_t deadline_us)
+/* Between rounds through all hosts. */
+static int64_t pause_after(unsigned attempts, const struct hosts *hosts)
 {
-    for (;;) {
-        int64_t left = deadline_us - clock_monotonic_us();
-        if (left <= 0)
-            return false;
-        struct pollfd descriptor = {.fd = PQsocket(conn), .events = POLLIN};
-        int ms = left > 60000000 ? 60000 : (int)(left / 1000) + 1;
-        int count = poll(&descriptor, 1, ms);
-        if (count > 0 || (count < 0 && errno != EINTR))
-            return true;
-    }
+    unsigned rounds = attempts / (unsigned)hosts_count(hosts);
+    return attempts % hosts_count(hosts) ? 0 : retry_pause_us(rounds);
+}
+
+/* Ends an attempt that failed; `why` becomes its error, or stays. */
+static void attempt_end(struct attempt *attempt, dlg_error **why)
+{
+    PQfinish(attempt->conn);
+    attempt->conn = NULL;
+    if (*why && attempt->is_late)
+        dlg_error_free(attempt->error);
+    else
+        error_give(why, attempt->error);
 }
 
 PGconn *session_open(const char *conninfo, const dlg_settings *settings, int64_t deadline_us, dlg_error **error)
 {
-    for (unsigned attempt = 0;; attempt++) {
-        PGconn *conn = connect_once(conninfo, settings);
-        if (conn && PQstatus(conn) == CONNECTION_OK)
-            return conn;
-        int64_t pause = retry_pause_us(attempt);
-        if (!conn || refusal_is_final(conn) || clock_monotonic_us() + pause >= deadline_us) {
-            error_set_sql(error, DLG_E_UNAVAILABLE, NULL, "", conn ? PQerrorMessage(conn) : "out of memory");
-            PQfinish(conn);
-            return NULL;
-        }
-        PQfinish(conn);
+    struct hosts hosts = {0};
+    struct attempt attempt;
+    dlg_error *why = NULL;
+    for (unsigned attempts = 1;; attempts++) {
+        attempt = (struct attempt){0};
+        int64_t give_up_us = clock_deadline(settings->connect_timeout_ms * 1000);
+        attempt_connect(&attempt, conninfo, &hosts, give_up_us < deadline_us ? give_up_us : deadline_us);
+        if (!attempt.error)
+            break;
+        attempt_end(&attempt, &why);
+        int64_t pause = pause_after(attempts, &hosts);
+        if (attempt.is_final || clock_monotonic_us() + pause >= deadline_us)
+            break;
+        hosts_next(&hosts);
         pause_us(pause);
     }
+    hosts_free(&hosts);
+    if (!attempt.conn) {
+        error_give(error, why);
+        return NULL;
+    }
+    dlg_error_free(why);
+    PQsetErrorVerbosity(attempt.conn, PQERRORS_DEFAULT);
+    return attempt.conn;
 }
 
 /* ---- Waiting ---- */
