@@ -120,6 +120,7 @@ static void query_again(struct engine *engine, struct query *query, const dlg_er
     atomic_fetch_add_explicit(&engine->retries, 1, memory_order_relaxed);
     struct request *request = query->request;
     if (why) {
+        query->possibly_written |= query->statement->writes && error_is_ambiguous(why);
         dlg_error_free(request->last_error);
         request->last_error = error_copy(why);
         error_classify(&request->last_error);

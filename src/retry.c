@@ -36,6 +36,11 @@ bool error_is_transient(const dlg_error *error)
     return error->code == DLG_E_UNAVAILABLE || sqlstate_is_transient(dlg_error_sqlstate(error));
 }
 
+bool error_is_ambiguous(const dlg_error *error)
+{
+    return has_prefix(error, "08") || has_prefix(error, "57P") || has_prefix(error, "40003");
+}
+
 bool error_is_read_only(const dlg_error *error)
 {
     return has_prefix(error, "25006");

@@ -10,6 +10,9 @@ bool sqlstate_is_transient(const char *sqlstate);
 /* Whether the same statement may succeed a little later. */
 bool error_is_transient(const dlg_error *error);
 
+/* Whether the server itself does not know if a commit was made: a node behind it was lost on the way. */
+bool error_is_ambiguous(const dlg_error *error);
+
 /* Whether the server has become one that cannot take writes. */
 bool error_is_read_only(const dlg_error *error);
 

@@ -100,7 +100,8 @@ static void a_node_that_is_down(void **state)
     (void)state;
     char words[128];
     assert_true(test_server_stop(test_cluster_server(cluster, 3)));
-    snprintf(words, sizeof words, "%s does not answer the coordinator|failed to connect|pg_hba.conf", operator_name(cluster, 3));
+    snprintf(words, sizeof words, "%s does not answer the coordinator|failed to connect|pg_hba.conf",
+             operator_name(cluster, 3));
     refused("reachable", 3, words);
     dlg_cluster *status = operator_status(client);
     const dlg_cluster_node *node = operator_node(status, cluster, 3);
