@@ -185,7 +185,7 @@ static void the_classic_query_sees_what_the_library_sent(void **state)
     struct fixture *fixture = *state;
     struct pair pair = pair_new();
     for (int i = 0; i < 20; i++) {
-        char text[16];
+        char text[24];
         snprintf(text, sizeof text, "text %d", i);
         send_text(fixture->client, i % 3 ? &pair.ann : &pair.ben, i % 3 ? &pair.ben : &pair.ann, text);
     }
