@@ -203,7 +203,7 @@ static void ready_update(struct engine *engine)
             live += topology->nodes[i]->lanes[j].state == LANE_READY;
     const struct node *first = topology_first(topology);
     atomic_store(&engine->connections, live);
-    atomic_store(&engine->ready, node_ready(first, false) && node_ready(first, true));
+    atomic_store(&engine->ready, node_ready(first, false) && node_ready(first, true) && topology_known(topology));
 }
 
 static void on_ready(struct lane *lane)
@@ -328,6 +328,8 @@ void dispatch_timers(struct engine *engine)
     for (size_t i = 0; i < engine->topology.count; i++)
         node_timers(engine, engine->topology.nodes[i]);
     topology_run(&engine->topology, engine->now_us);
+    if (!atomic_load(&engine->ready))
+        ready_update(engine);
 }
 
 static int64_t node_next_timer(const struct engine *engine, const struct node *node)

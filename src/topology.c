@@ -194,6 +194,7 @@ static void topology_answered(struct request *request)
     struct query *query = &request->queries[0];
     int64_t pause_us = topology->is_citus ? ASK_EVERY_US : ASK_PLAIN_EVERY_US;
     topology->asking = false;
+    topology->answered = true;
     topology->ask_at_us = clock_monotonic_us() + (topology->ask_again ? 0 : pause_us);
     topology->ask_again = false;
     if (!query->error && topology->is_citus)

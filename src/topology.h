@@ -20,6 +20,7 @@ struct topology {
     const dlg_settings *settings;
     const struct lane_events *events;
     struct request request; /* the question under way; embedded, never freed */
+    bool answered;          /* at least once, were it by an error */
     bool asking;
     bool ask_again;    /* the answer under way may be too old */
     bool renew;        /* the first node's sessions are to be set up anew */
@@ -34,6 +35,12 @@ void topology_free(struct topology *topology, bool forked);
 static inline struct node *topology_first(const struct topology *topology)
 {
     return topology->nodes[0];
+}
+
+/* Whether it has been found out who owns what, if it can be. */
+static inline bool topology_known(const struct topology *topology)
+{
+    return topology->answered || !topology->is_citus;
 }
 
 /* The node that owns the rows that the query is about; the first one when that is not known, or nobody does. */
