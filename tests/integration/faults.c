@@ -19,7 +19,7 @@ struct load {
     _Atomic int sent, acknowledged, failed, listed, late;
     _Atomic int next_worker;
     _Atomic signed char outcome[MOST]; /* 1: acknowledged, -1: not written, 0: unknown */
-    int64_t deadline_us;               /* what a call may take */
+    _Atomic int64_t deadline_us;       /* what a call may take */
 };
 
 static void note_time(struct load *load, int64_t started_us)

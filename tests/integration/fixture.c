@@ -214,7 +214,10 @@ int64_t now_us(void)
 static _Noreturn void self_run(const char *const *arguments, int output)
 {
     enum { MOST = 16 };
-    const char *all[MOST + 2] = {"/proc/self/exe"};
+    char program[4096] = ""; /* read here: valgrind knows its name, but does not run /proc/self/exe */
+    const char *all[MOST + 2] = {program};
+    if (readlink("/proc/self/exe", program, sizeof program - 1) < 0)
+        _exit(127);
     for (int i = 0; arguments[i] && i < MOST; i++)
         all[i + 1] = arguments[i];
     dup2(output, STDOUT_FILENO);

@@ -9,11 +9,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The child of a program with threads opens a client, which has a thread: ThreadSanitizer does not expect it. */
-const char *__tsan_default_options(void);
-const char *__tsan_default_options(void)
+/* Leaves a child whose copy of the parent's memory is not its to free: valgrind, which would count that, does not
+ * follow. */
+static _Noreturn void leave(int code)
 {
-    return "die_after_fork=0";
+    char command[32];
+    snprintf(command, sizeof command, "exit %d", code);
+    execl("/bin/sh", "sh", "-c", command, NULL);
+    _exit(255);
 }
 
 /* Runs `act` in a child; its result is 0, or the line that failed. */
@@ -25,7 +28,7 @@ static void in_child(int (*act)(void *), void *payload)
     assert_true(pid >= 0);
     if (pid == 0) {
         alarm(60); /* a child that hangs is a failure */
-        _exit(act(payload));
+        leave(act(payload));
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     if (!WIFEXITED(status))
@@ -37,7 +40,7 @@ static void in_child(int (*act)(void *), void *payload)
 #define CHECK(condition)               \
     do {                               \
         if (!(condition))              \
-            return __LINE__ % 255 + 1; \
+            return __LINE__ % 254 + 1; \
     } while (0)
 
 struct inherited {
