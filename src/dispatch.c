@@ -6,8 +6,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-/* Queries under way on one lane for reads; more wait in the queue, where a deadline leaves no trace. */
-enum { READ_DEPTH = 256, READ_SHARE = 32 };
+/*
+ * Queries under way on one lane for reads; more wait in the queue, where a deadline leaves no trace. What waits is
+ * spread over the lanes, so that the server's processors work side by side, in segments of so many queries.
+ */
+enum { READ_DEPTH = 256, READ_LEAST = 2, READ_MOST = 32, READ_CROWD = 8 };
 
 static struct engine *lane_engine(const struct lane *lane)
 {
@@ -39,19 +42,27 @@ static void count_routed(struct engine *engine, const struct node *owner, const 
         atomic_fetch_add_explicit(owner == via ? &engine->routed : &engine->fallback, queries, memory_order_relaxed);
 }
 
+static size_t read_share(const struct node *via, size_t waiting)
+{
+    size_t lanes = node_lanes_ready(via, false);
+    size_t share = (waiting + lanes - 1) / lanes;
+    return share < READ_LEAST ? READ_LEAST : share > READ_MOST ? READ_MOST : share;
+}
+
 static void run_reads(struct engine *engine, struct node *owner)
 {
     struct node *via = node_via(engine, owner, false);
+    size_t share = node_ready(via, false) ? read_share(via, owner->reads.count) : 0;
     while (owner->reads.count) {
         struct lane *lane = node_idlest(via, false);
         if (!lane || lane->in_flight >= READ_DEPTH)
             break;
-        if (lane->in_flight >= READ_SHARE || owner->reads.count > READ_SHARE)
+        if (lane->in_flight + share > READ_CROWD)
             node_want_more(via, false);
         struct segment *segment = segment_new(SEGMENT_READS);
         if (!segment)
             return;
-        while (segment->count < READ_SHARE && owner->reads.count)
+        while (segment->count < share && owner->reads.count)
             segment_add(segment, queue_pop(&owner->reads));
         count_routed(engine, owner, via, segment->count);
         lane_send(lane, segment);

@@ -178,6 +178,15 @@ bool node_ready(const struct node *node, bool writes)
     return node_idlest((struct node *)(uintptr_t)node, writes) != NULL;
 }
 
+size_t node_lanes_ready(const struct node *node, bool writes)
+{
+    size_t count, ready = 0;
+    const struct lane *lanes = lanes_of((struct node *)(uintptr_t)node, writes, &count);
+    for (size_t i = 0; i < count; i++)
+        ready += lanes[i].state == LANE_READY;
+    return ready;
+}
+
 void node_want_more(struct node *node, bool writes)
 {
     size_t count;

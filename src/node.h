@@ -67,6 +67,9 @@ int64_t node_next_attempt(const struct node *node);
 /* Whether a lane of the kind is ready. */
 bool node_ready(const struct node *node, bool writes);
 
+/* How many lanes of a kind take segments. */
+size_t node_lanes_ready(const struct node *node, bool writes);
+
 /* The ready lane of the kind with least in flight; NULL when there is none. */
 struct lane *node_idlest(struct node *node, bool writes);
 

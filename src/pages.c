@@ -7,7 +7,8 @@
 
 /*
  * A dialog is two halves, each in one shard: what the user wrote to the peer, in the peer's, and the other way
- * round. Both are read in order and merged here. The messages point into libpq's results.
+ * round. In a cluster both are read at once, each from its owner; a single server is asked for both together, and sends
+ * only as many rows as the page has. Either way the exact order is made here. The messages point into libpq's results.
  */
 struct dlg_page {
     dlg_uuid user;
@@ -29,6 +30,7 @@ struct list {
     dlg_uuid peer;
     int32_t limit;
     bool backwards;
+    bool together; /* both halves are in the answer of the first query */
     struct cursor from;
     int64_t asked_us; /* hybrid clock, before the queries were sent */
     dlg_page *page;
@@ -42,11 +44,16 @@ static struct position message_position(const dlg_message *message)
 
 /* ---- Merging ---- */
 
-enum { COLUMN_ID, COLUMN_TEXT, COLUMN_CREATED, COLUMN_UPDATED };
+enum { COLUMN_ID, COLUMN_TEXT, COLUMN_CREATED, COLUMN_UPDATED, COLUMN_MINE };
+
+static const struct query *half_source(const struct list *list, int half)
+{
+    return &list->request.queries[list->together ? 0 : half];
+}
 
 static void message_read(const struct list *list, int half, int row, dlg_message *message)
 {
-    const struct query *query = &list->request.queries[half];
+    const struct query *query = half_source(list, half);
     message->id = query_int64(query, row, COLUMN_ID);
     message->author = half == 0 ? list->user : list->peer;
     message->recipient = half == 0 ? list->peer : list->user;
@@ -62,10 +69,12 @@ struct half {
     dlg_message next;
 };
 
-/* Steps over what the cursor has seen. */
+/* Steps over what belongs to the other half, and what the cursor has seen. */
 static void half_advance(const struct list *list, int index, struct half *half)
 {
     for (; half->row < half->rows; half->row++) {
+        if (list->together && query_bool(half_source(list, index), half->row, COLUMN_MINE) != (index == 0))
+            continue;
         message_read(list, index, half->row, &half->next);
         if (list->backwards || !cursor_has_seen(&list->from, message_position(&half->next)))
             return;
@@ -85,8 +94,7 @@ static int half_choose(const struct list *list, const struct half halves[2])
 
 static void page_merge(const struct list *list, dlg_page *page)
 {
-    struct half halves[2] = {{.rows = query_rows(&list->request.queries[0])},
-                             {.rows = query_rows(&list->request.queries[1])}};
+    struct half halves[2] = {{.rows = query_rows(half_source(list, 0))}, {.rows = query_rows(half_source(list, 1))}};
     half_advance(list, 0, &halves[0]);
     half_advance(list, 1, &halves[1]);
     int chosen;
@@ -170,6 +178,11 @@ static struct position half_from(const struct list *list, int side)
     return from;
 }
 
+static int64_t rows_wanted(const struct list *list)
+{
+    return list->limit + 1 + (list->backwards ? 0 : list->from.mark_count);
+}
+
 static void half_query(struct list *list, int half, const dlg_uuid *author, const dlg_uuid *recipient)
 {
     struct query *query = &list->request.queries[half];
@@ -179,17 +192,40 @@ static void half_query(struct list *list, int half, const dlg_uuid *author, cons
     query_set_uuid(query, 1, recipient);
     query_set_time(query, 2, from.created_us);
     query_set_int64(query, 3, from.id);
-    query_set_int64(query, 4, list->limit + 1 + (list->backwards ? 0 : list->from.mark_count));
+    query_set_int64(query, 4, rows_wanted(list));
+    engine_query(list->request.engine, query);
+}
+
+/* The server does not know which of two messages of one time and one id is first: one row more holds both. */
+static void dialog_query(struct list *list)
+{
+    struct query *query = &list->request.queries[0];
+    int side = dlg_uuid_compare(&list->user, &list->peer) > 0;
+    struct position mine = half_from(list, side), theirs = half_from(list, !side);
+    query_init(query, &list->request, list->backwards ? STATEMENT_DIALOG_BEFORE : STATEMENT_DIALOG_AFTER, NULL);
+    query_set_uuid(query, 0, &list->user);
+    query_set_uuid(query, 1, &list->peer);
+    query_set_time(query, 2, mine.created_us);
+    query_set_int64(query, 3, mine.id);
+    query_set_time(query, 4, theirs.created_us);
+    query_set_int64(query, 5, theirs.id);
+    query_set_int64(query, 6, rows_wanted(list) + 1);
     engine_query(list->request.engine, query);
 }
 
 static void list_start(struct request *request)
 {
     struct list *list = (struct list *)request;
+    bool self = dlg_uuid_compare(&list->user, &list->peer) == 0;
     list->asked_us = clock_now(&request->engine->clock);
+    list->together = !self && !request->engine->topology.is_citus;
     request->step = list_done;
+    if (list->together) {
+        dialog_query(list);
+        return;
+    }
     half_query(list, 0, &list->user, &list->peer);
-    if (dlg_uuid_compare(&list->user, &list->peer) != 0)
+    if (!self)
         half_query(list, 1, &list->peer, &list->user);
 }
 

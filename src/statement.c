@@ -8,9 +8,19 @@
     "id, first_name, second_name, pg_catalog.to_char(birthdate, 'YYYY-MM-DD'), biography, city, create_date"
 /* As a range, which an index of text_pattern_ops serves under a generic plan too; U+10FFFF is the last character. */
 #define BEGINS_WITH(column, prefix) column " ~>=~ " prefix " AND " column " ~<=~ (" prefix " || U&'\\+10FFFF')"
-#define PAGE_OF(compare, order)                                                                             \
-    "SELECT id, text, create_date, update_date FROM public.dialogs WHERE user_id = $1 AND to_user_id = $2 " \
-    "AND (create_date, id) " compare " ($3, $4) ORDER BY create_date " order ", id " order " LIMIT $5"
+/* clang-format off */
+#define PAGE_OF(mine, author, recipient, compare, from, order, limit)                   \
+    "SELECT id, text, create_date, update_date" mine " FROM public.dialogs "            \
+    "WHERE user_id = " author " AND to_user_id = " recipient                            \
+    " AND (create_date, id) " compare " (" from ") ORDER BY create_date " order ", id " order " LIMIT " limit
+/* Each half has its own end, so that no more of a long dialog is read than two pages. */
+#define DIALOG_OF(compare, order)                                                       \
+    "SELECT id, text, create_date, update_date, mine FROM ("                            \
+    "(" PAGE_OF(", true AS mine", "$1", "$2", compare, "$3, $4", order, "$7") ")"       \
+    " UNION ALL "                                                                       \
+    "(" PAGE_OF(", false", "$2", "$1", compare, "$5, $6", order, "$7") ")"              \
+    ") AS dialog ORDER BY create_date " order ", id " order " LIMIT $7"
+/* clang-format on */
 
 static const struct statement table[STATEMENT_COUNT] = {
     [STATEMENT_MESSAGE_INSERT] =
@@ -32,13 +42,23 @@ static const struct statement table[STATEMENT_COUNT] = {
          .count = 2,
          .types = {OID_INT8, OID_UUID}},
     [STATEMENT_PAGE_AFTER] = {.name = "dlg_page_after",
-                              .sql = PAGE_OF(">", "ASC"),
+                              .sql = PAGE_OF("", "$1", "$2", ">", "$3, $4", "ASC", "$5"),
                               .count = 5,
                               .types = {OID_UUID, OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
     [STATEMENT_PAGE_BEFORE] = {.name = "dlg_page_before",
-                               .sql = PAGE_OF("<", "DESC"),
+                               .sql = PAGE_OF("", "$1", "$2", "<", "$3, $4", "DESC", "$5"),
                                .count = 5,
                                .types = {OID_UUID, OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
+    [STATEMENT_DIALOG_AFTER] = {.name = "dlg_dialog_after",
+                                .sql = DIALOG_OF(">", "ASC"),
+                                .count = 7,
+                                .types = {OID_UUID, OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_TIMESTAMPTZ, OID_INT8,
+                                          OID_INT8}},
+    [STATEMENT_DIALOG_BEFORE] = {.name = "dlg_dialog_before",
+                                 .sql = DIALOG_OF("<", "DESC"),
+                                 .count = 7,
+                                 .types = {OID_UUID, OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_TIMESTAMPTZ, OID_INT8,
+                                           OID_INT8}},
     [STATEMENT_USER_INSERT] =
         {.name = "dlg_user_insert",
          .users = true,

