@@ -12,6 +12,9 @@
  */
 enum { READ_DEPTH = 256, READ_LEAST = 2, READ_MOST = 32, READ_CROWD = 8 };
 
+/* What waits for a commit is spread likewise, but so many share one: each commit costs a flush of the log. */
+enum { WRITE_LEAST = 16 };
+
 static struct engine *lane_engine(const struct lane *lane)
 {
     return ((struct node *)lane->owner)->owner;
@@ -42,17 +45,19 @@ static void count_routed(struct engine *engine, const struct node *owner, const 
         atomic_fetch_add_explicit(owner == via ? &engine->routed : &engine->fallback, queries, memory_order_relaxed);
 }
 
-static size_t read_share(const struct node *via, size_t waiting)
+/* How many of those that wait go into one segment. */
+static size_t share_of(const struct node *via, bool writes, size_t waiting, size_t least, size_t most)
 {
-    size_t lanes = node_lanes_ready(via, false);
-    size_t share = (waiting + lanes - 1) / lanes;
-    return share < READ_LEAST ? READ_LEAST : share > READ_MOST ? READ_MOST : share;
+    size_t lanes = node_lanes_ready(via, writes);
+    size_t share = lanes ? (waiting + lanes - 1) / lanes : 0;
+    share = share < least ? least : share;
+    return share > most ? most : share;
 }
 
 static void run_reads(struct engine *engine, struct node *owner)
 {
     struct node *via = node_via(engine, owner, false);
-    size_t share = node_ready(via, false) ? read_share(via, owner->reads.count) : 0;
+    size_t share = share_of(via, false, owner->reads.count, READ_LEAST, READ_MOST);
     while (owner->reads.count) {
         struct lane *lane = node_idlest(via, false);
         if (!lane || lane->in_flight >= READ_DEPTH)
@@ -77,15 +82,14 @@ static bool joins(const struct segment *segment, const struct query *query)
 }
 
 /* The batch: what waits for one owner, in order, as long as it may share a commit and the limits allow. */
-static void segment_fill_writes(struct engine *engine, struct segment *segment, struct node *owner)
+static void segment_fill_writes(struct engine *engine, struct segment *segment, struct node *owner, size_t share)
 {
     const dlg_settings *settings = engine->settings;
     size_t bytes = 0;
     struct query *query;
     while ((query = TAILQ_FIRST(&owner->writes.list)) && joins(segment, query)) {
         bytes += query_size(query);
-        if (segment->count &&
-            (bytes > (size_t)settings->batch_bytes || segment->count >= (size_t)settings->batch_messages))
+        if (segment->count && (bytes > (size_t)settings->batch_bytes || segment->count >= share))
             break;
         queue_remove(query);
         segment_add(segment, query);
@@ -98,18 +102,19 @@ static void segment_fill_writes(struct engine *engine, struct segment *segment, 
 static void run_writes(struct engine *engine, struct node *owner)
 {
     struct node *via = node_via(engine, owner, true);
+    size_t share = share_of(via, true, owner->writes.count, WRITE_LEAST, (size_t)engine->settings->batch_messages);
     while (owner->writes.count) {
         struct lane *lane = node_idlest(via, true);
         if (!lane)
             return;
-        if (lane->in_flight) {
+        if (lane->in_flight || owner->writes.count > WRITE_LEAST)
             node_want_more(via, true);
+        if (lane->in_flight)
             return;
-        }
         struct segment *segment = segment_new(SEGMENT_SINGLE);
         if (!segment)
             return;
-        segment_fill_writes(engine, segment, owner);
+        segment_fill_writes(engine, segment, owner, share);
         atomic_fetch_add_explicit(&engine->batches, 1, memory_order_relaxed);
         count_routed(engine, owner, via, segment->count);
         lane_send(lane, segment);

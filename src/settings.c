@@ -43,7 +43,7 @@ static const struct setting table[] = {
     {"backoff_max_ms", NUMBER, AT(backoff_max_ms), "2000", RANGE(1, 600000),
      "longest pause before connecting again, ms; pauses double and carry jitter"},
     {"read_connections", NUMBER, AT(read_connections), "4", RANGE(1, 64), "connections to each node for reads"},
-    {"write_connections", NUMBER, AT(write_connections), "2", RANGE(1, 64), "connections to each node for commits"},
+    {"write_connections", NUMBER, AT(write_connections), "4", RANGE(1, 64), "connections to each node for commits"},
     {"batch_messages", NUMBER, AT(batch_messages), "512", RANGE(1, 10000), "most messages that share a commit"},
     {"batch_bytes", NUMBER, AT(batch_bytes), "1048576", RANGE(1, 67108864), "most bytes of text that share a commit"},
     {"queue_requests", NUMBER, AT(queue_requests), "100000", RANGE(1, 10000000), "most requests accepted and not done"},

@@ -62,7 +62,7 @@ static void what_is_not_finished_in_time_is_counted(void **state)
     struct pair pair = pair_new();
     struct outcome outcome = {0};
     size_t undelivered = 0;
-    dlg_client *client = client_open(test_server_conninfo(fixture->server), "batch_messages=1");
+    dlg_client *client = client_open(test_server_conninfo(fixture->server), "batch_messages=1 write_connections=2");
     lock_table(fixture);
     for (int i = 0; i < COUNT; i++)
         send_async(client, &pair, "x", &outcome);

@@ -56,7 +56,7 @@ static void the_fate_tells_what_has_left(void **state)
     struct fixture *fixture = *state;
     struct pair pair = pair_new();
     struct fates fates = {0};
-    dlg_client *client = open_client(fixture, "batch_messages=1 timeout_ms=400");
+    dlg_client *client = open_client(fixture, "batch_messages=1 timeout_ms=400 write_connections=2");
     lock_table(fixture);
     for (int i = 0; i < COUNT; i++)
         assert_int_equal(dlg_send_async(client, &pair.ann, &pair.ben, "x", 1, NULL, note, &fates, NULL), DLG_OK);
