@@ -62,12 +62,20 @@ static void message_read(const struct list *list, int half, int row, dlg_message
     message->text = query_text(query, row, COLUMN_TEXT, &message->length);
 }
 
-/* One half, read row by row; `next` is valid while `row` is below `rows`. */
+/* One half, read row by row; `next` and `at` are valid while `row` is below `rows`. */
 struct half {
     int row;
     int rows;
+    int side;
     dlg_message next;
+    struct position at;
 };
+
+static struct half half_begin(const struct list *list, int index)
+{
+    int order = dlg_uuid_compare(&list->user, &list->peer);
+    return (struct half){.rows = query_rows(half_source(list, index)), .side = index == 0 ? order > 0 : order < 0};
+}
 
 /* Steps over what belongs to the other half, and what the cursor has seen. */
 static void half_advance(const struct list *list, int index, struct half *half)
@@ -76,7 +84,8 @@ static void half_advance(const struct list *list, int index, struct half *half)
         if (list->together && query_bool(half_source(list, index), half->row, COLUMN_MINE) != (index == 0))
             continue;
         message_read(list, index, half->row, &half->next);
-        if (list->backwards || !cursor_has_seen(&list->from, message_position(&half->next)))
+        half->at = (struct position){half->next.created_us, half->next.id, half->side};
+        if (list->backwards || !cursor_has_seen(&list->from, half->at))
             return;
     }
 }
@@ -88,13 +97,13 @@ static int half_choose(const struct list *list, const struct half halves[2])
     bool second = halves[1].row < halves[1].rows;
     if (!first || !second)
         return first ? 0 : second ? 1 : -1;
-    int order = position_compare(message_position(&halves[0].next), message_position(&halves[1].next));
+    int order = position_compare(halves[0].at, halves[1].at);
     return (order <= 0) != list->backwards ? 0 : 1;
 }
 
 static void page_merge(const struct list *list, dlg_page *page)
 {
-    struct half halves[2] = {{.rows = query_rows(half_source(list, 0))}, {.rows = query_rows(half_source(list, 1))}};
+    struct half halves[2] = {half_begin(list, 0), half_begin(list, 1)};
     half_advance(list, 0, &halves[0]);
     half_advance(list, 1, &halves[1]);
     int chosen;

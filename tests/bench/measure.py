@@ -11,10 +11,14 @@ import tempfile
 import servers
 
 
-def client(arguments, settings=()):
-    command = [os.environ["BENCH_CLIENT"], *map(str, arguments), *map(str, settings)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout)
+def program(name, *arguments):
+    """What one of our programs of the bench says, as JSON."""
+    command = [os.path.join(os.environ["BENCH_DIR"], "bench_" + name), *map(str, arguments)]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def client(conninfo, work, **options):
+    return program("client", conninfo, work, *(f"{name}={value}" for name, value in options.items()))
 
 
 def pgbench(server, script, clients, seconds, mode="prepared"):
@@ -30,8 +34,51 @@ def pgbench(server, script, clients, seconds, mode="prepared"):
     return float(re.search(r"tps = ([0-9.]+)", done.stdout).group(1))
 
 
+def wrk(url, connections, seconds, headers=(), body=None):
+    """Requests per second over HTTP, every one of them answered well."""
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
+        file.write(WRK)
+        file.flush()
+        command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "-s", file.name, url, "--", body or "",
+                   *headers]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
+        raise SystemExit(done.stdout)
+    return float(re.search(r"Requests/sec: +([0-9.]+)", done.stdout).group(1))
+
+
+# Every caller with every partner, made beforehand: the generator shares the processors with what it measures.
+WRK = """
+local requests = {}
+function init(arguments)
+    local body = arguments[1] ~= "" and arguments[1] or nil
+    for caller = 2, math.max(#arguments, 2) do
+        local headers = {["Content-Type"] = body and "application/json", Host = wrk.headers["Host"]}
+        local name, value = (arguments[caller] or ""):match("(.-): (.*)")
+        if name then headers[name] = value end
+        for partner = 1, 20 do
+            local path = wrk.path:gsub("PARTNER", string.format("00000000-0000-0000-0000-%012x", partner))
+            requests[#requests + 1] = wrk.format(body and "POST" or "GET", path, headers, body)
+        end
+    end
+end
+function request()
+    return requests[math.random(#requests)]
+end
+"""
+
+
+def install_message_db(server):
+    """The message store, by its own installer."""
+    installer = os.path.join(os.environ["BENCH_DIR"], "rivals/node_modules/@eventide/message-db/database/install.sh")
+    environment = dict(os.environ, PGHOST="127.0.0.1", PGPORT=str(server.port), PGUSER="bench", PGDATABASE="postgres",
+                       DATABASE_NAME="postgres", CREATE_DATABASE="off")
+    subprocess.run(["bash", installer], env=environment, check=True, stdout=subprocess.DEVNULL)
+    server.sql("ALTER DATABASE postgres SET search_path = message_store, public")
+
+
 class Contest:
-    """name, unit, the least ratio that we promise, and two functions that return a rate; one warm-up round each."""
+    """name, unit, the ratio that we promise, and two functions that return a rate; one warm-up round each."""
 
     def __init__(self, name, unit, aim, ours, rival, rival_name):
         self.name, self.unit, self.aim, self.ours, self.rival = name, unit, aim, ours, rival
@@ -52,14 +99,24 @@ class Contest:
                 "aim": self.aim}
 
 
+class Limit(Contest):
+    """A figure that hardly varies, and whose rival is the limit that we set ourselves."""
+
+    def __init__(self, name, unit, limit, ours):
+        super().__init__(name, unit, f"<= {limit:,}", ours, lambda: limit, "the limit")
+
+    def run(self, rounds):
+        return super().run(min(rounds, 3))
+
+
 def show_progress(name, number, rounds):
     if sys.stderr.isatty():
         print(f"\r{name}: round {number} of {rounds}\033[K", end="\n" if number == rounds else "", file=sys.stderr)
 
 
 def table(results):
-    print(f"{'contest':<30}{'ours':>12}{'rival':>12}{'ratio':>9}{'spread':>16}   {'aim':<9}unit, rival")
+    print(f"{'contest':<30}{'ours':>12}{'rival':>12}{'ratio':>9}{'spread':>16}   {'aim':<12}unit, rival")
     for row in results:
         spread = f"{row['spread'][0]:.2f}-{row['spread'][1]:.2f}"
         print(f"{row['name']:<30}{row['ours']:>12,.1f}{row['rival']:>12,.1f}{row['ratio']:>9.2f}{spread:>16}   "
-              f"{row['aim']:<9}{row['unit']}, {row['rival_name']}")
+              f"{row['aim']:<12}{row['unit']}, {row['rival_name']}")
