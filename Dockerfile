@@ -11,7 +11,7 @@ RUN apt-get update \
 COPY . .
 RUN cmake --preset release -DDIALOGS_EXAMPLES=OFF -DDIALOGS_BENCH=OFF \
     && cmake --build --preset release \
-    && for component in runtime service; do \
+    && for component in runtime service tools; do \
         DESTDIR=/staged cmake --install build/release --component "$component" --strip || exit 1; \
     done
 

@@ -1,0 +1,76 @@
+/*
+ * embed.c - embed CONNINFO: a program that has PostgreSQL, a table `users` and passwords of its own, and wants only to
+ * send and list. The library makes its table `dialogs` beside them and leaves `users` alone. In the public domain.
+ */
+#include <dialogs.h>
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static dlg_error *error;
+
+static void must(int code)
+{
+    if (code == DLG_OK)
+        return;
+    fprintf(stderr, "embed: %s\n", dlg_error_message(error));
+    exit(1);
+}
+
+/* The program as it was before: its own users, whose ids are numbers. */
+static void query(PGconn *database, const char *statement, int expected)
+{
+    PGresult *result = PQexec(database, statement);
+    if ((int)PQresultStatus(result) != expected) {
+        fprintf(stderr, "embed: %s", PQerrorMessage(database));
+        exit(1);
+    }
+    PQclear(result);
+}
+
+static long user_named(PGconn *database, const char *name)
+{
+    const char *values[] = {name};
+    PGresult *result = PQexecParams(database, "SELECT id FROM users WHERE name = $1", 1, NULL, values, NULL, NULL, 0);
+    if (PQntuples(result) != 1) {
+        fprintf(stderr, "embed: there is no user %s\n", name);
+        exit(1);
+    }
+    long id = atol(PQgetvalue(result, 0, 0));
+    PQclear(result);
+    return id;
+}
+
+/*
+ * What is new: a number becomes a UUID, always the same one, of version 8 (RFC 9562: laid out by its maker). The first
+ * bytes are any that this program has chosen.
+ */
+static dlg_uuid dialog_id(long user)
+{
+    dlg_uuid id = {{0x5b, 0x1e, 0x52, 0x0c, 0x90, 0x11, 0x80, 0, 0x80}};
+    for (int i = 0; i < 7; i++)
+        id.bytes[15 - i] = (uint8_t)((unsigned long)user >> (8 * i));
+    return id;
+}
+
+int main(int argc, char **argv)
+{
+    const char *conninfo = argc > 1 ? argv[1] : "";
+    PGconn *database = PQconnectdb(conninfo);
+    query(database, "SET client_min_messages = warning", PGRES_COMMAND_OK);
+    query(database, "CREATE TABLE IF NOT EXISTS users (id serial PRIMARY KEY, name text UNIQUE)", PGRES_COMMAND_OK);
+    query(database, "INSERT INTO users (name) VALUES ('anna'), ('boris') ON CONFLICT DO NOTHING", PGRES_COMMAND_OK);
+    dlg_uuid anna = dialog_id(user_named(database, "anna")), boris = dialog_id(user_named(database, "boris"));
+
+    dlg_client *client;
+    dlg_page *page;
+    must(dlg_open(&client, conninfo, NULL, &error));
+    must(dlg_send(client, &anna, &boris, "Hello, Boris", DLG_NTS, NULL, NULL, &error));
+    must(dlg_list(client, &anna, &boris, NULL, &page, &error));
+    for (size_t i = 0; i < dlg_page_count(page); i++)
+        printf("%s\n", dlg_page_message(page, i)->text);
+
+    dlg_page_free(page);
+    PQfinish(database);
+    return dlg_close(client, 0, NULL);
+}

@@ -1,0 +1,86 @@
+/*
+ * import.c - import CONNINFO < FILE: many messages at once, through COPY. Each line: id, author, recipient, time in
+ * microseconds, text, with tabs between. Ids make it safe to run again: rows that are there are skipped. In the public
+ * domain.
+ */
+#include <dialogs.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FLUSH_EVERY = 10000 };
+
+static dlg_error *error;
+
+static void must(int code, unsigned long line)
+{
+    if (code == DLG_OK)
+        return;
+    fprintf(stderr, "import: line %lu: %s\n", line, dlg_error_message(error));
+    exit(1);
+}
+
+/* Up to the next tab, which becomes the end of the field; NULL when there is none. */
+static char *field(char **rest)
+{
+    char *start = *rest, *tab = strchr(start, '\t');
+    if (!tab)
+        return NULL;
+    *tab = '\0';
+    *rest = tab + 1;
+    return start;
+}
+
+/* Reads one line into a message whose text stays in the line. Returns 0 when it is none. */
+static int read_message(char *line, dlg_message *message)
+{
+    char *id = field(&line), *author = id ? field(&line) : NULL, *recipient = author ? field(&line) : NULL;
+    char *time = recipient ? field(&line) : NULL;
+    if (!time || dlg_uuid_parse(author, DLG_NTS, &message->author) ||
+        dlg_uuid_parse(recipient, DLG_NTS, &message->recipient))
+        return 0;
+    message->id = strtoll(id, NULL, 10);
+    message->created_us = strtoll(time, NULL, 10);
+    message->text = line;
+    message->length = strcspn(line, "\n");
+    return message->id > 0;
+}
+
+static void report(const dlg_loader *loader)
+{
+    dlg_progress progress = {0};
+    dlg_loader_progress(loader, &progress);
+    printf("%" PRIu64 " messages stored, %" PRIu64 " were there already\n", progress.messages, progress.skipped);
+}
+
+int main(int argc, char **argv)
+{
+    dlg_client *client;
+    dlg_loader *loader;
+    char *line = NULL;
+    size_t size = 0;
+    unsigned long number = 0;
+
+    must(dlg_open(&client, argc > 1 ? argv[1] : "embedded:./data", NULL, &error), number);
+    must(dlg_loader_open(client, &loader, &error), number);
+    while (getline(&line, &size, stdin) > 0) {
+        dlg_message message = {0};
+        number++;
+        if (!read_message(line, &message)) {
+            fprintf(stderr, "import: line %lu is not \"id, author, recipient, time, text\" with tabs between\n",
+                    number);
+            return 1;
+        }
+        must(dlg_loader_message(loader, &message, &error), number);
+        if (number % FLUSH_EVERY == 0) {
+            must(dlg_loader_flush(loader, &error), number);
+            report(loader);
+        }
+    }
+    must(dlg_loader_flush(loader, &error), number);
+    report(loader);
+    dlg_loader_free(loader);
+    free(line);
+    return dlg_close(client, 0, NULL);
+}
