@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import tempfile
 import uuid
 
@@ -39,3 +40,10 @@ def anna():
 @pytest.fixture
 def boris():
     return uuid.uuid4()
+
+
+@pytest.fixture
+def silent():
+    """A server that accepts connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"host=127.0.0.1 port={server.getsockname()[1]} user=nobody dbname=nothing"

@@ -26,6 +26,7 @@ void value_raise(int code, const dlg_error *error);
 /* False with an exception set. A UUID comes from uuid.UUID or its text; a text from str or bytes. */
 bool value_to_uuid(PyObject *object, dlg_uuid *uuid);
 bool value_to_text(PyObject *object, const char **text, size_t *length);
+bool value_to_string(PyObject *object, const char **string); /* of str, ended by NUL; NULL of None */
 
 /* New references, or NULL with an exception set. */
 PyObject *value_from_uuid(const dlg_uuid *uuid);

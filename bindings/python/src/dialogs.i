@@ -131,6 +131,12 @@
         SWIG_fail;
 }
 
+%typemap(in) const char * {
+    if (!value_to_string($input, (const char **)&$1))
+        SWIG_fail;
+}
+%typemap(freearg) const char * ""
+
 %typemap(in, numinputs=0) dlg_stats *stats (dlg_stats value = DLG_STATS_INIT) "$1 = &value;"
 %typemap(argout) dlg_stats *stats {
     if (result != DLG_OK) {

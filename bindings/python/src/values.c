@@ -36,6 +36,15 @@ void value_raise(int code, const dlg_error *error)
     Py_XDECREF(object);
 }
 
+/* What the binding itself refuses. */
+static void raise_made(int code, const char *message)
+{
+    PyObject *object = PyObject_CallFunction(make_error_function, "is", code, message);
+    if (object)
+        PyErr_SetObject((PyObject *)Py_TYPE(object), object);
+    Py_XDECREF(object);
+}
+
 /* A text that has no UTF-8 form, such as a lone surrogate, is the library's own kind of error. */
 static void raise_encoding(void)
 {
@@ -68,11 +77,7 @@ static bool uuid_from_text(PyObject *object, dlg_uuid *uuid)
     }
     if (dlg_uuid_parse(text, (size_t)length, uuid) == DLG_OK)
         return true;
-    PyObject *error = PyObject_CallFunction(make_error_function, "is", DLG_E_ARGUMENT,
-                                            "not a UUID: write it in the form of 36 characters");
-    if (error)
-        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
-    Py_XDECREF(error);
+    raise_made(DLG_E_ARGUMENT, "not a UUID: write it in the form of 36 characters");
     return false;
 }
 
@@ -112,6 +117,24 @@ bool value_to_text(PyObject *object, const char **text, size_t *length)
     }
     *length = (size_t)size;
     return *text != NULL;
+}
+
+bool value_to_string(PyObject *object, const char **string)
+{
+    Py_ssize_t length = 0;
+    *string = NULL;
+    if (object == Py_None)
+        return true;
+    if (!PyUnicode_Check(object)) {
+        PyErr_Format(PyExc_TypeError, "this takes str, not %.100s", Py_TYPE(object)->tp_name);
+        return false;
+    }
+    *string = PyUnicode_AsUTF8AndSize(object, &length);
+    if (!*string)
+        raise_encoding();
+    else if (strlen(*string) != (size_t)length)
+        raise_made(DLG_E_ARGUMENT, "a NUL cannot be part of this text; remove it");
+    return !PyErr_Occurred();
 }
 
 /* ---- To Python ---- */
@@ -240,7 +263,7 @@ PyObject *value_from_text(char *text)
 
 PyObject *value_append(PyObject *result, PyObject *value)
 {
-    if (!value || PyLong_CheckExact(result)) {
+    if (!value || PyLong_CheckExact(result) || result == Py_None) {
         Py_DECREF(result);
         return value;
     }
