@@ -228,7 +228,7 @@ def _send_options(key: Optional[Text], check_recipient: bool, timeout: Optional[
 
 def settings() -> List[Setting]:
     """The settings of dialogs.open(): names, defaults, ranges, purposes."""
-    found = []
+    found: List[Setting] = []
     while (row := native.dlg_setting_describe(len(found))) is not None:
         found.append(Setting(*row))
     return found
