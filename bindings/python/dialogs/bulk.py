@@ -1,0 +1,137 @@
+"""Bulk work: loading many rows, dump and restore."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol, Union
+
+from . import native
+from .errors import Error
+from .reference import describes
+from .users import user_tuple
+from .values import Progress, Text, UserId, snapshot, time_us
+from .waiting import Watch
+
+if TYPE_CHECKING:
+    from .client import Client
+
+
+class HasFileno(Protocol):
+    """An open file, a pipe, a socket."""
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+
+
+File = Union[int, HasFileno]
+
+
+def _progress(raw: Any) -> Progress:
+    return snapshot(Progress, raw)
+
+
+def _descriptor(file: File) -> int:
+    if isinstance(file, int):
+        return file
+    getattr(file, "flush", lambda: None)()
+    return file.fileno()
+
+
+class Loader:
+    """Writes many rows through COPY, committed in chunks; rows that are there already are skipped.
+
+    Made by db.loader(). A with block flushes at its end; after an exception, what was not flushed is discarded. An
+    interrupted load may be run again.
+    """
+
+    def __init__(self, client: "Client") -> None:
+        self._lock = threading.Lock()
+        self._client = client  # a client lives as long as its loaders
+        self._raw = native.dlg_loader_open(client._handle)
+
+    def __enter__(self) -> "Loader":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        try:
+            if kind is None:
+                self.flush()
+        finally:
+            self.close()
+
+    def message(self, author: UserId, recipient: UserId, text: Text, *, id: int = 0,
+                created: Optional[datetime.datetime] = None, updated: Optional[datetime.datetime] = None) -> None:
+        """One message, checked as send() checks. Without an id or a time the library makes them."""
+        row = (id, author, recipient, text, time_us(created), time_us(updated))
+        with self._lock:
+            native.dlg_loader_message(self._raw, row)
+
+    def user(self, *, id: Optional[UserId] = None, first_name: Optional[str] = None,
+             second_name: Optional[str] = None, birthdate: Optional[datetime.date] = None,
+             biography: Optional[str] = None, city: Optional[str] = None,
+             password_hash: Optional[str] = None) -> None:
+        """One user; password_hash is as db.hash_password() makes it, None for a user who cannot log in."""
+        row = user_tuple(id, first_name, second_name, birthdate, biography, city)
+        with self._lock:
+            native.dlg_loader_user(self._raw, row, password_hash)
+
+    def flush(self) -> None:
+        """Commits what was given so far."""
+        with self._lock:
+            native.dlg_loader_flush(self._raw)
+
+    @property
+    def progress(self) -> Progress:
+        """How much was written so far."""
+        with self._lock:
+            return _progress(native.dlg_loader_progress(self._raw))
+
+    def close(self) -> None:
+        """Discards what was not flushed. Closing again does nothing."""
+        with self._lock:
+            native.loader_discard(self._raw)
+
+
+class Bulk:
+    """The part of a client that does bulk work."""
+
+    _handle: Any
+    _loaders: "weakref.WeakSet[Loader]"
+
+    def __init__(self, handle: Any, patience: float) -> None:
+        super().__init__(handle, patience)  # type: ignore[call-arg]
+        self._loaders = weakref.WeakSet()
+
+    def loader(self) -> Loader:
+        """A Loader, for very many rows: `with db.loader() as loader: loader.message(a, b, "hi")`."""
+        loader = Loader(self)  # type: ignore[arg-type]
+        self._loaders.add(loader)
+        return loader
+
+    def _close_loaders(self) -> None:
+        for loader in list(self._loaders):
+            loader.close()
+
+    @describes("dlg_dump")
+    def dump(self, file: File, *, progress: Optional[Callable[[Progress], object]] = None) -> None:
+        """Writes all users and messages to a file, or its descriptor.
+
+        progress  called with a dialogs.Progress now and then; what it raises stops the work
+        """
+        self._bulk(native.dlg_dump, file, progress)
+
+    @describes("dlg_restore")
+    def restore(self, file: File, *, progress: Optional[Callable[[Progress], object]] = None) -> None:
+        """Reads such a file back; rows that are there already are skipped. `progress` is as for dump()."""
+        self._bulk(native.dlg_restore, file, progress)
+
+    def _bulk(self, function: Callable[..., Any], file: File,
+              progress: Optional[Callable[[Progress], object]]) -> None:
+        watch = Watch(_progress, progress, lambda: not native.is_open(self._handle))
+        try:
+            function(self._handle, _descriptor(file), native.call_new(watch, False))
+        except Error:
+            watch.reraise()
+            raise

@@ -1,0 +1,301 @@
+"""The client: dialogs between users, and the way to everything else."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import datetime
+import os
+import threading
+import uuid
+import warnings
+import weakref
+from typing import Any, AsyncIterator, Iterator, List, Optional, Tuple, Union
+
+from . import native
+from .bulk import Bulk
+from .cluster import Cluster
+from .reference import describes
+from .users import Users
+from .values import Claims, Message, Page, Receipt, Setting, Stats, Text, UserId, microseconds, snapshot
+from .waiting import Waiting
+
+_clients: "weakref.WeakSet[Client]" = weakref.WeakSet()
+
+
+class Client(Bulk, Waiting):
+    """A connection to the dialogs in a database, made by dialogs.open().
+
+    Any number of threads may use it, and event loops too: a method that waits has a twin for asyncio, with an "a"
+    before its name. Close it at the end, best by a with block. It does not survive os.fork().
+
+    Every `timeout` is in seconds; None is the setting timeout_ms.
+    """
+
+    def __init__(self, handle: Any, patience: float) -> None:
+        super().__init__(handle, patience)
+        self._close_patience = patience
+        self._process = os.getpid()
+        _clients.add(self)
+
+    # ---- Life ----
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> "Client":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        handle = getattr(self, "_handle", None)
+        if handle is not None and native.is_open(handle) and os.getpid() == self._process:
+            warnings.warn("a dialogs client was not closed; use it in a with block", ResourceWarning, source=self)
+            self.close()
+
+    def __repr__(self) -> str:
+        return f"<dialogs.Client {'closed' if self.closed else 'ready' if self.ready else 'without a connection'}>"
+
+    def close(self, timeout: Optional[float] = None) -> int:
+        """Closes the client and returns how many requests were cut off; closing again does nothing.
+
+        Requests under way get `timeout` seconds to finish, None being the setting close_timeout_ms; then they end
+        with dialogs.ClosedError. Loaders are closed before, and what was not flushed is discarded.
+        """
+        self._close_loaders()
+        left: int = native.close(self._handle, microseconds(timeout))
+        self._forget()
+        return left
+
+    async def aclose(self, timeout: Optional[float] = None) -> int:
+        """close() without blocking the event loop, whose own requests may finish meanwhile."""
+        mine = self._mine()
+        if mine:
+            await asyncio.wait(mine, timeout=self._close_patience if timeout is None else timeout)
+        return await asyncio.to_thread(self.close, timeout)
+
+    @property
+    def closed(self) -> bool:
+        """Whether close() was called."""
+        return not native.is_open(self._handle)
+
+    @property
+    def ready(self) -> bool:
+        """Whether a request made now has a live connection to go to."""
+        return not self.closed and bool(native.dlg_ready(self._handle))
+
+    @property
+    def stats(self) -> Stats:
+        """Counters since the client was opened."""
+        return snapshot(Stats, native.dlg_stats_get(self._handle))
+
+    @describes("dlg_schema_install")
+    def install_schema(self) -> int:
+        """Creates or upgrades the tables; returns the schema's version."""
+        return int(native.dlg_schema_install(self._handle))
+
+    @property
+    def users(self) -> Users:
+        """The users: create, get, search, set_password."""
+        return Users(self)
+
+    @property
+    def cluster(self) -> Cluster:
+        """The administration of a Citus cluster."""
+        return Cluster(self)
+
+    # ---- Messages ----
+
+    @describes("dlg_send_async")
+    def send(self, author: UserId, recipient: UserId, text: Text, *, key: Optional[Text] = None,
+             check_recipient: bool = False, timeout: Optional[float] = None) -> Receipt:
+        """Stores one message, exactly once, and returns its Receipt when it is committed.
+
+        key              an idempotency key: sends with the same key store one message, and all get its receipt
+        check_recipient  dialogs.RecipientError unless there is such a user
+        """
+        options = _send_options(key, check_recipient, timeout)
+        return self._run(native.dlg_send_async, author, recipient, text, options, timeout=timeout)
+
+    async def asend(self, author: UserId, recipient: UserId, text: Text, *, key: Optional[Text] = None,
+                    check_recipient: bool = False, timeout: Optional[float] = None) -> Receipt:
+        """send() for asyncio. One that is cancelled may be stored nevertheless."""
+        return await self._arun(native.dlg_send_async, author, recipient, text,
+                                _send_options(key, check_recipient, timeout))
+
+    @describes("dlg_list_async")
+    def page(self, user: UserId, peer: UserId, *, limit: int = 50, before: Optional[str] = None,
+             after: Optional[str] = None, timeout: Optional[float] = None) -> Page:
+        """One page of the dialog between two users, oldest message first: the newest one, unless a cursor is given.
+
+        before, after  a cursor of another page; before="": the newest page, after="": the oldest
+        """
+        options = (limit, before, after, microseconds(timeout))
+        return self._run(native.dlg_list_async, user, peer, options, timeout=timeout)
+
+    async def apage(self, user: UserId, peer: UserId, *, limit: int = 50, before: Optional[str] = None,
+                    after: Optional[str] = None, timeout: Optional[float] = None) -> Page:
+        """page() for asyncio."""
+        return await self._arun(native.dlg_list_async, user, peer, (limit, before, after, microseconds(timeout)))
+
+    def list(self, user: UserId, peer: UserId, *, after: str = "", fetch: int = 200,
+             timeout: Optional[float] = None) -> Iterator[Message]:
+        """Walks the dialog between two users, oldest message first, in memory bounded by two pages.
+
+        The next page is fetched while you read this one.
+
+        after  a cursor to begin at; "" is the beginning
+        fetch  messages in one fetch, 1 to 1000
+        """
+        return self._walk(user, peer, fetch, timeout, self._fetch(user, peer, fetch, after, timeout))
+
+    def _fetch(self, user: UserId, peer: UserId, fetch: int, after: str, timeout: Optional[float]) -> Any:
+        return self._start(native.dlg_list_async, user, peer, (fetch, None, after, microseconds(timeout)),
+                           timeout=timeout)
+
+    def _walk(self, user: UserId, peer: UserId, fetch: int, timeout: Optional[float], call: Any) -> Iterator[Message]:
+        while call is not None:
+            page = native.call_wait(call)
+            call = self._fetch(user, peer, fetch, page.after, timeout) if page.more else None
+            yield from page.messages
+
+    async def alist(self, user: UserId, peer: UserId, *, after: str = "", fetch: int = 200,
+                    timeout: Optional[float] = None) -> AsyncIterator[Message]:
+        """list() for asyncio: `async for message in db.alist(a, b)`."""
+        following: Optional[asyncio.Task[Page]] = None
+        try:
+            page = await self.apage(user, peer, limit=fetch, after=after, timeout=timeout)
+            while True:
+                following = None
+                if page.more:
+                    coming = self.apage(user, peer, limit=fetch, after=page.after, timeout=timeout)
+                    following = asyncio.ensure_future(coming)
+                for message in page.messages:
+                    yield message
+                if following is None:
+                    return
+                page = await following
+        finally:
+            if following is not None:
+                following.cancel()
+
+    # ---- Authentication ----
+
+    @describes("dlg_auth_async")
+    def auth(self, user: UserId, password: Text) -> str:
+        """Checks a password and returns a token."""
+        return self._run(native.dlg_auth_async, user, password)
+
+    async def aauth(self, user: UserId, password: Text) -> str:
+        """auth() for asyncio."""
+        return await self._arun(native.dlg_auth_async, user, password)
+
+    @describes("dlg_token_issue")
+    def issue_token(self, user: UserId) -> str:
+        """A token without a password, for programs that know their users by other means."""
+        return native.dlg_token_issue(self._handle, user)
+
+    @describes("dlg_token_verify")
+    def verify_token(self, token: Text) -> Claims:
+        """Checks a token; returns whose it is and until when."""
+        user, expires = native.dlg_token_verify(self._handle, token)
+        return Claims(user, expires)
+
+    @describes("dlg_token_rotate")
+    def rotate_token_key(self) -> None:
+        """Makes a new signing key the first of the key file."""
+        native.dlg_token_rotate(self._handle)
+
+    @describes("dlg_password_hash")
+    def hash_password(self, password: Text) -> str:
+        """An Argon2id hash for Loader.user()."""
+        return native.dlg_password_hash(self._handle, password)
+
+
+def _send_options(key: Optional[Text], check_recipient: bool, timeout: Optional[float]) -> Optional[Tuple[Any, ...]]:
+    if key is None and not check_recipient and timeout is None:
+        return None
+    return (native.DLG_SEND_CHECK_RECIPIENT if check_recipient else 0, microseconds(timeout), key)
+
+
+# ---- Opening ----
+
+
+def settings() -> List[Setting]:
+    """The settings of dialogs.open(): names, defaults, ranges, purposes."""
+    found: List[Setting] = []
+    while (row := native.dlg_setting_describe(len(found))) is not None:
+        found.append(Setting(*row))
+    return found
+
+
+class _Opening:
+    """Opens a client on a thread of its own, so that Ctrl-C ends the wait; then nobody wants the client."""
+
+    def __init__(self, conninfo: Optional[str], chosen: Any) -> None:
+        self.conninfo, self.chosen = conninfo, chosen
+        self.handle: Any = None
+        self.error: Optional[BaseException] = None
+
+    def run(self) -> None:
+        try:
+            self.handle = native.dlg_open(self.conninfo, self.chosen)
+        except BaseException as error:
+            self.error = error
+        finally:
+            native.dlg_settings_free(self.chosen)
+
+    def result(self) -> Any:
+        thread = threading.Thread(target=self.run, name="dialogs.open", daemon=True)
+        thread.start()
+        thread.join()
+        if self.error is not None:
+            raise self.error
+        return self.handle
+
+
+def _chosen(values: "dict[str, Union[str, int]]") -> Any:
+    chosen = native.dlg_settings_new()
+    try:
+        for name, value in values.items():
+            if isinstance(value, bool) or not isinstance(value, (str, int)):
+                raise TypeError(f"the setting {name} is str or int, not {type(value).__name__}")
+            native.dlg_settings_set(chosen, name, str(value))
+    except BaseException:
+        native.dlg_settings_free(chosen)
+        raise
+    return chosen
+
+
+@describes("dlg_open")
+def open(conninfo: Optional[str] = None, **settings: Union[str, int]) -> Client:
+    """Opens a client: dialogs.open("embedded:./data"), dialogs.open("postgresql://host/database", timeout_ms=500).
+
+    Each setting of docs/configuration.md is a keyword; dialogs.settings() lists them. Use the client in a with block.
+    """
+    if conninfo is not None and not isinstance(conninfo, str):
+        raise TypeError(f"a conninfo is str, not {type(conninfo).__name__}")
+    chosen = _chosen(settings)
+    patience = int(native.dlg_settings_get(chosen, "timeout_ms")) / 1000
+    close_patience = int(native.dlg_settings_get(chosen, "close_timeout_ms")) / 1000
+    client = Client(_Opening(conninfo, chosen).result(), patience)
+    client._close_patience = close_patience
+    return client
+
+
+async def aopen(conninfo: Optional[str] = None, **settings: Union[str, int]) -> Client:
+    """open() for asyncio: `async with await dialogs.aopen(...) as db`."""
+    return await asyncio.to_thread(open, conninfo, **settings)
+
+
+@atexit.register
+def _close_all() -> None:
+    """What is under way when the interpreter ends may finish, as close() says."""
+    for client in list(_clients):
+        if client._process == os.getpid():
+            client.close()

@@ -1,0 +1,60 @@
+"""Reads include/dialogs.h for what SWIG does not: its comments, which become docstrings, and its version."""
+
+import pathlib
+import re
+import sys
+
+NAMES = {
+    "dlg_open": "dialogs.open", "dlg_close": "Client.close", "dlg_send": "Client.send", "dlg_list": "Client.page",
+    "dlg_schema_install": "Client.install_schema", "dlg_password_hash": "Client.hash_password",
+    "dlg_setting_describe": "dialogs.settings", "dlg_cluster_rebalance": "Cluster.rebalance",
+    "dlg_cluster_rebalance_wait": "Cluster.wait",
+}
+
+
+def version(text):
+    return ".".join(re.findall(r"^#define DLG_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", text, re.M))
+
+
+def exception_name(code):
+    return "".join(word.capitalize() for word in code.removeprefix("DLG_E_").split("_")) + "Error"
+
+
+def plain(comment):
+    """The words of a comment, without its frame; the names that they have in Python."""
+    lines = [re.sub(r"^ ?\*? ?", "", line) for line in comment.strip("/* \n").splitlines()]
+    text = "\n".join(line.rstrip() for line in [lines[0].strip()] + [each.removeprefix(" ") for each in lines[1:]])
+    text = re.sub(r"\bDLG_E_[A-Z_]+\b", lambda found: exception_name(found.group()), text)
+    text = re.sub(r"\b(dlg_\w+)\(\)", lambda found: NAMES.get(found.group(1), found.group(1)) + "()", text)
+    return text.replace("NULL", "None").strip()
+
+
+def functions(text):
+    """Each function of the header and the comment before it; a function without one has that of its neighbour."""
+    found, comment = {}, ""
+    pattern = r"(?P<comment>/\*.*?\*/)|^DLG_API [^;(]*?\b(?P<name>dlg_\w+)\([^;]*\);(?P<after>[ \t]*/\*.*?\*/)?|^(?P<other>typedef|\}|#)"
+    for match in re.finditer(pattern, text, re.M | re.S):
+        if match.group("comment"):
+            comment = plain(match.group("comment"))
+        elif match.group("name"):
+            found[match.group("name")] = plain(match.group("after")) if match.group("after") else comment
+    return found
+
+
+def codes(text):
+    """The error codes, each with its comment."""
+    return dict(re.findall(r"^ +(DLG_E_\w+) = -?\d+,? +/\* (.*?) \*/", text, re.M))
+
+
+def docs(text):
+    """For SWIG: a docstring for each function."""
+    lines = ["/* Made from dialogs.h by header.py. */\n"]
+    for name, comment in functions(text).items():
+        quoted = comment.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        lines.append(f'%feature("docstring") {name} "{quoted}";\n')
+    return "".join(lines)
+
+
+if __name__ == "__main__":
+    header, what = pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"), sys.argv[2]
+    sys.stdout.write(docs(header) if what == "docs" else version(header) + "\n")
