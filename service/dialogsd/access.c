@@ -3,14 +3,6 @@
 #include "exchange.h"
 
 #include <string.h>
-#include <time.h>
-
-static int64_t wall_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 static void add_ascii(struct text *line, const char *name, const char *value)
 {

@@ -24,6 +24,8 @@ struct config {
     int64_t idle_timeout_s;
     int64_t request_timeout_s;
     int64_t drain_timeout_s;
+    int64_t heartbeat_s;
+    int64_t catch_up_s;
     bool own_data; /* the private server under `data` is used */
     bool demo;
     dlg_settings *settings;

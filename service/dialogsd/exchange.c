@@ -158,7 +158,7 @@ static bool check_token(struct exchange *exchange)
     token += strspn(token, " ");
     dlg_error *error = NULL;
     int code = dlg_token_verify(exchange->service->backend.client, token, length - (size_t)(token - value),
-                                &exchange->caller, NULL, &error);
+                                &exchange->caller, &exchange->expires_us, &error);
     if (code != DLG_OK)
         reply_failure(exchange, error);
     dlg_error_free(error);
@@ -169,9 +169,13 @@ static bool check_token(struct exchange *exchange)
 static bool check_accept(struct exchange *exchange)
 {
     const char *accept = exchange_header(exchange, MHD_HTTP_HEADER_ACCEPT, NULL);
-    if (!accept || accept_json(accept))
+    bool events = exchange->match.route->needs & GIVES_EVENTS;
+    if (!accept || (events ? accept_events(accept) : accept_json(accept)))
         return true;
-    reply_error(exchange, 406, 406, "answers are JSON; send \"Accept: application/json\" or none");
+    if (events)
+        reply_error(exchange, 406, 406, "this is a stream of events; send \"Accept: text/event-stream\" or none");
+    else
+        reply_error(exchange, 406, 406, "answers are JSON; send \"Accept: application/json\" or none");
     return false;
 }
 
@@ -311,6 +315,7 @@ void exchange_end(struct exchange *exchange, bool completed)
     if (exchange->secret)
         text_wipe(&exchange->body);
     text_free(&exchange->body);
+    json_decref(exchange->input);
     forget_outcome(exchange); /* of a client that went away while it waited */
     free(exchange);
 }

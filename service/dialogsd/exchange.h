@@ -14,6 +14,7 @@
 #include "text.h"
 
 #include <dialogs.h>
+#include <jansson.h>
 #include <microhttpd.h>
 
 enum exchange_step { STEP_HEAD, STEP_BODY, STEP_WAITING, STEP_ANSWERED };
@@ -32,7 +33,10 @@ struct exchange {
     struct match match;
     struct text body;
     uint64_t body_length;  /* as it arrived, also what was not kept */
+    json_t *input;         /* of a send: the body, which has its text */
+    dlg_message message;   /* of a send: what is sent */
     dlg_uuid caller;       /* from the token */
+    int64_t expires_us;    /* the same: its end */
     dlg_uuid named;        /* from the path */
     dlg_list_options page; /* of a list, its cursors are the connection's */
     bool whole;            /* of a list: not a page, the dialog */

@@ -16,6 +16,8 @@ void send_start(struct exchange *exchange);
 void send_finish(struct exchange *exchange);
 void list_start(struct exchange *exchange);
 void list_finish(struct exchange *exchange);
+void events_start(struct exchange *exchange);
+void events_finish(struct exchange *exchange);
 void health(struct exchange *exchange);
 void readiness(struct exchange *exchange);
 

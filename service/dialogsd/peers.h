@@ -40,4 +40,7 @@ void peers_sweep(struct peers *peers);
 /* Microseconds of the monotonic clock. */
 int64_t monotonic_us(void);
 
+/* Microseconds of UTC, since 1970. */
+int64_t wall_us(void);
+
 #endif

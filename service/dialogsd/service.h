@@ -4,6 +4,7 @@
 
 #include "backend.h"
 #include "config.h"
+#include "hub.h"
 #include "log.h"
 #include "pages.h"
 #include "peers.h"
@@ -16,6 +17,7 @@ struct service {
     struct log log;
     struct pages pages;
     struct peers peers;
+    struct hub hub;
     char request_prefix[17]; /* of the request ids made here; differs from start to start */
     atomic_uint_fast64_t request_count;
     atomic_uint active; /* requests that have begun and are not answered */
