@@ -37,6 +37,8 @@ static const struct option options[] = {
     {"log", "FILE", TEXT, AT(log), "-", 0, 0, "where access lines go: a file, - for stdout, off for nowhere"},
     {"demo", NULL, SWITCH, AT(demo), NULL, 0, 0, "create the two users of the examples when they are missing"},
     {"pages", "DIR", TEXT, AT(pages), NULL, 0, 0, "the files of the API page; default: those installed with dialogsd"},
+    {"cors", "ORIGINS", TEXT, AT(cors), NULL, 0, 0,
+     "sites whose pages may use the service, such as https://a.example,https://b.example, or *; default: none"},
     {"body-limit", "BYTES", NUMBER, AT(body_limit), NULL, 1024, 1073741824,
      "longest body of a request; default: room for the longest message"},
     {"header-limit", "BYTES", NUMBER, AT(header_limit), "16384", 4096, 1048576,
@@ -248,6 +250,7 @@ void config_free(struct config *config)
     free(config->data);
     free(config->log);
     free(config->pages);
+    free(config->cors);
     dlg_settings_free(config->settings);
 }
 

@@ -15,6 +15,7 @@ struct config {
     char *data; /* the same */
     char *log;
     char *pages; /* NULL: looked for */
+    char *cors;  /* NULL: no other site's pages */
     int64_t port;
     int64_t threads;
     int64_t body_limit;

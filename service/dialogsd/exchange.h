@@ -19,7 +19,7 @@
 
 enum exchange_step { STEP_HEAD, STEP_BODY, STEP_WAITING, STEP_ANSWERED };
 
-enum { REQUEST_ID_SIZE = 65, LOGGED_PATH_SIZE = 128, METHOD_SIZE = 16 };
+enum { REQUEST_ID_SIZE = 65, LOGGED_PATH_SIZE = 128, METHOD_SIZE = 16, TRACE_ID_SIZE = 33, SPAN_ID_SIZE = 17 };
 
 struct exchange {
     struct service *service;
@@ -49,6 +49,8 @@ struct exchange {
     int64_t started_us;
     uint64_t answer_length;
     char request_id[REQUEST_ID_SIZE];
+    char trace_id[TRACE_ID_SIZE]; /* of the caller's trace, or "" */
+    char span_id[SPAN_ID_SIZE];
     char method[METHOD_SIZE]; /* for the log, as is */
     char path[LOGGED_PATH_SIZE];
 };

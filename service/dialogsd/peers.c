@@ -52,6 +52,7 @@ struct peer *peers_add(struct peers *peers, int fd, const struct sockaddr *addre
         peer->next->previous = peer;
     peers->first = peer;
     pthread_mutex_unlock(&peers->lock);
+    atomic_fetch_add(&peers->count, 1);
     return peer;
 }
 
@@ -65,7 +66,13 @@ void peers_remove(struct peers *peers, struct peer *peer)
     else
         peers->first = peer->next;
     pthread_mutex_unlock(&peers->lock);
+    atomic_fetch_sub(&peers->count, 1);
     free(peer);
+}
+
+unsigned peers_count(struct peers *peers)
+{
+    return atomic_load(&peers->count);
 }
 
 void peer_busy(struct peer *peer)

@@ -6,6 +6,7 @@
 #include "config.h"
 #include "hub.h"
 #include "log.h"
+#include "metrics.h"
 #include "pages.h"
 #include "peers.h"
 
@@ -18,6 +19,7 @@ struct service {
     struct pages pages;
     struct peers peers;
     struct hub hub;
+    struct metrics metrics;
     char request_prefix[17]; /* of the request ids made here; differs from start to start */
     atomic_uint_fast64_t request_count;
     atomic_uint active; /* requests that have begun and are not answered */
