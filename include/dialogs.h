@@ -272,7 +272,7 @@ DLG_API dlg_reply *dlg_reply_next(dlg_client *client, int64_t timeout_us);
 #define DLG_TEXT_LIMIT 65536 /* default of the setting `text_limit`, bytes */
 #define DLG_KEY_LIMIT 255    /* longest idempotency key, bytes */
 #define DLG_PAGE_LIMIT 1000  /* most messages in one page */
-#define DLG_CURSOR_SIZE 448  /* room for any cursor and its NUL */
+#define DLG_CURSOR_SIZE 1408 /* room for any cursor and its NUL */
 
 typedef struct dlg_message {
     int64_t id; /* unique per recipient, positive */
@@ -382,6 +382,36 @@ DLG_API void dlg_page_free(dlg_page *page);          /* NULL is fine */
  */
 DLG_API const char *dlg_page_before(const dlg_page *page);
 DLG_API const char *dlg_page_after(const dlg_page *page);
+
+/*
+ * The cursor after the first `count` messages of a page, for handing them on one by one, each with its place.
+ *
+ *   cursor  at least DLG_CURSOR_SIZE bytes.
+ *
+ * DLG_E_ARGUMENT when the page has fewer. `count` 0 is the place where the page begins.
+ */
+DLG_API int dlg_page_cursor(const dlg_page *page, size_t count, char *cursor);
+
+/*
+ * One page of a user's feed: the messages of all their dialogs, to and from them, in the order (created_us, id).
+ * Options, page and cursors are those of dlg_list(); a cursor belongs to the user. Following it finds messages that
+ * commit up to 15 seconds late, and shows none twice; where more than 160 fall into that time, only among the last 160.
+ * On a cluster it asks all shards for what the user wrote: it is for catching up, not for asking all the time.
+ */
+DLG_API int dlg_feed(dlg_client *client, const dlg_uuid *user, const dlg_list_options *options, dlg_page **page,
+                     dlg_error **error);
+DLG_API int dlg_feed_async(dlg_client *client, const dlg_uuid *user, const dlg_list_options *options,
+                           dlg_callback callback, void *payload, dlg_error **error);
+
+/*
+ * Moves a cursor of a user's feed on behind a message that became known by other means, e.g. because this program has
+ * just sent it: the feed does not show it again. What lies between stays to be read. Does not block.
+ *
+ *   cursor  DLG_CURSOR_SIZE bytes, read and written.
+ *
+ * Errors: DLG_E_CURSOR, DLG_E_ARGUMENT (the message is neither to nor from the user).
+ */
+DLG_API int dlg_feed_cursor(const dlg_uuid *user, const dlg_message *message, char *cursor);
 
 /*
  * Walks a whole dialog, oldest first, in memory bounded by one page, fetching the next page while

@@ -8,7 +8,7 @@
 
 /* version, number of marks, at, horizon, marks, check */
 enum { VERSION = 1, HEADER = 2, POSITION = 17, MARK = 6, CHECK = 8 };
-enum { BODY_MOST = HEADER + 2 * POSITION + MARK * CURSOR_MARKS + CHECK };
+enum { BODY_MOST = HEADER + 2 * POSITION + MARK * CURSOR_FEED_MARKS + CHECK };
 enum { VARIANT = sodium_base64_VARIANT_URLSAFE_NO_PADDING };
 _Static_assert(sodium_base64_ENCODED_LEN(BODY_MOST, VARIANT) <= DLG_CURSOR_SIZE, "DLG_CURSOR_SIZE");
 
@@ -79,7 +79,7 @@ static void horizon_raise(struct cursor *cursor, struct position to)
 }
 
 void cursor_advance(struct cursor *cursor, const struct position *seen, size_t count, bool complete,
-                    int64_t late_from_us)
+                    int64_t late_from_us, size_t most)
 {
     for (size_t i = 0; i < count; i++)
         if (position_compare(seen[i], cursor->at) > 0)
@@ -90,10 +90,31 @@ void cursor_advance(struct cursor *cursor, const struct position *seen, size_t c
     size_t next = 0;
     while (next < count && position_compare(seen[next], cursor->horizon) <= 0)
         next++;
-    while (cursor->mark_count + count - next > CURSOR_MARKS)
+    while (cursor->mark_count + count - next > most)
         horizon_raise(cursor, seen[next++]);
     for (; next < count; next++)
         cursor->marks[cursor->mark_count++] = (struct mark){mark_of(seen[next]), seen[next].created_us};
+}
+
+/* The oldest mark, which is where the horizon goes when there is no room for another. */
+static struct position oldest_mark(const struct cursor *cursor)
+{
+    int64_t oldest_us = INT64_MAX;
+    for (size_t i = 0; i < cursor->mark_count; i++)
+        if (cursor->marks[i].created_us < oldest_us)
+            oldest_us = cursor->marks[i].created_us;
+    return (struct position){oldest_us, INT64_MAX, 1};
+}
+
+void cursor_mark(struct cursor *cursor, struct position seen, size_t most)
+{
+    if (position_compare(seen, cursor->at) > 0)
+        cursor->at = seen;
+    if (position_compare(seen, cursor->horizon) <= 0)
+        return;
+    while (cursor->mark_count >= most)
+        horizon_raise(cursor, oldest_mark(cursor));
+    cursor->marks[cursor->mark_count++] = (struct mark){mark_of(seen), seen.created_us};
 }
 
 /* The position is no secret: the check keeps a cursor from being used, by mistake, in another dialog. */
@@ -160,7 +181,7 @@ bool cursor_read(struct cursor *cursor, const dlg_uuid *user, const dlg_uuid *pe
     size_t size = strnlen(text, DLG_CURSOR_SIZE);
     if (!base64_decode(VARIANT, text, size, body, sizeof body, &length))
         return false;
-    if (length < HEADER + 2 * POSITION + CHECK || body[0] != VERSION || body[1] > CURSOR_MARKS ||
+    if (length < HEADER + 2 * POSITION + CHECK || body[0] != VERSION || body[1] > CURSOR_FEED_MARKS ||
         length != HEADER + 2 * POSITION + MARK * (size_t)body[1] + CHECK)
         return false;
     cursor_check(body, length - CHECK, user, peer, check);
@@ -168,8 +189,11 @@ bool cursor_read(struct cursor *cursor, const dlg_uuid *user, const dlg_uuid *pe
         return false;
     cursor->at = position_get(body + HEADER);
     cursor->horizon = position_get(body + HEADER + POSITION);
-    cursor->mark_count = body[1];
-    for (size_t i = 0; i < cursor->mark_count; i++)
-        cursor->marks[i] = mark_get(body + HEADER + 2 * POSITION + MARK * i, cursor->at.created_us);
+    cursor->mark_count = 0;
+    for (size_t i = 0; i < body[1]; i++) {
+        struct mark mark = mark_get(body + HEADER + 2 * POSITION + MARK * i, cursor->at.created_us);
+        if (!is_passed(cursor, &mark))
+            cursor->marks[cursor->mark_count++] = mark;
+    }
     return true;
 }

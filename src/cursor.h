@@ -22,7 +22,8 @@ struct position {
 #define POSITION_FIRST ((struct position){INT64_MIN, INT64_MIN, 1})
 #define POSITION_LAST ((struct position){INT64_MAX, INT64_MAX, 0})
 
-enum { CURSOR_MARKS = 40 };
+/* A feed has more company that comes late than one dialog has. */
+enum { CURSOR_MARKS = 40, CURSOR_FEED_MARKS = 160 };
 
 struct mark {
     uint32_t id;        /* a part of it */
@@ -33,7 +34,7 @@ struct cursor {
     struct position at;
     struct position horizon; /* `at`, when nothing can come late */
     uint8_t mark_count;
-    struct mark marks[CURSOR_MARKS];
+    struct mark marks[CURSOR_FEED_MARKS];
 };
 
 /* How long after its stamp a message may become visible. */
@@ -53,12 +54,15 @@ bool cursor_has_seen(const struct cursor *cursor, struct position position);
 /*
  * Moves the cursor on behind `seen[0..count)`, in order: all that was visible after the horizon and had no mark, up to
  * the last of them or, when `complete`, without end. Marks those that may have company that comes late, that is, those
- * stamped after `late_from_us`. When there are more than fit, the horizon follows.
+ * stamped after `late_from_us`. When there are more than `most`, the horizon follows.
  */
 void cursor_advance(struct cursor *cursor, const struct position *seen, size_t count, bool complete,
-                    int64_t late_from_us);
+                    int64_t late_from_us, size_t most);
 
-/* Writes at most DLG_CURSOR_SIZE bytes. The text is good for this dialog only. */
+/* Takes note of one message that was seen by other means: what lies before it is as unknown as it was. */
+void cursor_mark(struct cursor *cursor, struct position seen, size_t most);
+
+/* Writes at most DLG_CURSOR_SIZE bytes. The text is good for this dialog only; `peer` nil: for the user's feed. */
 void cursor_write(const struct cursor *cursor, const dlg_uuid *user, const dlg_uuid *peer, char *text);
 
 /* False: forged, damaged, or of another dialog. */

@@ -1,5 +1,6 @@
 #include "pages.h"
 
+#include "page.h"
 #include "uuid.h"
 
 #include <stdlib.h>
@@ -9,21 +10,10 @@
  * A dialog is two halves, each in one shard: what the user wrote to the peer, in the peer's, and the other way
  * round. In a cluster both are read at once, each from its owner; a single server is asked for both together, and sends
  * only as many rows as the page has. Either way the exact order is made here. The messages point into libpq's results.
+ *
+ * A feed is all dialogs of a user at once. It has two halves too: what the user wrote to others, which is in all
+ * shards, and what others wrote, in the user's own. Its `peer` is nil.
  */
-struct dlg_page {
-    dlg_uuid user;
-    dlg_uuid peer;
-    bool backwards; /* asked for with `before` */
-    bool has_more;
-    struct cursor from;   /* what was asked for */
-    int64_t late_from_us; /* messages stamped after this may have company that comes late */
-    PGresult *halves[2];
-    char before[DLG_CURSOR_SIZE]; /* written when asked for */
-    char after[DLG_CURSOR_SIZE];
-    size_t count;
-    dlg_message messages[];
-};
-
 struct list {
     struct request request;
     dlg_uuid user;
@@ -36,15 +26,12 @@ struct list {
     dlg_page *page;
 };
 
-static struct position message_position(const dlg_message *message)
-{
-    int side = dlg_uuid_compare(&message->author, &message->recipient) > 0;
-    return (struct position){message->created_us, message->id, side};
-}
-
 /* ---- Merging ---- */
 
 enum { COLUMN_ID, COLUMN_TEXT, COLUMN_CREATED, COLUMN_UPDATED, COLUMN_MINE };
+
+/* Of a feed, instead of the last. */
+enum { COLUMN_AUTHOR = COLUMN_MINE, COLUMN_RECIPIENT };
 
 static const struct query *half_source(const struct list *list, int half)
 {
@@ -57,6 +44,10 @@ static void message_read(const struct list *list, int half, int row, dlg_message
     message->id = query_int64(query, row, COLUMN_ID);
     message->author = half == 0 ? list->user : list->peer;
     message->recipient = half == 0 ? list->peer : list->user;
+    if (uuid_is_nil(&list->peer)) {
+        query_uuid(query, row, COLUMN_AUTHOR, &message->author);
+        query_uuid(query, row, COLUMN_RECIPIENT, &message->recipient);
+    }
     message->created_us = query_time(query, row, COLUMN_CREATED);
     message->updated_us = query_time(query, row, COLUMN_UPDATED);
     message->text = query_text(query, row, COLUMN_TEXT, &message->length);
@@ -71,9 +62,10 @@ struct half {
     struct position at;
 };
 
+/* As message_position() has it. */
 static struct half half_begin(const struct list *list, int index)
 {
-    int order = dlg_uuid_compare(&list->user, &list->peer);
+    int order = uuid_is_nil(&list->peer) ? -1 : dlg_uuid_compare(&list->user, &list->peer);
     return (struct half){.rows = query_rows(half_source(list, index)), .side = index == 0 ? order > 0 : order < 0};
 }
 
@@ -222,13 +214,34 @@ static void dialog_query(struct list *list)
     engine_query(list->request.engine, query);
 }
 
+/* The halves of a feed: 0, what the user wrote, which any node finds in all shards; 1, what the user got. */
+static void feed_query(struct list *list, int half)
+{
+    static const enum statement_id statements[2][2] = {{STATEMENT_FEED_FROM_AFTER, STATEMENT_FEED_FROM_BEFORE},
+                                                       {STATEMENT_FEED_TO_AFTER, STATEMENT_FEED_TO_BEFORE}};
+    struct query *query = &list->request.queries[half];
+    struct position from = half_from(list, half);
+    query_init(query, &list->request, statements[half][list->backwards], half ? &list->user : NULL);
+    query_set_uuid(query, 0, &list->user);
+    query_set_time(query, 1, from.created_us);
+    query_set_int64(query, 2, from.id);
+    query_set_int64(query, 3, rows_wanted(list));
+    engine_query(list->request.engine, query);
+}
+
 static void list_start(struct request *request)
 {
     struct list *list = (struct list *)request;
     bool self = dlg_uuid_compare(&list->user, &list->peer) == 0;
+    bool feed = uuid_is_nil(&list->peer);
     list->asked_us = clock_now(&request->engine->clock);
-    list->together = !self && !request->engine->topology.is_citus;
+    list->together = !self && !feed && !request->engine->topology.is_citus;
     request->step = list_done;
+    if (feed) {
+        feed_query(list, 0);
+        feed_query(list, 1);
+        return;
+    }
     if (list->together) {
         dialog_query(list);
         return;
@@ -262,8 +275,29 @@ static int options_read(struct list *list, const dlg_list_options *options, dlg_
     if (!*text)
         cursor_at(&list->from, list->backwards ? POSITION_LAST : POSITION_FIRST);
     else if (!cursor_read(&list->from, &list->user, &list->peer, text))
-        return error_set(error, DLG_E_CURSOR, "this is not a cursor of this dialog");
+        return error_set(error, DLG_E_CURSOR, "this is not a cursor of this %s",
+                         uuid_is_nil(&list->peer) ? "feed" : "dialog");
     return DLG_OK;
+}
+
+/* `peer` nil: the user's feed. */
+static int request_make(const dlg_uuid *user, const dlg_uuid *peer, const dlg_list_options *options,
+                        struct request **request, dlg_error **error)
+{
+    struct list *list = request_new(sizeof *list, REQUEST_LIST);
+    if (!list)
+        return error_set(error, DLG_E_MEMORY, "out of memory");
+    list->request.bytes = sizeof *list;
+    list->request.step = list_start;
+    list->request.destroy = list_destroy;
+    list->user = *user;
+    list->peer = *peer;
+    int code = options_read(list, options, error);
+    if (code != DLG_OK)
+        request_release(&list->request);
+    else
+        *request = &list->request;
+    return code;
 }
 
 int list_new(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, const dlg_list_options *options,
@@ -274,20 +308,19 @@ int list_new(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, con
         return code;
     if (!user || !peer || uuid_is_nil(user) || uuid_is_nil(peer))
         return error_set(error, DLG_E_ARGUMENT, "a dialog is between two users, neither nil");
-    struct list *list = request_new(sizeof *list, REQUEST_LIST);
-    if (!list)
-        return error_set(error, DLG_E_MEMORY, "out of memory");
-    list->request.bytes = sizeof *list;
-    list->request.step = list_start;
-    list->request.destroy = list_destroy;
-    list->user = *user;
-    list->peer = *peer;
-    code = options_read(list, options, error);
+    return request_make(user, peer, options, request, error);
+}
+
+static int feed_new(dlg_client *client, const dlg_uuid *user, const dlg_list_options *options, struct request **request,
+                    dlg_error **error)
+{
+    static const dlg_uuid everybody = {{0}};
+    int code = client_check(client, error);
     if (code != DLG_OK)
-        request_release(&list->request);
-    else
-        *request = &list->request;
-    return code;
+        return code;
+    if (!user || uuid_is_nil(user))
+        return error_set(error, DLG_E_ARGUMENT, "a feed is a user's, who is not nil");
+    return request_make(user, &everybody, options, request, error);
 }
 
 dlg_page *list_take(struct request *request)
@@ -298,6 +331,16 @@ dlg_page *list_take(struct request *request)
     return page;
 }
 
+static int call(dlg_client *client, struct request *request, const dlg_list_options *options, dlg_page **page,
+                dlg_error **error)
+{
+    int code = engine_call(&client->engine, request, options ? options->timeout_us : 0, error);
+    if (code == DLG_OK)
+        *page = list_take(request);
+    request_release(request);
+    return code;
+}
+
 int dlg_list(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, const dlg_list_options *options,
              dlg_page **page, dlg_error **error)
 {
@@ -305,13 +348,27 @@ int dlg_list(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, con
     if (!page)
         return error_set(error, DLG_E_ARGUMENT, "dlg_list() needs somewhere to put the page");
     int code = list_new(client, user, peer, options, &request, error);
+    return code == DLG_OK ? call(client, request, options, page, error) : code;
+}
+
+int dlg_feed(dlg_client *client, const dlg_uuid *user, const dlg_list_options *options, dlg_page **page,
+             dlg_error **error)
+{
+    struct request *request;
+    if (!page)
+        return error_set(error, DLG_E_ARGUMENT, "dlg_feed() needs somewhere to put the page");
+    int code = feed_new(client, user, options, &request, error);
+    return code == DLG_OK ? call(client, request, options, page, error) : code;
+}
+
+int dlg_feed_async(dlg_client *client, const dlg_uuid *user, const dlg_list_options *options, dlg_callback callback,
+                   void *payload, dlg_error **error)
+{
+    struct request *request;
+    int code = feed_new(client, user, options, &request, error);
     if (code != DLG_OK)
         return code;
-    code = engine_call(&client->engine, request, options ? options->timeout_us : 0, error);
-    if (code == DLG_OK)
-        *page = list_take(request);
-    request_release(request);
-    return code;
+    return engine_post(&client->engine, request, options ? options->timeout_us : 0, callback, payload, error);
 }
 
 int dlg_list_async(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, const dlg_list_options *options,
@@ -328,85 +385,4 @@ const dlg_page *dlg_reply_page(const dlg_reply *reply)
 {
     const struct request *request = reply_as(reply, REQUEST_LIST);
     return request ? ((const struct list *)request)->page : NULL;
-}
-
-/* ---- Pages ---- */
-
-size_t dlg_page_count(const dlg_page *page)
-{
-    return page ? page->count : 0;
-}
-
-const dlg_message *dlg_page_message(const dlg_page *page, size_t index)
-{
-    return page && index < page->count ? &page->messages[index] : NULL;
-}
-
-int dlg_page_has_more(const dlg_page *page)
-{
-    return page ? page->has_more : 0;
-}
-
-void dlg_page_free(dlg_page *page)
-{
-    if (!page)
-        return;
-    PQclear(page->halves[0]);
-    PQclear(page->halves[1]);
-    free(page);
-}
-
-/* ---- Cursors ---- */
-
-const char *dlg_page_before(const dlg_page *page)
-{
-    if (!page)
-        return "";
-    struct cursor cursor;
-    struct position at = page->count ? message_position(&page->messages[0]) : page->from.at;
-    if (!page->count && !page->backwards)
-        at = position_after(at); /* the last message, at that very place, is before it */
-    cursor_at(&cursor, at);
-    char *text = ((dlg_page *)(uintptr_t)page)->before;
-    cursor_write(&cursor, &page->user, &page->peer, text);
-    return text;
-}
-
-/* Where following starts from: what lies before has been seen, or was not asked for. */
-static void cursor_start(const dlg_page *page, struct cursor *cursor)
-{
-    *cursor = page->from;
-    if (!page->backwards)
-        return;
-    cursor_at(cursor, POSITION_FIRST);
-    if (page->has_more)
-        cursor_at(cursor, position_before(message_position(&page->messages[0])));
-}
-
-/* Whether the first `count` messages are all that there was. */
-static bool is_complete(const dlg_page *page, size_t count)
-{
-    bool open = page->backwards ? position_compare(page->from.at, POSITION_LAST) == 0 : !page->has_more;
-    return open && count == page->count;
-}
-
-void page_cursor_after(const dlg_page *page, size_t count, char *text)
-{
-    struct cursor cursor;
-    struct position seen[DLG_PAGE_LIMIT];
-    cursor_start(page, &cursor);
-    for (size_t i = 0; i < count; i++)
-        seen[i] = message_position(&page->messages[i]);
-    if (count)
-        cursor_advance(&cursor, seen, count, is_complete(page, count), page->late_from_us);
-    cursor_write(&cursor, &page->user, &page->peer, text);
-}
-
-const char *dlg_page_after(const dlg_page *page)
-{
-    if (!page)
-        return "";
-    char *text = ((dlg_page *)(uintptr_t)page)->after;
-    page_cursor_after(page, page->count, text);
-    return text;
 }

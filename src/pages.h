@@ -3,7 +3,7 @@
 #define DIALOGS_PAGES_H
 
 #include "client.h"
-#include "cursor.h"
+#include "page.h"
 
 /* Checks the arguments and makes the request of one page. */
 int list_new(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, const dlg_list_options *options,
@@ -11,8 +11,5 @@ int list_new(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, con
 
 /* Takes the page out of a request that succeeded. */
 dlg_page *list_take(struct request *request);
-
-/* The place after the first `count` messages of the page, for following. */
-void page_cursor_after(const dlg_page *page, size_t count, char *text);
 
 #endif

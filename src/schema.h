@@ -4,7 +4,7 @@
 
 #include "session.h"
 
-enum { SCHEMA_VERSION = 1 };
+enum { SCHEMA_VERSION = 2 };
 
 /* Creates or upgrades the tables when they are not of SCHEMA_VERSION. `version`: NULL, or receives it. */
 int schema_install(PGconn *conn, int64_t deadline_us, int *version, dlg_error **error);

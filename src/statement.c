@@ -21,6 +21,15 @@
     "(" PAGE_OF(", false", "$2", "$1", compare, "$5, $6", order, "$7") ")"              \
     ") AS dialog ORDER BY create_date " order ", id " order " LIMIT $7"
 /* clang-format on */
+/*
+ * All that a user got; all that a user wrote to others, so that a message to oneself is not found by both. Their
+ * indexes are of these expressions. Where the first is routed to is said once more, for Citus.
+ */
+#define FEED_TO "pg_catalog.uuid_send(to_user_id) = pg_catalog.uuid_send($1) AND to_user_id = $1"
+#define FEED_FROM "pg_catalog.uuid_send(user_id) = pg_catalog.uuid_send($1) AND to_user_id <> $1"
+#define FEED_OF(whose, compare, order)                                                                \
+    "SELECT id, text, create_date, update_date, user_id, to_user_id FROM public.dialogs WHERE " whose \
+    " AND (create_date, id) " compare " ($2, $3) ORDER BY create_date " order ", id " order " LIMIT $4"
 
 static const struct statement table[STATEMENT_COUNT] = {
     [STATEMENT_MESSAGE_INSERT] =
@@ -59,6 +68,22 @@ static const struct statement table[STATEMENT_COUNT] = {
                                  .count = 7,
                                  .types = {OID_UUID, OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_TIMESTAMPTZ, OID_INT8,
                                            OID_INT8}},
+    [STATEMENT_FEED_TO_AFTER] = {.name = "dlg_feed_to_after",
+                                 .sql = FEED_OF(FEED_TO, ">", "ASC"),
+                                 .count = 4,
+                                 .types = {OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
+    [STATEMENT_FEED_TO_BEFORE] = {.name = "dlg_feed_to_before",
+                                  .sql = FEED_OF(FEED_TO, "<", "DESC"),
+                                  .count = 4,
+                                  .types = {OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
+    [STATEMENT_FEED_FROM_AFTER] = {.name = "dlg_feed_from_after",
+                                   .sql = FEED_OF(FEED_FROM, ">", "ASC"),
+                                   .count = 4,
+                                   .types = {OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
+    [STATEMENT_FEED_FROM_BEFORE] = {.name = "dlg_feed_from_before",
+                                    .sql = FEED_OF(FEED_FROM, "<", "DESC"),
+                                    .count = 4,
+                                    .types = {OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
     [STATEMENT_USER_INSERT] =
         {.name = "dlg_user_insert",
          .users = true,

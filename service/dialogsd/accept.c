@@ -37,7 +37,7 @@ static bool is_json(struct piece type)
 }
 
 /* How closely a range of an Accept header speaks of JSON: 0, not at all. */
-static int closeness(struct piece range)
+static int closeness_to_json(struct piece range)
 {
     if (is_json(range))
         return 3;
@@ -78,7 +78,18 @@ static bool excludes(struct piece q)
     return true;
 }
 
-bool accept_json(const char *accept)
+/* The same of server-sent events. */
+static int closeness_to_events(struct piece range)
+{
+    if (is(range, "text/event-stream"))
+        return 3;
+    if (is(range, "text/*"))
+        return 2;
+    return is(range, "*/*") ? 1 : 0;
+}
+
+/* The range that speaks of it most closely decides. */
+static bool takes_type(const char *accept, int (*closeness_of)(struct piece range))
 {
     int closest = 0;
     bool taken = trim(accept, strlen(accept)).length == 0;
@@ -87,7 +98,7 @@ bool accept_json(const char *accept)
         size_t name = 0;
         while (name < length && accept[name] != ';')
             name++;
-        int close = closeness(trim(accept, name));
+        int close = closeness_of(trim(accept, name));
         bool takes = !excludes(parameter(accept + name, length - name, "q"));
         if (close > closest || (close && close == closest && takes)) {
             closest = close;
@@ -96,6 +107,16 @@ bool accept_json(const char *accept)
         accept += length + (accept[length] == ',');
     }
     return taken;
+}
+
+bool accept_json(const char *accept)
+{
+    return takes_type(accept, closeness_to_json);
+}
+
+bool accept_events(const char *accept)
+{
+    return takes_type(accept, closeness_to_events);
 }
 
 bool content_is_json(const char *type)

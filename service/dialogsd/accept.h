@@ -10,6 +10,9 @@
  */
 bool accept_json(const char *accept);
 
+/* Whether it takes server-sent events. */
+bool accept_events(const char *accept);
+
 /* Whether a Content-Type is JSON in UTF-8: application/json and application/...+json. */
 bool content_is_json(const char *type);
 

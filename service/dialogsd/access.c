@@ -3,14 +3,6 @@
 #include "exchange.h"
 
 #include <string.h>
-#include <time.h>
-
-static int64_t wall_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 static void add_ascii(struct text *line, const char *name, const char *value)
 {
@@ -24,6 +16,8 @@ void access_log(struct exchange *exchange)
     text_add_string(&line, "{\"time\":\"");
     text_add_time(&line, wall_us());
     text_add_format(&line, "\",\"request_id\":\"%s\"", exchange->request_id);
+    if (exchange->trace_id[0])
+        text_add_format(&line, ",\"trace_id\":\"%s\",\"parent_id\":\"%s\"", exchange->trace_id, exchange->span_id);
     add_ascii(&line, "client", exchange->peer->address);
     add_ascii(&line, "method", exchange->method);
     add_ascii(&line, "path", exchange->path);

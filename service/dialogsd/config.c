@@ -37,6 +37,8 @@ static const struct option options[] = {
     {"log", "FILE", TEXT, AT(log), "-", 0, 0, "where access lines go: a file, - for stdout, off for nowhere"},
     {"demo", NULL, SWITCH, AT(demo), NULL, 0, 0, "create the two users of the examples when they are missing"},
     {"pages", "DIR", TEXT, AT(pages), NULL, 0, 0, "the files of the API page; default: those installed with dialogsd"},
+    {"cors", "ORIGINS", TEXT, AT(cors), NULL, 0, 0,
+     "sites whose pages may use the service, such as https://a.example,https://b.example, or *; default: none"},
     {"body-limit", "BYTES", NUMBER, AT(body_limit), NULL, 1024, 1073741824,
      "longest body of a request; default: room for the longest message"},
     {"header-limit", "BYTES", NUMBER, AT(header_limit), "16384", 4096, 1048576,
@@ -50,6 +52,9 @@ static const struct option options[] = {
      "how long one request may take to arrive"},
     {"drain-timeout", "SECONDS", NUMBER, AT(drain_timeout_s), "10", 0, 86400,
      "how long requests under way may take after SIGTERM"},
+    {"heartbeat", "SECONDS", NUMBER, AT(heartbeat_s), "15", 1, 3600, "how long a stream of events may be silent"},
+    {"catch-up", "SECONDS", NUMBER, AT(catch_up_s), "30", 0, 86400,
+     "how often a stream looks for messages that others wrote into the database, 0 for never"},
     {"set", "NAME=VALUE", SETTING, 0, NULL, 0, 0, "a setting of the library, see below; may be given many times"},
     {"check-config", NULL, ACTION, 0, NULL, 0, CONFIG_CHECK, "say whether flags and environment are good, and stop"},
     {"routes", NULL, ACTION, 0, NULL, 0, CONFIG_ROUTES, "print the calls that are served, and stop"},
@@ -245,6 +250,7 @@ void config_free(struct config *config)
     free(config->data);
     free(config->log);
     free(config->pages);
+    free(config->cors);
     dlg_settings_free(config->settings);
 }
 

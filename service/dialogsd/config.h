@@ -15,6 +15,7 @@ struct config {
     char *data; /* the same */
     char *log;
     char *pages; /* NULL: looked for */
+    char *cors;  /* NULL: no other site's pages */
     int64_t port;
     int64_t threads;
     int64_t body_limit;
@@ -24,6 +25,8 @@ struct config {
     int64_t idle_timeout_s;
     int64_t request_timeout_s;
     int64_t drain_timeout_s;
+    int64_t heartbeat_s;
+    int64_t catch_up_s;
     bool own_data; /* the private server under `data` is used */
     bool demo;
     dlg_settings *settings;

@@ -45,6 +45,7 @@ static bool serve(struct service *service, const sigset_t *signals)
         log_flush(&service->log);
         peers_sweep(&service->peers);
         backend_watch(&service->backend);
+        hub_tick(&service->hub, monotonic_us(), wall_us());
     }
 }
 
@@ -53,6 +54,7 @@ static void wait_for_requests(struct service *service, const sigset_t *signals, 
 {
     int64_t end = monotonic_us() + milliseconds * 1000;
     while (atomic_load(&service->active) > 0 && monotonic_us() < end) {
+        hub_end(&service->hub); /* also those that have only just begun */
         int number = next_signal(signals, POLL_MS);
         if (number == SIGTERM || number == SIGINT)
             return;
@@ -102,10 +104,12 @@ static int serve_config(struct service *service)
     if (fd < 0)
         return EXIT_FAILURE;
     peers_open(&service->peers, (service->config.idle_timeout_s + service->config.request_timeout_s) * 1000000);
+    hub_open(&service->hub, service->config.heartbeat_s * 1000000, service->config.catch_up_s * 1000000);
     bool good = log_open(&service->log, service->config.log) && pages_open(&service->pages, service->config.pages) &&
                 run(service, fd, &signals);
     log_close(&service->log);
     pages_close(&service->pages);
+    hub_close(&service->hub);
     peers_close(&service->peers);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -2,6 +2,7 @@
 
 #include "accept.h"
 #include "access.h"
+#include "metrics.h"
 #include "reply.h"
 
 #include <stdio.h>
@@ -39,6 +40,25 @@ static void make_request_id(struct exchange *exchange)
     uint_fast64_t number = atomic_fetch_add_explicit(&exchange->service->request_count, 1, memory_order_relaxed);
     snprintf(exchange->request_id, sizeof exchange->request_id, "%s-%llx", exchange->service->request_prefix,
              (unsigned long long)number);
+}
+
+/* Whose trace this request is a part of (W3C Trace Context, 3.2): "00-TRACE-SPAN-FLAGS", lower-case digits. */
+static void take_trace(struct exchange *exchange)
+{
+    static const char digits[] = "0123456789abcdef";
+    enum { VERSION = 3, LENGTH = VERSION + TRACE_ID_SIZE + SPAN_ID_SIZE + 2 };
+    size_t length;
+    const char *given = exchange_header(exchange, "traceparent", &length);
+    if (!given || length < LENGTH || strspn(given, digits) != 2 || strncmp(given, "ff", 2) == 0)
+        return;
+    const char *trace = given + VERSION, *span = trace + TRACE_ID_SIZE, *flags = span + SPAN_ID_SIZE;
+    bool good = given[2] == '-' && strspn(trace, digits) == TRACE_ID_SIZE - 1 && span[-1] == '-' &&
+                strspn(span, digits) == SPAN_ID_SIZE - 1 && flags[-1] == '-' && strspn(flags, digits) == 2 &&
+                (length == LENGTH || (strncmp(given, "00", 2) != 0 && flags[2] == '-'));
+    if (!good || strspn(trace, "0") == TRACE_ID_SIZE - 1 || strspn(span, "0") == SPAN_ID_SIZE - 1)
+        return;
+    memcpy(exchange->trace_id, trace, TRACE_ID_SIZE - 1);
+    memcpy(exchange->span_id, span, SPAN_ID_SIZE - 1);
 }
 
 struct exchange *exchange_new(struct service *service, struct MHD_Connection *connection, const char *uri)
@@ -104,6 +124,7 @@ static enum MHD_Result take_head(struct exchange *exchange, const char *path, co
     atomic_fetch_add(&exchange->service->active, 1);
     if (!take_request_id(exchange))
         make_request_id(exchange);
+    take_trace(exchange);
     if (!exchange->bad_path)
         router_match(method, path, &exchange->match);
     exchange->secret = exchange->match.route && !(exchange->match.route->needs & NEEDS_TOKEN);
@@ -158,7 +179,7 @@ static bool check_token(struct exchange *exchange)
     token += strspn(token, " ");
     dlg_error *error = NULL;
     int code = dlg_token_verify(exchange->service->backend.client, token, length - (size_t)(token - value),
-                                &exchange->caller, NULL, &error);
+                                &exchange->caller, &exchange->expires_us, &error);
     if (code != DLG_OK)
         reply_failure(exchange, error);
     dlg_error_free(error);
@@ -169,9 +190,14 @@ static bool check_token(struct exchange *exchange)
 static bool check_accept(struct exchange *exchange)
 {
     const char *accept = exchange_header(exchange, MHD_HTTP_HEADER_ACCEPT, NULL);
-    if (!accept || accept_json(accept))
+    bool events = exchange->match.route->needs & GIVES_EVENTS;
+    if (!accept || (exchange->match.route->needs & GIVES_TEXT) ||
+        (events ? accept_events(accept) : accept_json(accept)))
         return true;
-    reply_error(exchange, 406, 406, "answers are JSON; send \"Accept: application/json\" or none");
+    if (events)
+        reply_error(exchange, 406, 406, "this is a stream of events; send \"Accept: text/event-stream\" or none");
+    else
+        reply_error(exchange, 406, 406, "answers are JSON; send \"Accept: application/json\" or none");
     return false;
 }
 
@@ -303,6 +329,7 @@ void exchange_arrived(dlg_reply *reply, void *payload)
 void exchange_end(struct exchange *exchange, bool completed)
 {
     exchange->aborted = exchange->aborted || !completed;
+    metrics_count(exchange);
     if (log_wanted(&exchange->service->log))
         access_log(exchange);
     if (exchange->counted)
@@ -311,6 +338,7 @@ void exchange_end(struct exchange *exchange, bool completed)
     if (exchange->secret)
         text_wipe(&exchange->body);
     text_free(&exchange->body);
+    json_decref(exchange->input);
     forget_outcome(exchange); /* of a client that went away while it waited */
     free(exchange);
 }

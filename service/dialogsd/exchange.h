@@ -14,11 +14,12 @@
 #include "text.h"
 
 #include <dialogs.h>
+#include <jansson.h>
 #include <microhttpd.h>
 
 enum exchange_step { STEP_HEAD, STEP_BODY, STEP_WAITING, STEP_ANSWERED };
 
-enum { REQUEST_ID_SIZE = 65, LOGGED_PATH_SIZE = 128, METHOD_SIZE = 16 };
+enum { REQUEST_ID_SIZE = 65, LOGGED_PATH_SIZE = 128, METHOD_SIZE = 16, TRACE_ID_SIZE = 33, SPAN_ID_SIZE = 17 };
 
 struct exchange {
     struct service *service;
@@ -32,7 +33,10 @@ struct exchange {
     struct match match;
     struct text body;
     uint64_t body_length;  /* as it arrived, also what was not kept */
+    json_t *input;         /* of a send: the body, which has its text */
+    dlg_message message;   /* of a send: what is sent */
     dlg_uuid caller;       /* from the token */
+    int64_t expires_us;    /* the same: its end */
     dlg_uuid named;        /* from the path */
     dlg_list_options page; /* of a list, its cursors are the connection's */
     bool whole;            /* of a list: not a page, the dialog */
@@ -45,6 +49,8 @@ struct exchange {
     int64_t started_us;
     uint64_t answer_length;
     char request_id[REQUEST_ID_SIZE];
+    char trace_id[TRACE_ID_SIZE]; /* of the caller's trace, or "" */
+    char span_id[SPAN_ID_SIZE];
     char method[METHOD_SIZE]; /* for the log, as is */
     char path[LOGGED_PATH_SIZE];
 };

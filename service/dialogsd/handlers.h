@@ -16,7 +16,10 @@ void send_start(struct exchange *exchange);
 void send_finish(struct exchange *exchange);
 void list_start(struct exchange *exchange);
 void list_finish(struct exchange *exchange);
+void events_start(struct exchange *exchange);
+void events_finish(struct exchange *exchange);
 void health(struct exchange *exchange);
+void metrics_show(struct exchange *exchange);
 void readiness(struct exchange *exchange);
 
 #endif

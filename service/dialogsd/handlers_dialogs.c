@@ -9,10 +9,34 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Tells those who listen. On the library's thread: also when the client has gone meanwhile, what is stored is told. */
+static void tell(struct exchange *exchange, const dlg_receipt *receipt)
+{
+    struct hub *hub = &exchange->service->hub;
+    dlg_message *message = &exchange->message;
+    message->id = receipt->id;
+    message->created_us = receipt->created_us;
+    if (receipt->duplicate || !hub_wants(hub, &message->author, &message->recipient))
+        return;
+    struct event *event = event_new(message);
+    if (event)
+        hub_publish(hub, event);
+    else
+        hub_look(hub);
+    event_release(event);
+}
+
+static void send_arrived(dlg_reply *reply, void *payload)
+{
+    const dlg_receipt *receipt = dlg_reply_receipt(reply);
+    if (receipt)
+        tell(payload, receipt);
+    exchange_arrived(reply, payload);
+}
+
 void send_start(struct exchange *exchange)
 {
-    const char *text;
-    size_t length;
+    dlg_message *message = &exchange->message;
     dlg_send_options options = DLG_SEND_OPTIONS_INIT;
     options.flags = DLG_SEND_CHECK_RECIPIENT;
     options.key = exchange_header(exchange, "Idempotency-Key", &options.key_length);
@@ -20,15 +44,15 @@ void send_start(struct exchange *exchange)
         reply_bad(exchange, "an Idempotency-Key has 1 to %d bytes", DLG_KEY_LIMIT);
         return;
     }
-    json_t *body = body_read(exchange);
-    if (!body)
+    exchange->input = body_read(exchange);
+    if (!exchange->input || !body_text(exchange, exchange->input, "text", true, &message->text, &message->length))
         return;
-    if (body_text(exchange, body, "text", true, &text, &length)) {
-        exchange_suspend(exchange);
-        exchange_called(exchange, dlg_send_async(exchange->service->backend.client, &exchange->caller, &exchange->named,
-                                                 text, length, &options, exchange_arrived, exchange, &exchange->error));
-    }
-    body_free(body);
+    message->author = exchange->caller;
+    message->recipient = exchange->named;
+    exchange_suspend(exchange);
+    exchange_called(exchange,
+                    dlg_send_async(exchange->service->backend.client, &message->author, &message->recipient,
+                                   message->text, message->length, &options, send_arrived, exchange, &exchange->error));
 }
 
 void send_finish(struct exchange *exchange)

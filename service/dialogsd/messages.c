@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void add_message(struct text *text, const dlg_message *message)
+void message_add(struct text *text, const dlg_message *message)
 {
     char id[24];
     text_reserve(text, message->length + 256);
@@ -31,7 +31,7 @@ void messages_add(struct text *text, const dlg_page *page, bool first)
     for (size_t i = 0; i < count; i++) {
         if (!first || i)
             text_add(text, ",", 1);
-        add_message(text, dlg_page_message(page, i));
+        message_add(text, dlg_page_message(page, i));
     }
 }
 

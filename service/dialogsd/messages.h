@@ -1,8 +1,11 @@
-/* messages.h - messages as a JSON array. */
+/* messages.h - messages as JSON objects, and as an array of them. */
 #ifndef DIALOGSD_MESSAGES_H
 #define DIALOGSD_MESSAGES_H
 
 #include "text.h"
+
+/* One message, an object. */
+void message_add(struct text *text, const dlg_message *message);
 
 void messages_begin(struct text *text);
 

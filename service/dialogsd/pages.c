@@ -167,7 +167,6 @@ static void send_page(struct exchange *exchange, const struct page *page)
     reply_header(response, MHD_HTTP_HEADER_ETAG, page->etag);
     reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
     reply_header(response, "Content-Security-Policy", POLICY);
-    reply_header(response, "X-Content-Type-Options", "nosniff");
     reply_header(response, "Referrer-Policy", "no-referrer");
     reply_send(exchange, same ? 304 : 200, response, page->type);
 }

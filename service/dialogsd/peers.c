@@ -12,6 +12,13 @@ int64_t monotonic_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+int64_t wall_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 void peers_open(struct peers *peers, int64_t patience_us)
 {
     *peers = (struct peers){.patience_us = patience_us};
@@ -45,6 +52,7 @@ struct peer *peers_add(struct peers *peers, int fd, const struct sockaddr *addre
         peer->next->previous = peer;
     peers->first = peer;
     pthread_mutex_unlock(&peers->lock);
+    atomic_fetch_add(&peers->count, 1);
     return peer;
 }
 
@@ -58,7 +66,13 @@ void peers_remove(struct peers *peers, struct peer *peer)
     else
         peers->first = peer->next;
     pthread_mutex_unlock(&peers->lock);
+    atomic_fetch_sub(&peers->count, 1);
     free(peer);
+}
+
+unsigned peers_count(struct peers *peers)
+{
+    return atomic_load(&peers->count);
 }
 
 void peer_busy(struct peer *peer)

@@ -20,6 +20,7 @@ struct peers {
     pthread_mutex_t lock; /* over the list, and over the life of the file descriptors in it */
     struct peer *first;
     int64_t patience_us;
+    atomic_uint count;
 };
 
 /* Every request has to be there `patience_us` after the connection opened or the last answer. */
@@ -30,6 +31,9 @@ void peers_close(struct peers *peers);
 struct peer *peers_add(struct peers *peers, int fd, const struct sockaddr *address);
 void peers_remove(struct peers *peers, struct peer *peer);
 
+/* How many are open. */
+unsigned peers_count(struct peers *peers);
+
 /* Its request is complete and is being answered; it was answered. */
 void peer_busy(struct peer *peer);
 void peer_idle(const struct peers *peers, struct peer *peer);
@@ -39,5 +43,8 @@ void peers_sweep(struct peers *peers);
 
 /* Microseconds of the monotonic clock. */
 int64_t monotonic_us(void);
+
+/* Microseconds of UTC, since 1970. */
+int64_t wall_us(void);
 
 #endif

@@ -1,5 +1,7 @@
 #include "reply.h"
 
+#include "cors.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +75,8 @@ void reply_send(struct exchange *exchange, unsigned status, struct MHD_Response 
     if (type)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
     MHD_add_response_header(response, "X-Request-Id", exchange->request_id);
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    cors_answer(exchange, response);
     if (atomic_load_explicit(&exchange->service->backend.draining, memory_order_relaxed))
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     if (MHD_queue_response(exchange->connection, status, response) == MHD_YES)
@@ -101,6 +105,7 @@ void reply_options(struct exchange *exchange)
     struct text body = {0};
     struct MHD_Response *response = reply_new(&body);
     reply_header(response, MHD_HTTP_HEADER_ALLOW, exchange->match.allow);
+    cors_preflight(exchange, response);
     reply_send(exchange, 204, response, NULL);
 }
 

@@ -5,6 +5,7 @@
 #include "exchange.h"
 
 #define JSON_TYPE "application/json"
+#define EVENTS_TYPE "text/event-stream"
 
 /* An answer whose body is `body`, which is given away; NULL when out of memory. */
 struct MHD_Response *reply_new(struct text *body);

@@ -12,6 +12,8 @@ const struct route routes[] = {
     {"GET", "/user/search", NEEDS_DATABASE, 503, 400, user_search_start, user_search_finish},
     {"POST", "/dialog/{user_id}/send", NEEDS_TOKEN | NEEDS_BODY | NEEDS_DATABASE, 503, 413, send_start, send_finish},
     {"GET", "/dialog/{user_id}/list", NEEDS_TOKEN | NEEDS_DATABASE, 503, 400, list_start, list_finish},
+    {"GET", "/events", NEEDS_TOKEN | NEEDS_DATABASE | GIVES_EVENTS, 503, 400, events_start, events_finish},
+    {"GET", "/metrics", GIVES_TEXT, 503, 400, metrics_show, NULL},
     {"GET", "/healthz", 0, 503, 400, health, NULL},
     {"GET", "/readyz", 0, 503, 400, readiness, NULL},
 };

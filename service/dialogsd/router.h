@@ -11,6 +11,8 @@ enum route_needs {
     NEEDS_TOKEN = 1,    /* a bearer token says who the caller is */
     NEEDS_BODY = 2,     /* a JSON body */
     NEEDS_DATABASE = 4, /* the tables */
+    GIVES_EVENTS = 8,   /* answers with a stream of events, not with JSON */
+    GIVES_TEXT = 16,    /* answers with plain text, whatever Accept says */
 };
 
 /*

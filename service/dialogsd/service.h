@@ -4,7 +4,9 @@
 
 #include "backend.h"
 #include "config.h"
+#include "hub.h"
 #include "log.h"
+#include "metrics.h"
 #include "pages.h"
 #include "peers.h"
 
@@ -16,6 +18,8 @@ struct service {
     struct log log;
     struct pages pages;
     struct peers peers;
+    struct hub hub;
+    struct metrics metrics;
     char request_prefix[17]; /* of the request ids made here; differs from start to start */
     atomic_uint_fast64_t request_count;
     atomic_uint active; /* requests that have begun and are not answered */

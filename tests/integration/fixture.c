@@ -174,7 +174,7 @@ int64_t sql_number(PGconn *sql, const char *format, ...)
 
 const char *sql_text(PGconn *sql, const char *format, ...)
 {
-    static char text[4096];
+    static char text[8192];
     va_list arguments;
     va_start(arguments, format);
     PGresult *result = sql_execute(sql, format, arguments);

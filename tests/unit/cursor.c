@@ -53,7 +53,7 @@ static void an_old_place_has_no_horizon(void **state)
     struct cursor cursor;
     cursor_at(&cursor, POSITION_FIRST);
     const struct position seen[] = {{now_us - 60 * SECOND, 1, 0}, {now_us - 30 * SECOND, 2, 0}};
-    cursor_advance(&cursor, seen, 2, true, now_us - 15 * SECOND);
+    cursor_advance(&cursor, seen, 2, true, now_us - 15 * SECOND, CURSOR_MARKS);
     assert_int_equal(cursor.mark_count, 0);
     assert_int_equal(position_compare(cursor.at, seen[1]), 0);
     assert_int_equal(position_compare(cursor.horizon, seen[1]), 0);
@@ -66,7 +66,7 @@ static void a_new_place_remembers_what_was_seen(void **state)
     struct cursor cursor, back;
     cursor_at(&cursor, POSITION_FIRST);
     const struct position seen[] = {{now_us - 60 * SECOND, 1, 0}, {now_us - 3 * SECOND, 2, 0}, {now_us - SECOND, 3, 0}};
-    cursor_advance(&cursor, seen, 3, true, now_us - 15 * SECOND);
+    cursor_advance(&cursor, seen, 3, true, now_us - 15 * SECOND, CURSOR_MARKS);
     cursor_write(&cursor, &ann, &ben, text);
     assert_true(cursor_read(&back, &ann, &ben, text));
     const struct position late = {now_us - 5 * SECOND, 4, 0};
@@ -76,14 +76,14 @@ static void a_new_place_remembers_what_was_seen(void **state)
     assert_true(back.horizon.created_us < now_us - 14 * SECOND); /* so that one stamped 5 s ago is found */
 
     /* A late one, older than the place: the place stays, and the late one is not shown again. */
-    cursor_advance(&back, &late, 1, true, now_us - 14 * SECOND);
+    cursor_advance(&back, &late, 1, true, now_us - 14 * SECOND, CURSOR_MARKS);
     assert_int_equal(position_compare(back.at, seen[2]), 0);
     assert_true(cursor_has_seen(&back, late));
     assert_true(cursor_has_seen(&back, seen[1]));
 
     /* Time goes on: the horizon follows and marks before it go. */
     const struct position next = {now_us + 10 * SECOND, 5, 0};
-    cursor_advance(&back, &next, 1, true, now_us - 2 * SECOND);
+    cursor_advance(&back, &next, 1, true, now_us - 2 * SECOND, CURSOR_MARKS);
     assert_false(cursor_has_seen(&back, seen[1]));
     assert_true(cursor_has_seen(&back, seen[2]));
     assert_true(cursor_has_seen(&back, next));
@@ -98,7 +98,7 @@ static void a_crowd_raises_the_horizon(void **state)
         seen[i] = (struct position){now_us - 10 * SECOND + i * 5000, (int64_t)i * 77777 + 1, i % 2};
     struct cursor cursor, back;
     cursor_at(&cursor, POSITION_FIRST);
-    cursor_advance(&cursor, seen, 1000, true, now_us - 15 * SECOND);
+    cursor_advance(&cursor, seen, 1000, true, now_us - 15 * SECOND, CURSOR_MARKS);
     cursor_write(&cursor, &ann, &ben, text);
     assert_true(strlen(text) < DLG_CURSOR_SIZE);
     assert_true(cursor_read(&back, &ann, &ben, text));
@@ -117,7 +117,7 @@ static void equal_times_are_kept_apart(void **state)
         seen[i] = (struct position){now_us, i + 1, 0};
     struct cursor cursor;
     cursor_at(&cursor, POSITION_FIRST);
-    cursor_advance(&cursor, seen, 100, false, now_us - 15 * SECOND);
+    cursor_advance(&cursor, seen, 100, false, now_us - 15 * SECOND, CURSOR_MARKS);
     for (int i = 0; i < 100; i++)
         assert_true(position_compare(seen[i], cursor.horizon) <= 0 || cursor_has_seen(&cursor, seen[i]));
     assert_true(position_compare(cursor.horizon, (struct position){now_us, 101, 0}) <
@@ -131,16 +131,41 @@ static void unread_late_ones_hold_the_horizon(void **state)
     struct cursor cursor;
     cursor_at(&cursor, POSITION_FIRST);
     const struct position newest = {now_us, 1, 0};
-    cursor_advance(&cursor, &newest, 1, true, now_us - 15 * SECOND);
+    cursor_advance(&cursor, &newest, 1, true, now_us - 15 * SECOND, CURSOR_MARKS);
     struct position late[100];
     for (int i = 0; i < 100; i++)
         late[i] = (struct position){now_us - 10 * SECOND + i * 1000, i + 2, 0};
-    cursor_advance(&cursor, late, 50, false, now_us + 60 * SECOND);
+    cursor_advance(&cursor, late, 50, false, now_us + 60 * SECOND, CURSOR_MARKS);
     for (int i = 0; i < 50; i++)
         assert_true(position_compare(late[i], cursor.horizon) <= 0 || cursor_has_seen(&cursor, late[i]));
     for (int i = 50; i < 100; i++)
         assert_true(position_compare(late[i], cursor.horizon) > 0 && !cursor_has_seen(&cursor, late[i]));
     assert_true(cursor_has_seen(&cursor, newest));
+}
+
+/* Seen by other means: each is marked, the horizon stays until there is no room. */
+static void what_was_seen_otherwise_is_marked(void **state)
+{
+    (void)state;
+    struct cursor cursor;
+    cursor_at(&cursor, (struct position){now_us, 1, 0});
+    struct position seen[200];
+    for (int i = 0; i < 200; i++)
+        seen[i] = (struct position){now_us + (i * 7919) % 200 * 1000 + 1, i + 1, i % 2};
+    for (int i = 0; i < CURSOR_FEED_MARKS; i++)
+        cursor_mark(&cursor, seen[i], CURSOR_FEED_MARKS);
+    assert_int_equal(position_compare(cursor.horizon, (struct position){now_us, 1, 0}), 0);
+    assert_int_equal(cursor.mark_count, CURSOR_FEED_MARKS);
+    for (int i = CURSOR_FEED_MARKS; i < 200; i++)
+        cursor_mark(&cursor, seen[i], CURSOR_FEED_MARKS);
+    for (int i = 0; i < 200; i++)
+        assert_true(position_compare(seen[i], cursor.horizon) <= 0 || cursor_has_seen(&cursor, seen[i]));
+    assert_int_equal(cursor.at.created_us, now_us + 199 * 1000 + 1);
+    char text[DLG_CURSOR_SIZE];
+    struct cursor back;
+    cursor_write(&cursor, &ann, &ben, text);
+    assert_true(cursor_read(&back, &ann, &ben, text));
+    assert_int_equal(back.mark_count, cursor.mark_count);
 }
 
 static void places_have_neighbours(void **state)
@@ -164,6 +189,7 @@ int main(void)
         cmocka_unit_test(a_crowd_raises_the_horizon),
         cmocka_unit_test(equal_times_are_kept_apart),
         cmocka_unit_test(unread_late_ones_hold_the_horizon),
+        cmocka_unit_test(what_was_seen_otherwise_is_marked),
         cmocka_unit_test(places_have_neighbours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,206 @@
+/* GET /metrics and what else operators look at: trace ids in the log, headers, pages of other sites. */
+#include "check.h"
+#include "sse.h"
+#include "world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char *metrics(int port)
+{
+    struct answer answer;
+    call_expect(&answer,
+                &(struct call){.port = port,
+                               .path = "/metrics",
+                               .headers = {"Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5"}},
+                200);
+    char *type = answer_header(&answer, "Content-Type");
+    assert_string_equal(type, "text/plain; version=0.0.4; charset=utf-8");
+    free(type);
+    char *text = strdup(answer.body);
+    answer_free(&answer);
+    return text;
+}
+
+/* The value of a sample, or -1. */
+static double value_of(int port, const char *sample)
+{
+    char *text = metrics(port);
+    double value = -1;
+    size_t length = strlen(sample);
+    for (char *line = text; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, sample, length) == 0 && line[length] == ' ') {
+            value = strtod(line + length, NULL);
+            break;
+        }
+    }
+    free(text);
+    return value;
+}
+
+/* promtool, of Prometheus itself, finds nothing wrong. */
+static void promtool_accepts_them(void **state)
+{
+    (void)state;
+    person_send(world.process.port, &world.anna, &world.boris, "counted");
+    char *text = metrics(world.process.port);
+    char output[4096] = "";
+    int to[2], from[2];
+    assert_int_equal(pipe(to), 0);
+    assert_int_equal(pipe(from), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        dup2(to[0], STDIN_FILENO);
+        dup2(from[1], STDOUT_FILENO);
+        dup2(from[1], STDERR_FILENO);
+        close(to[1]);
+        close(from[0]);
+        execlp("promtool", "promtool", "check", "metrics", (char *)NULL);
+        _exit(127);
+    }
+    close(to[0]);
+    close(from[1]);
+    assert_int_equal(write(to[1], text, strlen(text)), strlen(text));
+    close(to[1]);
+    for (size_t length = 0; length < sizeof output - 1;) {
+        ssize_t got = read(from[0], output + length, sizeof output - 1 - length);
+        if (got <= 0)
+            break;
+        length += (size_t)got;
+    }
+    close(from[0]);
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || output[0])
+        fail_msg("promtool: %s", output);
+    free(text);
+}
+
+static void what_happens_is_counted(void **state)
+{
+    (void)state;
+    int port = world.process.port;
+    static const char sends[] = "dialogsd_http_requests_total{route=\"POST /dialog/{user_id}/send\",code=\"200\"}";
+    static const char bucket[] =
+        "dialogsd_http_request_duration_seconds_bucket{route=\"POST /dialog/{user_id}/send\",le=\"+Inf\"}";
+    double before = value_of(port, sends), stored = value_of(port, "dialogs_messages_sent_total");
+    double timed = value_of(port, bucket);
+    for (int i = 0; i < 7; i++)
+        person_send(port, &world.anna, &world.boris, "counted");
+    assert_true(value_of(port, sends) == before + 7);
+    assert_true(value_of(port, bucket) == timed + 7);
+    assert_true(value_of(port, "dialogs_messages_sent_total") == stored + 7);
+    free(expect_error(&(struct call){.port = port, .path = "/nowhere"}, 404, 404));
+    assert_true(value_of(port, "dialogsd_http_requests_total{route=\"other\",code=\"404\"}") >= 1);
+    assert_true(value_of(port, "dialogsd_ready") == 1);
+    assert_true(value_of(port, "dialogsd_http_requests_active") >= 1);
+    assert_true(value_of(port, "dialogsd_connections") >= 1);
+}
+
+static void streams_are_counted(void **state)
+{
+    (void)state;
+    int port = world.process.port;
+    struct sse stream;
+    double delivered = value_of(port, "dialogsd_events_delivered_total");
+    assert_true(value_of(port, "dialogsd_streams") == 0);
+    sse_open(&stream, port, world.boris.token, NULL);
+    person_send(port, &world.anna, &world.boris, "heard");
+    assert_true(sse_next(&stream, 5000));
+    assert_true(value_of(port, "dialogsd_streams") == 1);
+    assert_true(value_of(port, "dialogsd_events_delivered_total") == delivered + 1);
+    sse_close(&stream);
+}
+
+static void traces_stand_in_the_log(void **state)
+{
+    (void)state;
+    struct answer answer;
+    struct call call = {.port = world.process.port,
+                        .path = "/healthz",
+                        .headers = {"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}};
+    call_expect(&answer, &call, 200);
+    answer_free(&answer);
+    assert_true(process_logs(&world.process, "\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\","
+                                             "\"parent_id\":\"00f067aa0ba902b7\""));
+    static const char *const wrong[] = {
+        "traceparent: 00-4BF92F3577B34DA6A3CE929D0E0EAAAA-00f067aa0ba902b7-01",
+        "traceparent: 00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+        "traceparent: ff-11111111111111111111111111111111-00f067aa0ba902b7-01",
+        "traceparent: 00-22222222222222222222222222222222-00f067aa0ba902b7-01-more",
+        "traceparent: 00-33333333333333333333333333333333-0000000000000000-01",
+        "traceparent: 00-44444444444444444444444444444444",
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        call.headers[0] = wrong[i];
+        call.headers[1] = "X-Request-Id: traced";
+        call_expect(&answer, &call, 200);
+        answer_free(&answer);
+    }
+    assert_true(process_logs(&world.process, "\"request_id\":\"traced\""));
+    pause_ms(700);
+    char *log = process_logged(&world.process);
+    assert_null(strstr(log, "2222222222"));
+    assert_null(strstr(log, "3333333333333333"));
+    assert_null(strstr(log, "EAAAA"));
+    free(log);
+}
+
+static void expect_header(const struct answer *answer, const char *name, const char *value)
+{
+    char *found = answer_header(answer, name);
+    if ((found == NULL) != (value == NULL) || (found && strcmp(found, value) != 0))
+        fail_msg("%s: %s instead of %s", name, found ? found : "nothing", value ? value : "nothing");
+    free(found);
+}
+
+static void other_sites_only_when_allowed(void **state)
+{
+    (void)state;
+    struct answer answer;
+    struct process process;
+    struct call call = {.port = world.process.port, .path = "/healthz", .headers = {"Origin: https://a.example"}};
+    call_expect(&answer, &call, 200);
+    expect_header(&answer, "Access-Control-Allow-Origin", NULL);
+    expect_header(&answer, "X-Content-Type-Options", "nosniff");
+    answer_free(&answer);
+    process_start(&process, test_server_conninfo(world.server),
+                  (const char *const[]){"--cors", "https://a.example,https://b.example", NULL});
+    process_wait_ready(&process);
+    call.port = process.port;
+    call_expect(&answer, &call, 200);
+    expect_header(&answer, "Access-Control-Allow-Origin", "https://a.example");
+    expect_header(&answer, "Vary", "Origin");
+    answer_free(&answer);
+    call.headers[0] = "Origin: https://evil.example";
+    call_expect(&answer, &call, 200);
+    expect_header(&answer, "Access-Control-Allow-Origin", NULL);
+    expect_header(&answer, "Vary", "Origin");
+    answer_free(&answer);
+    call = (struct call){.port = process.port,
+                         .method = "OPTIONS",
+                         .path = "/login",
+                         .headers = {"Origin: https://b.example", "Access-Control-Request-Method: POST",
+                                     "Access-Control-Request-Headers: content-type"}};
+    call_expect(&answer, &call, 204);
+    expect_header(&answer, "Access-Control-Allow-Origin", "https://b.example");
+    expect_header(&answer, "Access-Control-Allow-Methods", "POST, OPTIONS");
+    expect_header(&answer, "Access-Control-Max-Age", "600");
+    answer_free(&answer);
+    process_stop(&process);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(promtool_accepts_them),         cmocka_unit_test(what_happens_is_counted),
+        cmocka_unit_test(streams_are_counted),           cmocka_unit_test(traces_stand_in_the_log),
+        cmocka_unit_test(other_sites_only_when_allowed),
+    };
+    return cmocka_run_group_tests(tests, world_setup, world_teardown);
+}
