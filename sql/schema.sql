@@ -1,4 +1,4 @@
--- The tables of libdialogs, version 2. Runs as one transaction; every statement may be repeated, so that
+-- The tables of libdialogs, version 1. Runs as one transaction; every statement may be repeated, so that
 -- processes that start at once do no harm, and an existing `dialogs` table of the classic shape is adopted.
 
 SELECT pg_advisory_xact_lock(7235413108129617);
@@ -80,13 +80,6 @@ BEGIN
     CREATE INDEX IF NOT EXISTS ix_dialogs_user_id_to_user_id
         ON public.dialogs (user_id, to_user_id, create_date, id);
 
-    -- What a user wrote to anybody, and got from anybody, in order: for feeds. As expressions, so that no plan for one
-    -- dialog takes these indexes instead of its own.
-    CREATE INDEX IF NOT EXISTS ix_dialogs_feed_from
-        ON public.dialogs (pg_catalog.uuid_send(user_id), create_date, id);
-    CREATE INDEX IF NOT EXISTS ix_dialogs_feed_to
-        ON public.dialogs (pg_catalog.uuid_send(to_user_id), create_date, id);
-
     -- Not on a host program's own table.
     IF 8 = (SELECT count(*) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p')
             WHERE c.oid = 'public.users'::regclass AND NOT a.attisdropped
@@ -100,4 +93,4 @@ BEGIN
 END
 $adopt$;
 
-INSERT INTO public.dlg_schema (version) VALUES (2) ON CONFLICT DO NOTHING;
+INSERT INTO public.dlg_schema (version) VALUES (1) ON CONFLICT DO NOTHING;

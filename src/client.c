@@ -134,8 +134,9 @@ static int client_schema(dlg_client *client, int64_t deadline_us, bool install, 
     PGconn *conn = session_open(client->conninfo, client->settings, deadline_us, &why);
     if (!conn)
         return error_give(error, why);
-    int code =
-        install ? schema_install(conn, deadline_us, version, error) : schema_check(conn, deadline_us, version, error);
+    bool feed = client->settings->feed == FEED_ON;
+    int code = install ? schema_install(conn, feed, deadline_us, version, error)
+                       : schema_check(conn, feed, deadline_us, version, error);
     PQfinish(conn);
     return code;
 }

@@ -320,6 +320,8 @@ static int feed_new(dlg_client *client, const dlg_uuid *user, const dlg_list_opt
         return code;
     if (!user || uuid_is_nil(user))
         return error_set(error, DLG_E_ARGUMENT, "a feed is a user's, who is not nil");
+    if (client->settings->feed != FEED_ON)
+        return error_set(error, DLG_E_STATE, "feeds need indexes of their own: open with the setting feed=on");
     return request_make(user, &everybody, options, request, error);
 }
 

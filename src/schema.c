@@ -49,18 +49,42 @@ static int refuse(int version, dlg_error **error)
                              : "the tables are not there; run dlgctl init");
 }
 
-int schema_check(PGconn *conn, int64_t deadline_us, int *version, dlg_error **error)
+static int feed_missing(PGconn *conn, int64_t deadline_us, int *missing, dlg_error **error)
 {
-    int found;
+    return number_read(conn,
+                       "SELECT 2 - count(*) FROM pg_catalog.pg_index WHERE indisvalid AND indexrelid IN "
+                       "(to_regclass('public.ix_dialogs_feed_from'), to_regclass('public.ix_dialogs_feed_to'))",
+                       deadline_us, missing, error);
+}
+
+int schema_check(PGconn *conn, bool feed, int64_t deadline_us, int *version, dlg_error **error)
+{
+    int found, missing = 0;
     int code = version_read(conn, deadline_us, &found, error);
     if (code != DLG_OK)
         return code;
     if (version)
         *version = found;
-    return found == SCHEMA_VERSION ? DLG_OK : refuse(found, error);
+    if (found != SCHEMA_VERSION)
+        return refuse(found, error);
+    code = feed ? feed_missing(conn, deadline_us, &missing, error) : DLG_OK;
+    if (code == DLG_OK && missing)
+        return error_set(error, DLG_E_SCHEMA, "the indexes of feeds are not there; run dlgctl --set feed=on init");
+    return code;
 }
 
-int schema_install(PGconn *conn, int64_t deadline_us, int *version, dlg_error **error)
+static int feed_install(PGconn *conn, int64_t deadline_us, dlg_error **error)
+{
+    int missing;
+    PGresult *result = NULL;
+    int code = feed_missing(conn, deadline_us, &missing, error);
+    if (code == DLG_OK && missing)
+        code = run(conn, sql_feed, deadline_us, &result, error);
+    PQclear(result);
+    return code;
+}
+
+int schema_install(PGconn *conn, bool feed, int64_t deadline_us, int *version, dlg_error **error)
 {
     int found;
     PGresult *result = NULL;
@@ -70,6 +94,8 @@ int schema_install(PGconn *conn, int64_t deadline_us, int *version, dlg_error **
     if (code == DLG_OK && found < SCHEMA_VERSION)
         code = run(conn, sql_schema, deadline_us, &result, error);
     PQclear(result);
+    if (code == DLG_OK && feed)
+        code = feed_install(conn, deadline_us, error);
     if (code == DLG_OK && version)
         *version = SCHEMA_VERSION;
     return code;

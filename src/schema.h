@@ -4,12 +4,15 @@
 
 #include "session.h"
 
-enum { SCHEMA_VERSION = 2 };
+enum { SCHEMA_VERSION = 1 };
 
-/* Creates or upgrades the tables when they are not of SCHEMA_VERSION. `version`: NULL, or receives it. */
-int schema_install(PGconn *conn, int64_t deadline_us, int *version, dlg_error **error);
+/*
+ * Creates or upgrades the tables when they are not of SCHEMA_VERSION; with `feed`, also makes the indexes of feeds
+ * where they are missing. `version`: NULL, or receives it.
+ */
+int schema_install(PGconn *conn, bool feed, int64_t deadline_us, int *version, dlg_error **error);
 
-/* DLG_E_SCHEMA unless the tables are of SCHEMA_VERSION. */
-int schema_check(PGconn *conn, int64_t deadline_us, int *version, dlg_error **error);
+/* DLG_E_SCHEMA unless the tables are of SCHEMA_VERSION and, with `feed`, have the indexes of feeds. */
+int schema_check(PGconn *conn, bool feed, int64_t deadline_us, int *version, dlg_error **error);
 
 #endif

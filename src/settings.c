@@ -29,6 +29,8 @@ static const struct setting table[] = {
      "whether dlg_open() waits for the database, or returns at once and requests wait"},
     {"schema", CHOICE, AT(schema), "install", "install|check|none", 0, 0,
      "what dlg_open() does about the tables: create or upgrade them, only check them, or nothing"},
+    {"feed", CHOICE, AT(feed), "off", "off|on", 0, 0,
+     "whether dlg_feed() is wanted, for which the tables get two more indexes; they make each send dearer"},
     {"route", CHOICE, AT(route), "auto", "auto|coordinator", 0, 0,
      "on a cluster: straight to the worker that owns the shard, or everything through the coordinator"},
     {"node_addresses", TEXT, AT(node_addresses), "", "NODE:PORT=HOST:PORT, joined by commas", 0, 65536,

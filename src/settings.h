@@ -8,10 +8,12 @@
 enum open_mode { OPEN_WAIT, OPEN_LAZY };
 enum route_mode { ROUTE_AUTO, ROUTE_COORDINATOR };
 enum schema_mode { SCHEMA_INSTALL, SCHEMA_CHECK, SCHEMA_NONE };
+enum feed_mode { FEED_OFF, FEED_ON };
 
 struct dlg_settings {
     int64_t open;   /* enum open_mode */
     int64_t schema; /* enum schema_mode */
+    int64_t feed;   /* enum feed_mode */
     int64_t route;  /* enum route_mode */
     char *node_addresses;
     int64_t timeout_ms;

@@ -238,7 +238,7 @@ bool config_read(struct config *config, int count, char **arguments)
         if (options[i].initial && !option_assign(config, &options[i], options[i].initial, options[i].name))
             return false;
     /* A database that is not there yet is waited for behind an open port. */
-    if (!set_library(config, "open", "lazy"))
+    if (!set_library(config, "open", "lazy") || !set_library(config, "feed", "on"))
         return false;
     return read_environment(config) && read_flags(config, count, arguments) && fill_defaults(config);
 }
@@ -270,5 +270,8 @@ void config_help(FILE *out)
     fputs("\nSettings of the library, for --set NAME=VALUE or DIALOGSD_<NAME> in the environment:\n", out);
     const char *name, *initial, *range, *purpose;
     for (size_t i = 0; dlg_setting_describe(i, &name, &initial, &range, &purpose); i++)
-        fprintf(out, "  %-18s %s (%s) [%s]\n", name, purpose, range, strcmp(name, "open") == 0 ? "lazy" : initial);
+        fprintf(out, "  %-18s %s (%s) [%s]\n", name, purpose, range,
+                strcmp(name, "open") == 0   ? "lazy"
+                : strcmp(name, "feed") == 0 ? "on"
+                                            : initial);
 }

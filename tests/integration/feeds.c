@@ -215,6 +215,16 @@ static void answers_asynchronously_too(void **state)
     dlg_reply_free(reply);
 }
 
+static int open_with_feeds(void **state)
+{
+    if (fixture_open(state) < 0)
+        return -1;
+    struct fixture *fixture = *state;
+    client_close(fixture->client);
+    fixture->client = client_open(test_server_conninfo(fixture->server), "feed=on");
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,5 +233,5 @@ int main(void)
         cmocka_unit_test(messages_may_come_by_other_means), cmocka_unit_test(refuses_what_is_not_the_users),
         cmocka_unit_test(answers_asynchronously_too),
     };
-    return cmocka_run_group_tests(tests, fixture_open, fixture_close);
+    return cmocka_run_group_tests(tests, open_with_feeds, fixture_close);
 }

@@ -64,7 +64,7 @@ static void an_empty_database_gets_its_tables(void **state)
     dlg_client *client = client_open(conninfo, "");
     assert_works(client);
     assert_ok(dlg_schema_install(client, &version, &error), error);
-    assert_int_equal(version, 2);
+    assert_int_equal(version, 1);
     PGconn *sql = sql_connect(conninfo);
     assert_int_equal(sql_number(sql, "SELECT count(*) FROM dlg_schema"), 1);
     assert_string_equal(
@@ -82,17 +82,28 @@ static void an_empty_database_gets_its_tables(void **state)
     client_close(client);
 }
 
-static void tables_of_version_1_get_what_is_new(void **state)
+/* Only where they are wanted. */
+static void indexes_of_feeds_come_when_wanted(void **state)
 {
     const char *conninfo = fresh_database(*state);
-    client_close(client_open(conninfo, ""));
+    dlg_error *error = NULL;
+    dlg_client *client = client_open(conninfo, "");
+    dlg_page *page = NULL;
+    struct pair pair = pair_new();
+    assert_fails(dlg_feed(client, &pair.ann, NULL, &page, &error), DLG_E_STATE, error);
+    client_close(client);
     PGconn *sql = sql_connect(conninfo);
-    char before[8192];
-    snprintf(before, sizeof before, "%s", shape(sql));
-    sql_run(sql, "DROP INDEX ix_dialogs_feed_from; DROP INDEX ix_dialogs_feed_to; UPDATE dlg_schema SET version = 1");
-    assert_opens_and_works(conninfo);
-    assert_string_equal(shape(sql), before);
-    assert_int_equal(sql_number(sql, "SELECT max(version) FROM dlg_schema"), 2);
+    const char *count = "SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'ix_dialogs_feed_%%'";
+    assert_int_equal(sql_number(sql, count), 0);
+    error = NULL;
+    assert_fails(client_try(&client, conninfo, "feed=on schema=check", &error), DLG_E_SCHEMA, error);
+    for (int i = 0; i < 2; i++) {
+        client = client_open(conninfo, i ? "feed=on schema=check" : "feed=on");
+        assert_ok(dlg_feed(client, &pair.ann, NULL, &page, NULL), NULL);
+        dlg_page_free(page);
+        client_close(client);
+        assert_int_equal(sql_number(sql, count), 2);
+    }
     PQfinish(sql);
 }
 
@@ -181,7 +192,7 @@ static void adopt(struct fixture *fixture, const char *id, const char *rest)
     assert_string_equal(sql_text(sql, "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'p' "
                                       "AND conrelid = 'dialogs'::regclass"),
                         "PRIMARY KEY (id, to_user_id)");
-    assert_int_equal(sql_number(sql, "SELECT count(*) FROM pg_index WHERE indrelid = 'dialogs'::regclass"), 4);
+    assert_int_equal(sql_number(sql, "SELECT count(*) FROM pg_index WHERE indrelid = 'dialogs'::regclass"), 2);
     /* Old programs still insert without an id, and get one of their own. */
     sql_run(sql, "INSERT INTO dialogs (user_id, to_user_id, text, create_date) "
                  "SELECT md5('c')::uuid, md5('d')::uuid, g, now() FROM generate_series(1, 5) g");
@@ -343,7 +354,7 @@ int main(int argc, char **argv)
         return open_and_send(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_database_gets_its_tables),
-        cmocka_unit_test(tables_of_version_1_get_what_is_new),
+        cmocka_unit_test(indexes_of_feeds_come_when_wanted),
         cmocka_unit_test(eight_processes_may_begin_at_once),
         cmocka_unit_test(classic_tables_are_adopted),
         cmocka_unit_test(more_columns_do_no_harm),
