@@ -19,7 +19,7 @@ apt-get indextargets --format "\$(REPO_URI) \$(RELEASE) \$(COMPONENT)" 'Created-
     sort -u | awk '{ print "deb", $1, $2, $3 }' >"$work/sources.list"
 [ -s "$work/sources.list" ] || skip "apt has no list of Debian's packages: run apt-get update"
 release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-options=(--variant=apt --format=directory --skip=cleanup/apt/lists
+options=(--variant=apt --format=directory --skip=cleanup/apt/lists --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr
     --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*'
     --aptopt='APT::Install-Recommends "false"')
 while read -r option; do

@@ -10,6 +10,6 @@ for package in "$1"/packages/*.deb; do
 done
 LD_LIBRARY_PATH=$(dirname "$(find "$root" -name libdialogs.a)")
 export LD_LIBRARY_PATH DIALOGSD_PAGES=$root/usr/share/dialogsd/swagger
-for test in shared static names cmake programs; do
+for test in shared static names cmake programs reference; do
     "tests/packages/$test.sh" "$root/usr"
 done
