@@ -3,8 +3,8 @@
 source "$(dirname "$0")/common.sh"
 bin=$prefix/bin
 "$bin/dlgctl" --version
-find "$prefix" -path '*/man1/dlgctl.1' | grep .
-find "$prefix" -path '*/man8/dialogsd.8' | grep .
+find "$prefix" -path '*/man1/dlgctl.1*' | grep .
+find "$prefix" -path '*/man8/dialogsd.8*' | grep .
 
 port=$(perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1")->sockport')
 "$bin/dialogsd" --port "$port" --data "$work/data" >"$work/log" 2>&1 &

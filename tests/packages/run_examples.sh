@@ -11,7 +11,7 @@ shopt -s nullglob
 for source in "$sources"/*.c; do
     packages=(libdialogs)
     ! grep -q libpq-fe.h "$source" || packages+=(libpq)
-    read -ra flags < <(pkg-config --cflags --libs "${packages[@]}")
+    read -ra flags <<<"$(pkg-config --cflags --libs "${packages[@]}")"
     cc -std=gnu11 -Wall -Wextra -Wpedantic -Werror -o "$work/$(basename "$source" .c)" "$source" "${flags[@]}"
 done
 
