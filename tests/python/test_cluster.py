@@ -108,7 +108,7 @@ def test_ctrl_c_stops_a_rebalance(nodes, db):
     sent = []
     with pytest.raises(KeyboardInterrupt):
         db.cluster.rebalance(progress=interrupt)
-    db.cluster.wait()
+    db.cluster.follow()
     assert db.cluster.status().job is None
     with pytest.raises(dialogs.StateError):
         db.cluster.cancel()
