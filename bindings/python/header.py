@@ -4,11 +4,12 @@ import pathlib
 import re
 import sys
 
+# What Python calls them, where it is not the part after "dlg_".
 NAMES = {
     "dlg_open": "dialogs.open", "dlg_close": "Client.close", "dlg_send": "Client.send", "dlg_list": "Client.page",
-    "dlg_schema_install": "Client.install_schema", "dlg_password_hash": "Client.hash_password",
-    "dlg_setting_describe": "dialogs.settings", "dlg_cluster_rebalance": "Cluster.rebalance",
-    "dlg_cluster_rebalance_wait": "Cluster.wait",
+    "dlg_auth": "Client.auth", "dlg_schema_install": "Client.install_schema",
+    "dlg_password_hash": "Client.hash_password", "dlg_setting_describe": "dialogs.settings",
+    "dlg_cluster_rebalance": "Cluster.rebalance", "dlg_cluster_rebalance_wait": "Cluster.follow",
 }
 
 
@@ -20,13 +21,30 @@ def exception_name(code):
     return "".join(word.capitalize() for word in code.removeprefix("DLG_E_").split("_")) + "Error"
 
 
+# Parameters that Python has in another form.
+C_ONLY = {"client", "settings", "options", "receipt", "result", "page", "cluster", "token", "id", "version", "shard",
+          "undelivered", "expires_us", "user"}
+
+
+def without_c(text):
+    """Without the paragraphs of parameters that are C's alone, each with its further, deeper lines."""
+    kept, dropping = [], False
+    for line in text.split("\n"):
+        named = re.match(r" (\w+)  +\S", line)
+        if named or not line.startswith("  "):
+            dropping = bool(named) and named.group(1) in C_ONLY
+        if not dropping:
+            kept.append(line)
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept))
+
+
 def plain(comment):
     """The words of a comment, without its frame; the names that they have in Python."""
     lines = [re.sub(r"^ ?\*? ?", "", line) for line in comment.strip("/* \n").splitlines()]
     text = "\n".join(line.rstrip() for line in [lines[0].strip()] + [each.removeprefix(" ") for each in lines[1:]])
     text = re.sub(r"\bDLG_E_[A-Z_]+\b", lambda found: exception_name(found.group()), text)
     text = re.sub(r"\b(dlg_\w+)\(\)", lambda found: NAMES.get(found.group(1), found.group(1)) + "()", text)
-    return text.replace("NULL", "None").strip()
+    return without_c(text.replace("NULL", "None")).strip()
 
 
 def functions(text):
@@ -41,15 +59,11 @@ def functions(text):
     return found
 
 
-def codes(text):
-    """The error codes, each with its comment."""
-    return dict(re.findall(r"^ +(DLG_E_\w+) = -?\d+,? +/\* (.*?) \*/", text, re.M))
-
-
 def docs(text):
     """For SWIG: a docstring for each function."""
-    lines = ["/* Made from dialogs.h by header.py. */\n"]
-    for name, comment in functions(text).items():
+    lines, comments = ["/* Made from dialogs.h by header.py. */\n"], functions(text)
+    for name in comments:
+        comment = comments.get(name.removesuffix("_async"), comments[name])  # the blocking twin says more
         quoted = comment.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
         lines.append(f'%feature("docstring") {name} "{quoted}";\n')
     return "".join(lines)

@@ -28,6 +28,10 @@ END
 "$python" -m venv --system-site-packages "$work/build"
 "$work/build/bin/pip" install --no-build-isolation "$work/source"
 check_package "$work/build"
+cp -r tests/python "$work/tests"
+for suite in dialogs asyncio bad_input examples; do
+    DIALOGS_EXAMPLES=$PWD/examples "$work/build/bin/python" -m pytest -q -p no:cacheprovider "$work/tests/test_$suite.py"
+done
 (cd "$work/source" && "$python" setup.py --quiet sdist --dist-dir "$work/dist")
 "$work/build/bin/pip" wheel --no-build-isolation --no-deps --wheel-dir "$work/dist" "$work/dist/dialogs-$version.tar.gz"
 

@@ -102,6 +102,24 @@ def test_a_progress_that_raises_stops_the_work(db, anna, boris, tmp_path):
             db.dump(file, progress=5)
 
 
+def test_closing_inside_a_progress_is_refused(db, anna, boris, tmp_path):
+    db.send(anna, boris, "hi")
+    with open(tmp_path / "archive", "wb") as file, pytest.raises(dialogs.StateError):
+        db.dump(file, progress=lambda _: db.close())
+    assert not db.closed and db.page(anna, boris).messages
+
+
+def test_the_beginning_of_time(db, anna, boris):
+    epoch = datetime.datetime(1970, 1, 1, tzinfo=UTC)
+    step = datetime.timedelta(microseconds=1)
+    with db.loader() as loader:
+        with pytest.raises(dialogs.ArgumentError):
+            loader.message(anna, boris, "0", created=epoch)
+        loader.message(anna, boris, "1", created=epoch - step)
+        loader.message(anna, boris, "2", created=epoch + step)
+    assert [message.created for message in db.list(anna, boris)] == [epoch - step, epoch + step]
+
+
 def test_a_dump_waits_without_the_gil(db, anna, boris):
     """Both ends of a pipe in one process: the dump would wait for ever if it kept the GIL."""
     with db.loader() as loader:

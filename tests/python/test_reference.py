@@ -83,6 +83,8 @@ def test_help_reads_well():
     text = pydoc.plain(pydoc.render_doc(dialogs.Client))
     assert "send(self, author: 'UserId', recipient: 'UserId', text: 'Text'" in text
     assert "Stores one message, exactly once" in text
+    assert "Lost connections are retried within the deadline" in text  # the header's words
+    assert "_INIT" not in text and "receives" not in text
     assert "DLG_E_" not in text and "/*" not in text and "NULL" not in text
     assert "dialogs.open" in pydoc.plain(pydoc.render_doc(dialogs))
 

@@ -124,7 +124,7 @@ class Cluster:
         """Spreads the shards evenly over the nodes while people read and write.
 
         dry_run  only say which shards would be moved
-        wait     False: return when it is started; see wait()
+        wait     False: return when it is started; see follow()
         """
         options = _options(strategy, mode, retries, timeout, dry_run, wait)
         watch = _watch(progress)
@@ -139,14 +139,14 @@ class Cluster:
         return _rebalance(await self._client._arun_watched(watch, native.dlg_cluster_rebalance_async, options))
 
     @describes("dlg_cluster_rebalance_wait_async")
-    def wait(self, *, retries: int = 3, timeout: Optional[float] = None, progress: Callback = None) -> Rebalance:
+    def follow(self, *, retries: int = 3, timeout: Optional[float] = None, progress: Callback = None) -> Rebalance:
         """Waits for a rebalance that was started elsewhere, or with wait=False."""
         options = _options(retries=retries, timeout=timeout)
         watch = _watch(progress)
         return _rebalance(self._client._run_watched(watch, native.dlg_cluster_rebalance_wait_async, options))
 
-    async def await_job(self, *, retries: int = 3, timeout: Optional[float] = None, progress: Callback = None) -> Rebalance:
-        """wait() for asyncio; the progress is called on another thread."""
+    async def afollow(self, *, retries: int = 3, timeout: Optional[float] = None, progress: Callback = None) -> Rebalance:
+        """follow() for asyncio; the progress is called on another thread."""
         options = _options(retries=retries, timeout=timeout)
         watch = _watch(progress)
         return _rebalance(await self._client._arun_watched(watch, native.dlg_cluster_rebalance_wait_async, options))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Callable, TypeVar
 
 from . import native
@@ -13,7 +14,9 @@ def describes(name: str) -> Callable[[Function], Function]:
     """Adds what dialogs.h says of a function to the docstring of what calls it."""
 
     def add(function: Function) -> Function:
-        function.__doc__ = f"{(function.__doc__ or '').strip()}\n\nFrom dialogs.h, {name}():\n\n{getattr(native, name).__doc__}\n"
+        own = inspect.cleandoc(function.__doc__ or "")
+        where = f"The C function, {name.replace('_async', '')}(), in dialogs.h:"
+        function.__doc__ = f"{own}\n\n{where}\n\n{getattr(native, name).__doc__.strip()}\n"
         return function
 
     return add

@@ -260,7 +260,7 @@ def snapshot(kind: Type[Record], raw: Any) -> Record:
 def user_of(raw: Any) -> User:
     birthdate = datetime.date.fromisoformat(raw.birthdate) if raw.birthdate else None
     return User(raw.id, raw.first_name or None, raw.second_name or None, birthdate, raw.biography or None,
-                raw.city or None, native.value_from_time(raw.created_us))
+                raw.city or None, native.value_from_time_or_none(raw.created_us))
 
 
 def microseconds(timeout: Optional[float]) -> int:
@@ -282,4 +282,6 @@ def time_us(moment: Optional[datetime.datetime]) -> int:
         raise TypeError(f"a time is a datetime.datetime, not {type(moment).__name__}")
     if moment.tzinfo is None or moment.utcoffset() is None:
         raise argument("this datetime is naive; give it a time zone, such as datetime.timezone.utc")
+    if moment == EPOCH:
+        raise argument("the library takes this very moment for none; give it a microsecond more or less")
     return (moment - EPOCH) // datetime.timedelta(microseconds=1)

@@ -30,7 +30,8 @@ bool value_to_string(PyObject *object, const char **string); /* of str, ended by
 
 /* New references, or NULL with an exception set. */
 PyObject *value_from_uuid(const dlg_uuid *uuid);
-PyObject *value_from_time(int64_t time_us); /* an aware datetime; None for 0 */
+PyObject *value_from_time(int64_t time_us);         /* an aware datetime */
+PyObject *value_from_time_or_none(int64_t time_us); /* None for 0 */
 PyObject *value_from_page(const dlg_page *page);
 PyObject *value_from_receipt(const dlg_receipt *receipt);
 PyObject *value_from_text(char *text); /* frees it */
@@ -42,6 +43,12 @@ dlg_reply *reply_from_capsule(PyObject *capsule);
 
 /* One more output of a function: it takes the place of DLG_OK. Takes `value` over. */
 PyObject *value_append(PyObject *result, PyObject *value);
+
+/* ---- Progress callbacks ---- */
+
+/* Around each: no client may be closed inside. */
+void progress_enter(void);
+void progress_leave(void);
 
 /* ---- Clients ---- */
 

@@ -5,6 +5,20 @@
 #include <stdlib.h>
 #include <time.h>
 
+/* ---- Progress callbacks ---- */
+
+static _Thread_local unsigned progress_depth;
+
+void progress_enter(void)
+{
+    progress_depth++;
+}
+
+void progress_leave(void)
+{
+    progress_depth--;
+}
+
 /* ---- Clients ---- */
 
 static const char handle_name[] = "dialogs.client";
@@ -80,6 +94,10 @@ PyObject *handle_close(PyObject *capsule, int64_t timeout_us)
     struct handle *handle = PyCapsule_GetPointer(capsule, handle_name);
     if (!handle)
         return NULL;
+    if (progress_depth > 0) { /* the work that calls back would wait for itself */
+        value_raise(DLG_E_STATE, NULL);
+        return NULL;
+    }
     dlg_client *client = handle->client;
     if (!client)
         return PyLong_FromLong(0);

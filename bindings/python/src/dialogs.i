@@ -208,7 +208,9 @@ static int progress_step(struct call *call, void *progress, swig_type_info *type
     int stop = 0;
     if (call->progress) {
         PyObject *object = SWIG_NewPointerObj(progress, type, 0);
+        progress_enter();
         PyObject *answer = object ? PyObject_CallOneArg(call->progress, object) : NULL;
+        progress_leave();
         stop = !answer || PyObject_IsTrue(answer) != 0;
         if (!answer)
             PyErr_WriteUnraisable(call->progress);
@@ -365,4 +367,4 @@ PyObject *call_take(PyObject *capsule);
 PyObject *call_key(PyObject *capsule);
 void call_abandon(PyObject *capsule);
 void loader_discard(PyObject *capsule);
-PyObject *value_from_time(int64_t time_us);
+PyObject *value_from_time_or_none(int64_t time_us);

@@ -164,8 +164,6 @@ static void date_of_day(int64_t day, int *year, int *month, int *day_of_month)
 PyObject *value_from_time(int64_t time_us)
 {
     const int64_t day_us = INT64_C(86400) * 1000000;
-    if (time_us == 0)
-        Py_RETURN_NONE;
     int64_t day = time_us / day_us, left = time_us % day_us;
     if (left < 0) {
         left += day_us;
@@ -177,6 +175,11 @@ PyObject *value_from_time(int64_t time_us)
     return PyDateTimeAPI->DateTime_FromDateAndTime(year, month, day_of_month, second / 3600, second / 60 % 60,
                                                    second % 60, (int)(left % 1000000), PyDateTime_TimeZone_UTC,
                                                    PyDateTimeAPI->DateTimeType);
+}
+
+PyObject *value_from_time_or_none(int64_t time_us)
+{
+    return time_us == 0 ? Py_NewRef(Py_None) : value_from_time(time_us);
 }
 
 /* A tuple of a class with named fields; takes the items over, any of which may be NULL after an exception. */
@@ -216,10 +219,12 @@ static PyObject *pair_uuid(struct pair *pair, const dlg_uuid *uuid)
 
 static PyObject *message_object(struct pair *pair, const dlg_message *message)
 {
-    PyObject *items[] = {
-        PyLong_FromLongLong(message->id),     pair_uuid(pair, &message->author),
-        pair_uuid(pair, &message->recipient), value_from_time(message->created_us),
-        value_from_time(message->updated_us), PyUnicode_DecodeUTF8(message->text, (Py_ssize_t)message->length, NULL)};
+    PyObject *items[] = {PyLong_FromLongLong(message->id),
+                         pair_uuid(pair, &message->author),
+                         pair_uuid(pair, &message->recipient),
+                         value_from_time(message->created_us),
+                         value_from_time_or_none(message->updated_us),
+                         PyUnicode_DecodeUTF8(message->text, (Py_ssize_t)message->length, NULL)};
     return record(message_class, 6, items);
 }
 

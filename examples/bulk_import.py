@@ -1,0 +1,20 @@
+"""bulk_import.py - loads many messages from CSV on standard input. In the public domain.
+
+    bulk_import.py CONNINFO <messages.csv    columns: id, author, recipient, created (ISO 8601 with a time zone), text
+
+Rows that are there already, by their id, are skipped: an import that was interrupted is simply run again.
+"""
+import csv
+import datetime
+import sys
+
+import dialogs
+
+with dialogs.open(sys.argv[1]) as db, db.loader() as loader:
+    for number, row in enumerate(csv.DictReader(sys.stdin), 1):
+        loader.message(row["author"], row["recipient"], row["text"], id=int(row["id"]),
+                       created=datetime.datetime.fromisoformat(row["created"]))
+        if number % 10000 == 0:
+            print(number, "rows", file=sys.stderr)
+    loader.flush()
+    print(loader.progress.messages, "rows,", loader.progress.skipped, "of them there already")

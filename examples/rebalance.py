@@ -1,0 +1,25 @@
+"""rebalance.py - spreads the shards of a cluster evenly, with progress; Ctrl-C stops it. In the public domain.
+
+    rebalance.py CONNINFO    of the coordinator
+"""
+import sys
+
+import dialogs
+
+
+def show(progress):
+    done = f"{progress.moves_done} of {progress.moves_total} shards"
+    if progress.shard:
+        done += f"; {progress.shard}: {progress.source} -> {progress.target}"
+    print(f"{progress.phase}: {done}", flush=True)
+
+
+with dialogs.open(sys.argv[1]) as db:
+    for node in db.cluster.status().nodes:
+        print(f"{node.host}:{node.port} has {node.shards} shards, {node.bytes} bytes")
+    try:
+        plan = db.cluster.rebalance(dry_run=True)
+        print(len(plan.moves), "shards are to move")
+        print(db.cluster.rebalance(progress=show).moves_done, "shards were moved")
+    except dialogs.PreconditionError as error:
+        sys.exit(f"rebalance: {error}")
