@@ -107,7 +107,7 @@ static bool was_seen(struct stream *stream, const dlg_message *message)
         stream->seen = NULL;
         stream->seen_count = 0;
     }
-    for (size_t i = 0; i < stream->seen_count; i++)
+    for (size_t i = 0; stream->seen && i < stream->seen_count; i++)
         if (stream->seen[i].id == message->id && dlg_uuid_compare(&stream->seen[i].recipient, &message->recipient) == 0)
             return true;
     return false;
