@@ -5,6 +5,7 @@
 #include "metrics.h"
 #include "reply.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,21 @@ static bool take_request_id(struct exchange *exchange)
         return false;
     memcpy(exchange->request_id, given, length + 1);
     return true;
+}
+
+/* Behind a proxy the last address is the one that it saw; those before it are what the client says. */
+static void take_address(struct exchange *exchange)
+{
+    const char *given = exchange->service->config.proxied ? exchange_header(exchange, "X-Forwarded-For", NULL) : NULL;
+    const char *comma = given ? strrchr(given, ',') : NULL;
+    struct in6_addr binary;
+    char text[INET6_ADDRSTRLEN];
+    if (comma)
+        given = comma + 1 + strspn(comma + 1, " ");
+    if (!given || snprintf(text, sizeof text, "%s", given) >= (int)sizeof text)
+        return;
+    if (inet_pton(AF_INET, text, &binary) == 1 || inet_pton(AF_INET6, text, &binary) == 1)
+        memcpy(exchange->address, text, sizeof text);
 }
 
 static void make_request_id(struct exchange *exchange)
@@ -70,6 +86,7 @@ struct exchange *exchange_new(struct service *service, struct MHD_Connection *co
     exchange->service = service;
     exchange->connection = connection;
     exchange->peer = info->socket_context;
+    snprintf(exchange->address, sizeof exchange->address, "%s", exchange->peer->address);
     snprintf(exchange->method, sizeof exchange->method, "-");
     exchange->started_us = monotonic_us();
     const char *nul = strstr(uri, "%00");
@@ -125,6 +142,7 @@ static enum MHD_Result take_head(struct exchange *exchange, const char *path, co
     if (!take_request_id(exchange))
         make_request_id(exchange);
     take_trace(exchange);
+    take_address(exchange);
     if (!exchange->bad_path)
         router_match(method, path, &exchange->match);
     exchange->secret = exchange->match.route && !(exchange->match.route->needs & NEEDS_TOKEN);
@@ -180,10 +198,15 @@ static bool check_token(struct exchange *exchange)
     dlg_error *error = NULL;
     int code = dlg_token_verify(exchange->service->backend.client, token, length - (size_t)(token - value),
                                 &exchange->caller, &exchange->expires_us, &error);
+    if (code == DLG_OK)
+        exchange->token = token_name(token, length - (size_t)(token - value));
     if (code != DLG_OK)
         reply_failure(exchange, error);
+    else if (tokens_are_revoked(&exchange->service->tokens, &exchange->token))
+        reply_error(exchange, 401, DLG_E_TOKEN, "this token was given back with /logout; get another from /login");
+    else
+        exchange->has_caller = true;
     dlg_error_free(error);
-    exchange->has_caller = code == DLG_OK;
     return exchange->has_caller;
 }
 
@@ -228,6 +251,16 @@ static bool check_path(struct exchange *exchange)
     return false;
 }
 
+/* Too much at once: said at once, so that those who are served are served quickly. */
+static bool check_load(struct exchange *exchange)
+{
+    struct service *service = exchange->service;
+    if (atomic_load_explicit(&service->busy, memory_order_relaxed) < (unsigned)service->config.requests)
+        return true;
+    reply_error(exchange, 503, DLG_E_OVERLOAD, "too many requests at once; try again after the time in Retry-After");
+    return false;
+}
+
 static bool check_database(struct exchange *exchange)
 {
     if (atomic_load_explicit(&exchange->service->backend.installed, memory_order_relaxed))
@@ -242,6 +275,8 @@ static bool check_database(struct exchange *exchange)
 static void start_route(struct exchange *exchange)
 {
     const struct route *route = exchange->match.route;
+    if ((route->needs & NEEDS_DATABASE) && !check_load(exchange))
+        return;
     if ((route->needs & NEEDS_TOKEN) && !check_token(exchange))
         return;
     if (!check_accept(exchange))
@@ -278,6 +313,8 @@ static void forget_outcome(struct exchange *exchange)
 
 static void finish(struct exchange *exchange)
 {
+    exchange->busy = false;
+    atomic_fetch_sub_explicit(&exchange->service->busy, 1, memory_order_relaxed);
     const dlg_error *error = exchange->reply ? dlg_reply_error(exchange->reply) : exchange->error;
     if (error)
         reply_failure(exchange, error);
@@ -310,6 +347,8 @@ enum MHD_Result exchange_run(struct exchange *exchange, const char *path, const 
 void exchange_suspend(struct exchange *exchange)
 {
     exchange->step = STEP_WAITING;
+    exchange->busy = true;
+    atomic_fetch_add_explicit(&exchange->service->busy, 1, memory_order_relaxed);
     MHD_suspend_connection(exchange->connection);
 }
 
@@ -332,6 +371,8 @@ void exchange_end(struct exchange *exchange, bool completed)
     metrics_count(exchange);
     if (log_wanted(&exchange->service->log))
         access_log(exchange);
+    if (exchange->busy)
+        atomic_fetch_sub(&exchange->service->busy, 1);
     if (exchange->counted)
         atomic_fetch_sub(&exchange->service->active, 1);
     peer_idle(&exchange->service->peers, exchange->peer);

@@ -2,9 +2,17 @@
 #include "handlers.h"
 
 #include "input.h"
+#include "limits.h"
+#include "replicas.h"
 #include "reply.h"
 
 #include <string.h>
+
+static void login_arrived(dlg_reply *reply, void *payload)
+{
+    limits_login_ended(payload, dlg_reply_code(reply));
+    exchange_arrived(reply, payload);
+}
 
 void login_start(struct exchange *exchange)
 {
@@ -18,10 +26,10 @@ void login_start(struct exchange *exchange)
         body_text(exchange, body, "password", true, &password, &length)) {
         if (dlg_uuid_parse(id_text, id_length, &id) != DLG_OK) {
             reply_bad(exchange, "\"id\" is not a UUID such as 387ac1c1-6581-4ace-a113-707c8585fe28");
-        } else {
+        } else if (limits_allow_login(exchange, &id)) {
             exchange_suspend(exchange);
             exchange_called(exchange, dlg_auth_async(exchange->service->backend.client, &id, password, length,
-                                                     exchange_arrived, exchange, &exchange->error));
+                                                     login_arrived, exchange, &exchange->error));
         }
     }
     body_free(body);
@@ -37,6 +45,13 @@ void login_finish(struct exchange *exchange)
     reply_json(exchange, 200, &answer);
 }
 
+/* The token is no good any more; its time is over sooner or later anyway. */
+void logout(struct exchange *exchange)
+{
+    replicas_revoke(exchange->service, &exchange->token, exchange->expires_us);
+    reply_empty(exchange, 200);
+}
+
 void register_start(struct exchange *exchange)
 {
     const char *password;
@@ -49,7 +64,7 @@ void register_start(struct exchange *exchange)
         body_word(exchange, body, "second_name", &user.second_name) &&
         body_word(exchange, body, "birthdate", &user.birthdate) &&
         body_word(exchange, body, "biography", &user.biography) && body_word(exchange, body, "city", &user.city) &&
-        body_text(exchange, body, "password", true, &password, &length)) {
+        body_text(exchange, body, "password", true, &password, &length) && limits_allow_registration(exchange)) {
         exchange_suspend(exchange);
         exchange_called(exchange, dlg_user_create_async(exchange->service->backend.client, &user, password, length,
                                                         exchange_arrived, exchange, &exchange->error));

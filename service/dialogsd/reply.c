@@ -109,6 +109,14 @@ void reply_options(struct exchange *exchange)
     reply_send(exchange, 204, response, NULL);
 }
 
+static void retry_header(const struct exchange *exchange, struct MHD_Response *response, unsigned status)
+{
+    char seconds[16];
+    int wait_s = exchange->retry_after_s ? exchange->retry_after_s : status == 500 ? 5 : 1;
+    snprintf(seconds, sizeof seconds, "%d", wait_s);
+    reply_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
+}
+
 static void reply_problem(struct exchange *exchange, unsigned status, int code, const char *fate, const char *message)
 {
     struct text body = {0};
@@ -127,7 +135,7 @@ static void reply_problem(struct exchange *exchange, unsigned status, int code, 
     if (status == 405)
         reply_header(response, MHD_HTTP_HEADER_ALLOW, exchange->match.allow);
     if (status >= 500 || status == 429)
-        reply_header(response, MHD_HTTP_HEADER_RETRY_AFTER, status == 500 ? "5" : "1");
+        retry_header(exchange, response, status);
     reply_send(exchange, status, response, JSON_TYPE);
 }
 
