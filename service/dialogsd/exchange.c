@@ -58,6 +58,12 @@ static void make_request_id(struct exchange *exchange)
              (unsigned long long)number);
 }
 
+static void take_format(struct exchange *exchange)
+{
+    const char *accept = exchange_header(exchange, MHD_HTTP_HEADER_ACCEPT, NULL);
+    exchange->packed = accept && accept_msgpack(accept);
+}
+
 /* Whose trace this request is a part of (W3C Trace Context, 3.2): "00-TRACE-SPAN-FLAGS", lower-case digits. */
 static void take_trace(struct exchange *exchange)
 {
@@ -141,6 +147,7 @@ static enum MHD_Result take_head(struct exchange *exchange, const char *path, co
     atomic_fetch_add(&exchange->service->active, 1);
     if (!take_request_id(exchange))
         make_request_id(exchange);
+    take_format(exchange);
     take_trace(exchange);
     take_address(exchange);
     if (!exchange->bad_path)
@@ -215,12 +222,14 @@ static bool check_accept(struct exchange *exchange)
     const char *accept = exchange_header(exchange, MHD_HTTP_HEADER_ACCEPT, NULL);
     bool events = exchange->match.route->needs & GIVES_EVENTS;
     if (!accept || (exchange->match.route->needs & GIVES_TEXT) ||
-        (events ? accept_events(accept) : accept_json(accept)))
+        (events ? accept_events(accept) : exchange->packed || accept_json(accept)))
         return true;
     if (events)
         reply_error(exchange, 406, 406, "this is a stream of events; send \"Accept: text/event-stream\" or none");
     else
-        reply_error(exchange, 406, 406, "answers are JSON; send \"Accept: application/json\" or none");
+        reply_error(
+            exchange, 406, 406,
+            "answers are JSON or msgpack; send \"Accept: application/json\", \"application/vnd.msgpack\" or none");
     return false;
 }
 
@@ -231,8 +240,10 @@ static bool check_body(struct exchange *exchange)
     if (exchange->body_length > (uint64_t)exchange->service->config.body_limit)
         reply_error(exchange, 413, DLG_E_TOO_LARGE, "the body is longer than %lld bytes",
                     (long long)exchange->service->config.body_limit);
-    else if (type && !content_is_json(type))
-        reply_error(exchange, 415, 415, "send the body as JSON in UTF-8, with \"Content-Type: application/json\"");
+    else if (type && !content_is_json(type) && !content_is_msgpack(type))
+        reply_error(
+            exchange, 415, 415,
+            "send the body as JSON in UTF-8, with \"Content-Type: application/json\", or as application/vnd.msgpack");
     else if (coding && strcasecmp(coding, "identity") != 0)
         reply_error(exchange, 415, 415, "send the body without Content-Encoding");
     else if (exchange->body.failed)

@@ -40,6 +40,7 @@ struct exchange {
     struct token_name token;
     int retry_after_s;     /* for the answer; 0: the customary */
     bool busy;             /* in service->busy */
+    bool packed;           /* the answer is to be msgpack */
     dlg_uuid named;        /* from the path */
     dlg_list_options page; /* of a list, its cursors are the connection's */
     bool whole;            /* of a list: not a page, the dialog */

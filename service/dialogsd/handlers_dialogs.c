@@ -122,15 +122,13 @@ static void page_headers(const struct exchange *exchange, struct MHD_Response *r
 static void page_answer(struct exchange *exchange, const dlg_page *page)
 {
     struct text answer = {0};
-    messages_begin(&answer);
-    messages_add(&answer, page, true);
-    messages_end(&answer);
+    messages_add(&answer, page, (struct part){exchange->packed, true, true});
     exchange->answer_length = answer.length;
     struct MHD_Response *response = reply_new(&answer);
     reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     if (!exchange->whole)
         page_headers(exchange, response, page);
-    reply_send(exchange, 200, response, JSON_TYPE);
+    reply_send(exchange, 200, response, exchange->packed ? MSGPACK_TYPE : JSON_TYPE);
 }
 
 void list_finish(struct exchange *exchange)
