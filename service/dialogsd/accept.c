@@ -67,6 +67,11 @@ static struct piece parameter(const char *text, size_t length, const char *name)
     return (struct piece){NULL, 0};
 }
 
+static bool is_msgpack(struct piece type)
+{
+    return is(type, "application/vnd.msgpack") || is(type, "application/x-msgpack");
+}
+
 /* "0", "0.", "0.000" exclude; anything else, also what is no number, takes. */
 static bool excludes(struct piece q)
 {
@@ -112,6 +117,35 @@ static bool takes_type(const char *accept, int (*closeness_of)(struct piece rang
 bool accept_json(const char *accept)
 {
     return takes_type(accept, closeness_to_json);
+}
+
+/* The weight of the types that `is_it` knows, as they are named; 0 when none is. */
+static double weight_of(const char *accept, bool (*is_it)(struct piece type))
+{
+    double most = 0;
+    while (*accept) {
+        size_t length = strcspn(accept, ",");
+        size_t name = 0;
+        while (name < length && accept[name] != ';')
+            name++;
+        struct piece q = parameter(accept + name, length - name, "q");
+        double weight = q.text && q.length ? strtod(q.text, NULL) : 1;
+        if (is_it(trim(accept, name)) && weight > most)
+            most = weight;
+        accept += length + (accept[length] == ',');
+    }
+    return most;
+}
+
+bool accept_msgpack(const char *accept)
+{
+    double weight = weight_of(accept, is_msgpack);
+    return weight > 0 && weight >= weight_of(accept, is_json);
+}
+
+bool content_is_msgpack(const char *type)
+{
+    return is_msgpack(trim(type, strcspn(type, ";")));
 }
 
 bool accept_events(const char *accept)

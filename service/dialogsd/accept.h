@@ -10,10 +10,16 @@
  */
 bool accept_json(const char *accept);
 
+/* Whether it names msgpack, and does not like JSON more. */
+bool accept_msgpack(const char *accept);
+
 /* Whether it takes server-sent events. */
 bool accept_events(const char *accept);
 
 /* Whether a Content-Type is JSON in UTF-8: application/json and application/...+json. */
 bool content_is_json(const char *type);
+
+/* application/vnd.msgpack and application/x-msgpack */
+bool content_is_msgpack(const char *type);
 
 #endif

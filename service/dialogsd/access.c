@@ -18,7 +18,7 @@ void access_log(struct exchange *exchange)
     text_add_format(&line, "\",\"request_id\":\"%s\"", exchange->request_id);
     if (exchange->trace_id[0])
         text_add_format(&line, ",\"trace_id\":\"%s\",\"parent_id\":\"%s\"", exchange->trace_id, exchange->span_id);
-    add_ascii(&line, "client", exchange->peer->address);
+    add_ascii(&line, "client", exchange->address);
     add_ascii(&line, "method", exchange->method);
     add_ascii(&line, "path", exchange->path);
     text_add_format(&line, ",\"status\":%u,\"bytes\":%llu,\"duration_us\":%lld", exchange->status,

@@ -2,6 +2,7 @@
 
 #include "log.h"
 #include "place.h"
+#include "relay.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -39,6 +40,10 @@ static const struct option options[] = {
     {"pages", "DIR", TEXT, AT(pages), NULL, 0, 0, "the files of the API page; default: those installed with dialogsd"},
     {"cors", "ORIGINS", TEXT, AT(cors), NULL, 0, 0,
      "sites whose pages may use the service, such as https://a.example,https://b.example, or *; default: none"},
+    {"redis", "URL", TEXT, AT(redis), NULL, 0, 0,
+     "what replicas meet at: redis://[:PASSWORD@]HOST[:PORT][/DATABASE] or unix:///PATH; default: this one is alone"},
+    {"proxied", NULL, SWITCH, AT(proxied), NULL, 0, 0,
+     "a proxy stands in front: the last address in X-Forwarded-For is the client's"},
     {"body-limit", "BYTES", NUMBER, AT(body_limit), NULL, 1024, 1073741824,
      "longest body of a request; default: room for the longest message"},
     {"header-limit", "BYTES", NUMBER, AT(header_limit), "16384", 4096, 1048576,
@@ -46,6 +51,16 @@ static const struct option options[] = {
     {"connections", "N", NUMBER, AT(connections), "4096", 1, 1000000, "most connections at a time"},
     {"connections-per-address", "N", NUMBER, AT(connections_per_address), "0", 0, 1000000,
      "most connections of one address, 0 for no such limit"},
+    {"requests", "N", NUMBER, AT(requests), "1000", 1, 1000000,
+     "most requests that wait for the database at a time; more get 503 at once"},
+    {"login-attempts", "N", NUMBER, AT(login_attempts), "10", 0, 1000000,
+     "most wrong passwords for one user in a minute, 0 for no such limit"},
+    {"login-attempts-per-address", "N", NUMBER, AT(login_attempts_per_address), "100", 0, 1000000,
+     "the same from one address"},
+    {"registrations", "N", NUMBER, AT(registrations), "60", 0, 1000000,
+     "most registrations from one address in a minute, 0 for no such limit"},
+    {"send-rate", "N", NUMBER, AT(send_rate), "0", 0, 1000000,
+     "most messages of one user in a minute, 0 for no such limit"},
     {"idle-timeout", "SECONDS", NUMBER, AT(idle_timeout_s), "60", 1, 86400,
      "how long a connection may be silent before it is closed"},
     {"request-timeout", "SECONDS", NUMBER, AT(request_timeout_s), "30", 1, 86400,
@@ -240,7 +255,8 @@ bool config_read(struct config *config, int count, char **arguments)
     /* A database that is not there yet is waited for behind an open port. */
     if (!set_library(config, "open", "lazy") || !set_library(config, "feed", "on"))
         return false;
-    return read_environment(config) && read_flags(config, count, arguments) && fill_defaults(config);
+    return read_environment(config) && read_flags(config, count, arguments) && fill_defaults(config) &&
+           (!config->redis || !*config->redis || relay_check(config->redis));
 }
 
 void config_free(struct config *config)
@@ -251,6 +267,7 @@ void config_free(struct config *config)
     free(config->log);
     free(config->pages);
     free(config->cors);
+    free(config->redis);
     dlg_settings_free(config->settings);
 }
 

@@ -16,6 +16,7 @@ struct config {
     char *log;
     char *pages; /* NULL: looked for */
     char *cors;  /* NULL: no other site's pages */
+    char *redis; /* NULL: there are no other replicas */
     int64_t port;
     int64_t threads;
     int64_t body_limit;
@@ -25,10 +26,16 @@ struct config {
     int64_t idle_timeout_s;
     int64_t request_timeout_s;
     int64_t drain_timeout_s;
+    int64_t requests;
+    int64_t login_attempts;
+    int64_t login_attempts_per_address;
+    int64_t registrations;
+    int64_t send_rate;
     int64_t heartbeat_s;
     int64_t catch_up_s;
     bool own_data; /* the private server under `data` is used */
     bool demo;
+    bool proxied;
     dlg_settings *settings;
 };
 

@@ -1,5 +1,7 @@
 /* dialogsd - serves dialogs between users over HTTP. */
+#include "limits.h"
 #include "listener.h"
+#include "replicas.h"
 #include "router.h"
 #include "server.h"
 
@@ -31,6 +33,16 @@ static void block_signals(sigset_t *signals)
     signal(SIGPIPE, SIG_IGN);
 }
 
+static void tokens_sweep_now_and_then(struct service *service)
+{
+    enum { EVERY_US = 60 * 1000000 };
+    static int64_t next_us;
+    if (monotonic_us() < next_us)
+        return;
+    next_us = monotonic_us() + EVERY_US;
+    tokens_sweep(&service->tokens, wall_us());
+}
+
 /* Until a signal to stop; returns false when the database made it pointless to go on. */
 static bool serve(struct service *service, const sigset_t *signals)
 {
@@ -46,6 +58,7 @@ static bool serve(struct service *service, const sigset_t *signals)
         peers_sweep(&service->peers);
         backend_watch(&service->backend);
         hub_tick(&service->hub, monotonic_us(), wall_us());
+        tokens_sweep_now_and_then(service);
     }
 }
 
@@ -84,14 +97,17 @@ static bool run(struct service *service, int fd, const sigset_t *signals)
 {
     if (!backend_open(&service->backend, &service->config))
         return false;
-    struct MHD_Daemon *daemon = listener_listen(fd) ? server_start(service, fd) : NULL;
+    bool listens = replicas_open(service) && listener_listen(fd);
+    struct MHD_Daemon *daemon = listens ? server_start(service, fd) : NULL;
     if (!daemon) {
         backend_close(&service->backend, -1);
+        replicas_close(service);
         return false;
     }
     say("serving on http://%s:%d/", service->config.listen, (int)service->config.port);
     bool good = serve(service, signals);
     drain(service, daemon, signals);
+    replicas_close(service);
     return good;
 }
 
@@ -104,12 +120,16 @@ static int serve_config(struct service *service)
     if (fd < 0)
         return EXIT_FAILURE;
     peers_open(&service->peers, (service->config.idle_timeout_s + service->config.request_timeout_s) * 1000000);
+    limits_open(service);
+    tokens_open(&service->tokens);
     hub_open(&service->hub, service->config.heartbeat_s * 1000000, service->config.catch_up_s * 1000000);
     bool good = log_open(&service->log, service->config.log) && pages_open(&service->pages, service->config.pages) &&
                 run(service, fd, &signals);
     log_close(&service->log);
     pages_close(&service->pages);
     hub_close(&service->hub);
+    tokens_close(&service->tokens);
+    throttle_close(&service->throttle);
     peers_close(&service->peers);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -107,7 +107,7 @@ static bool was_seen(struct stream *stream, const dlg_message *message)
         stream->seen = NULL;
         stream->seen_count = 0;
     }
-    for (size_t i = 0; i < stream->seen_count; i++)
+    for (size_t i = 0; stream->seen && i < stream->seen_count; i++)
         if (stream->seen[i].id == message->id && dlg_uuid_compare(&stream->seen[i].recipient, &message->recipient) == 0)
             return true;
     return false;
@@ -385,6 +385,7 @@ static struct stream *stream_new(struct exchange *exchange)
     stream->exchange = exchange;
     stream->hub = &exchange->service->hub;
     stream->subscriber.user = exchange->caller;
+    stream->subscriber.token = exchange->token;
     stream->subscriber.expires_us = exchange->expires_us;
     stream->subscriber.connection = exchange->connection;
     stream->subscriber.fd = exchange->peer->fd;
@@ -412,6 +413,8 @@ void events_finish(struct exchange *exchange)
         return;
     }
     hub_subscribe(stream->hub, &stream->subscriber);
+    if (tokens_are_revoked(&exchange->service->tokens, &exchange->token)) /* meanwhile */
+        stream->subscriber.expires_us = 0;
     if (ask(stream)) {
         answer(exchange, stream);
         return;

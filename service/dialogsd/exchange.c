@@ -5,6 +5,7 @@
 #include "metrics.h"
 #include "reply.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,11 +36,32 @@ static bool take_request_id(struct exchange *exchange)
     return true;
 }
 
+/* Behind a proxy the last address is the one that it saw; those before it are what the client says. */
+static void take_address(struct exchange *exchange)
+{
+    const char *given = exchange->service->config.proxied ? exchange_header(exchange, "X-Forwarded-For", NULL) : NULL;
+    const char *comma = given ? strrchr(given, ',') : NULL;
+    struct in6_addr binary;
+    char text[INET6_ADDRSTRLEN];
+    if (comma)
+        given = comma + 1 + strspn(comma + 1, " ");
+    if (!given || snprintf(text, sizeof text, "%s", given) >= (int)sizeof text)
+        return;
+    if (inet_pton(AF_INET, text, &binary) == 1 || inet_pton(AF_INET6, text, &binary) == 1)
+        memcpy(exchange->address, text, sizeof text);
+}
+
 static void make_request_id(struct exchange *exchange)
 {
     uint_fast64_t number = atomic_fetch_add_explicit(&exchange->service->request_count, 1, memory_order_relaxed);
     snprintf(exchange->request_id, sizeof exchange->request_id, "%s-%llx", exchange->service->request_prefix,
              (unsigned long long)number);
+}
+
+static void take_format(struct exchange *exchange)
+{
+    const char *accept = exchange_header(exchange, MHD_HTTP_HEADER_ACCEPT, NULL);
+    exchange->packed = accept && accept_msgpack(accept);
 }
 
 /* Whose trace this request is a part of (W3C Trace Context, 3.2): "00-TRACE-SPAN-FLAGS", lower-case digits. */
@@ -70,6 +92,7 @@ struct exchange *exchange_new(struct service *service, struct MHD_Connection *co
     exchange->service = service;
     exchange->connection = connection;
     exchange->peer = info->socket_context;
+    snprintf(exchange->address, sizeof exchange->address, "%s", exchange->peer->address);
     snprintf(exchange->method, sizeof exchange->method, "-");
     exchange->started_us = monotonic_us();
     const char *nul = strstr(uri, "%00");
@@ -124,7 +147,9 @@ static enum MHD_Result take_head(struct exchange *exchange, const char *path, co
     atomic_fetch_add(&exchange->service->active, 1);
     if (!take_request_id(exchange))
         make_request_id(exchange);
+    take_format(exchange);
     take_trace(exchange);
+    take_address(exchange);
     if (!exchange->bad_path)
         router_match(method, path, &exchange->match);
     exchange->secret = exchange->match.route && !(exchange->match.route->needs & NEEDS_TOKEN);
@@ -180,10 +205,15 @@ static bool check_token(struct exchange *exchange)
     dlg_error *error = NULL;
     int code = dlg_token_verify(exchange->service->backend.client, token, length - (size_t)(token - value),
                                 &exchange->caller, &exchange->expires_us, &error);
+    if (code == DLG_OK)
+        exchange->token = token_name(token, length - (size_t)(token - value));
     if (code != DLG_OK)
         reply_failure(exchange, error);
+    else if (tokens_are_revoked(&exchange->service->tokens, &exchange->token))
+        reply_error(exchange, 401, DLG_E_TOKEN, "this token was given back with /logout; get another from /login");
+    else
+        exchange->has_caller = true;
     dlg_error_free(error);
-    exchange->has_caller = code == DLG_OK;
     return exchange->has_caller;
 }
 
@@ -192,12 +222,14 @@ static bool check_accept(struct exchange *exchange)
     const char *accept = exchange_header(exchange, MHD_HTTP_HEADER_ACCEPT, NULL);
     bool events = exchange->match.route->needs & GIVES_EVENTS;
     if (!accept || (exchange->match.route->needs & GIVES_TEXT) ||
-        (events ? accept_events(accept) : accept_json(accept)))
+        (events ? accept_events(accept) : exchange->packed || accept_json(accept)))
         return true;
     if (events)
         reply_error(exchange, 406, 406, "this is a stream of events; send \"Accept: text/event-stream\" or none");
     else
-        reply_error(exchange, 406, 406, "answers are JSON; send \"Accept: application/json\" or none");
+        reply_error(
+            exchange, 406, 406,
+            "answers are JSON or msgpack; send \"Accept: application/json\", \"application/vnd.msgpack\" or none");
     return false;
 }
 
@@ -208,8 +240,10 @@ static bool check_body(struct exchange *exchange)
     if (exchange->body_length > (uint64_t)exchange->service->config.body_limit)
         reply_error(exchange, 413, DLG_E_TOO_LARGE, "the body is longer than %lld bytes",
                     (long long)exchange->service->config.body_limit);
-    else if (type && !content_is_json(type))
-        reply_error(exchange, 415, 415, "send the body as JSON in UTF-8, with \"Content-Type: application/json\"");
+    else if (type && !content_is_json(type) && !content_is_msgpack(type))
+        reply_error(
+            exchange, 415, 415,
+            "send the body as JSON in UTF-8, with \"Content-Type: application/json\", or as application/vnd.msgpack");
     else if (coding && strcasecmp(coding, "identity") != 0)
         reply_error(exchange, 415, 415, "send the body without Content-Encoding");
     else if (exchange->body.failed)
@@ -228,6 +262,16 @@ static bool check_path(struct exchange *exchange)
     return false;
 }
 
+/* Too much at once: said at once, so that those who are served are served quickly. */
+static bool check_load(struct exchange *exchange)
+{
+    struct service *service = exchange->service;
+    if (atomic_load_explicit(&service->busy, memory_order_relaxed) < (unsigned)service->config.requests)
+        return true;
+    reply_error(exchange, 503, DLG_E_OVERLOAD, "too many requests at once; try again after the time in Retry-After");
+    return false;
+}
+
 static bool check_database(struct exchange *exchange)
 {
     if (atomic_load_explicit(&exchange->service->backend.installed, memory_order_relaxed))
@@ -242,6 +286,8 @@ static bool check_database(struct exchange *exchange)
 static void start_route(struct exchange *exchange)
 {
     const struct route *route = exchange->match.route;
+    if ((route->needs & NEEDS_DATABASE) && !check_load(exchange))
+        return;
     if ((route->needs & NEEDS_TOKEN) && !check_token(exchange))
         return;
     if (!check_accept(exchange))
@@ -278,6 +324,8 @@ static void forget_outcome(struct exchange *exchange)
 
 static void finish(struct exchange *exchange)
 {
+    exchange->busy = false;
+    atomic_fetch_sub_explicit(&exchange->service->busy, 1, memory_order_relaxed);
     const dlg_error *error = exchange->reply ? dlg_reply_error(exchange->reply) : exchange->error;
     if (error)
         reply_failure(exchange, error);
@@ -310,6 +358,8 @@ enum MHD_Result exchange_run(struct exchange *exchange, const char *path, const 
 void exchange_suspend(struct exchange *exchange)
 {
     exchange->step = STEP_WAITING;
+    exchange->busy = true;
+    atomic_fetch_add_explicit(&exchange->service->busy, 1, memory_order_relaxed);
     MHD_suspend_connection(exchange->connection);
 }
 
@@ -332,6 +382,8 @@ void exchange_end(struct exchange *exchange, bool completed)
     metrics_count(exchange);
     if (log_wanted(&exchange->service->log))
         access_log(exchange);
+    if (exchange->busy)
+        atomic_fetch_sub(&exchange->service->busy, 1);
     if (exchange->counted)
         atomic_fetch_sub(&exchange->service->active, 1);
     peer_idle(&exchange->service->peers, exchange->peer);

@@ -32,11 +32,15 @@ struct exchange {
     bool aborted;  /* the answer could not be sent whole */
     struct match match;
     struct text body;
-    uint64_t body_length;  /* as it arrived, also what was not kept */
-    json_t *input;         /* of a send: the body, which has its text */
-    dlg_message message;   /* of a send: what is sent */
-    dlg_uuid caller;       /* from the token */
-    int64_t expires_us;    /* the same: its end */
+    uint64_t body_length; /* as it arrived, also what was not kept */
+    json_t *input;        /* of a send: the body, which has its text */
+    dlg_message message;  /* of a send: what is sent */
+    dlg_uuid caller;      /* from the token */
+    int64_t expires_us;   /* the same: its end */
+    struct token_name token;
+    int retry_after_s;     /* for the answer; 0: the customary */
+    bool busy;             /* in service->busy */
+    bool packed;           /* the answer is to be msgpack */
     dlg_uuid named;        /* from the path */
     dlg_list_options page; /* of a list, its cursors are the connection's */
     bool whole;            /* of a list: not a page, the dialog */
@@ -51,7 +55,8 @@ struct exchange {
     char request_id[REQUEST_ID_SIZE];
     char trace_id[TRACE_ID_SIZE]; /* of the caller's trace, or "" */
     char span_id[SPAN_ID_SIZE];
-    char method[METHOD_SIZE]; /* for the log, as is */
+    char address[INET6_ADDRSTRLEN]; /* of the client */
+    char method[METHOD_SIZE];       /* for the log, as is */
     char path[LOGGED_PATH_SIZE];
 };
 

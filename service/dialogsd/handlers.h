@@ -6,6 +6,7 @@ struct exchange;
 
 void login_start(struct exchange *exchange);
 void login_finish(struct exchange *exchange);
+void logout(struct exchange *exchange);
 void register_start(struct exchange *exchange);
 void register_finish(struct exchange *exchange);
 void user_get_start(struct exchange *exchange);

@@ -2,7 +2,9 @@
 #include "handlers.h"
 
 #include "input.h"
+#include "limits.h"
 #include "messages.h"
+#include "replicas.h"
 #include "reply.h"
 #include "stream.h"
 
@@ -12,18 +14,10 @@
 /* Tells those who listen. On the library's thread: also when the client has gone meanwhile, what is stored is told. */
 static void tell(struct exchange *exchange, const dlg_receipt *receipt)
 {
-    struct hub *hub = &exchange->service->hub;
-    dlg_message *message = &exchange->message;
-    message->id = receipt->id;
-    message->created_us = receipt->created_us;
-    if (receipt->duplicate || !hub_wants(hub, &message->author, &message->recipient))
-        return;
-    struct event *event = event_new(message);
-    if (event)
-        hub_publish(hub, event);
-    else
-        hub_look(hub);
-    event_release(event);
+    exchange->message.id = receipt->id;
+    exchange->message.created_us = receipt->created_us;
+    if (!receipt->duplicate)
+        replicas_publish(exchange->service, &exchange->message);
 }
 
 static void send_arrived(dlg_reply *reply, void *payload)
@@ -44,6 +38,8 @@ void send_start(struct exchange *exchange)
         reply_bad(exchange, "an Idempotency-Key has 1 to %d bytes", DLG_KEY_LIMIT);
         return;
     }
+    if (!limits_allow_send(exchange))
+        return;
     exchange->input = body_read(exchange);
     if (!exchange->input || !body_text(exchange, exchange->input, "text", true, &message->text, &message->length))
         return;
@@ -126,15 +122,13 @@ static void page_headers(const struct exchange *exchange, struct MHD_Response *r
 static void page_answer(struct exchange *exchange, const dlg_page *page)
 {
     struct text answer = {0};
-    messages_begin(&answer);
-    messages_add(&answer, page, true);
-    messages_end(&answer);
+    messages_add(&answer, page, (struct part){exchange->packed, true, true});
     exchange->answer_length = answer.length;
     struct MHD_Response *response = reply_new(&answer);
     reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     if (!exchange->whole)
         page_headers(exchange, response, page);
-    reply_send(exchange, 200, response, JSON_TYPE);
+    reply_send(exchange, 200, response, exchange->packed ? MSGPACK_TYPE : JSON_TYPE);
 }
 
 void list_finish(struct exchange *exchange)

@@ -5,19 +5,27 @@
 
 void health(struct exchange *exchange)
 {
-    struct text answer = {0};
-    text_add_format(&answer, "{\"status\":\"ok\",\"version\":\"%s\"}", dlg_version());
-    reply_json(exchange, 200, &answer);
+    struct writer answer = reply_writer(exchange);
+    write_object(&answer, 2);
+    write_name(&answer, "status");
+    write_string(&answer, "ok");
+    write_name(&answer, "version");
+    write_string(&answer, dlg_version());
+    write_object_end(&answer);
+    reply_written(exchange, 200, &answer);
 }
 
 void readiness(struct exchange *exchange)
 {
     const char *trouble = backend_trouble(&exchange->service->backend);
-    struct text answer = {0};
+    struct writer answer = reply_writer(exchange);
     if (trouble) {
         reply_error(exchange, 503, DLG_E_UNAVAILABLE, "%s", trouble);
         return;
     }
-    text_add_string(&answer, "{\"status\":\"ready\"}");
-    reply_json(exchange, 200, &answer);
+    write_object(&answer, 1);
+    write_name(&answer, "status");
+    write_string(&answer, "ready");
+    write_object_end(&answer);
+    reply_written(exchange, 200, &answer);
 }

@@ -2,9 +2,17 @@
 #include "handlers.h"
 
 #include "input.h"
+#include "limits.h"
+#include "replicas.h"
 #include "reply.h"
 
 #include <string.h>
+
+static void login_arrived(dlg_reply *reply, void *payload)
+{
+    limits_login_ended(payload, dlg_reply_code(reply));
+    exchange_arrived(reply, payload);
+}
 
 void login_start(struct exchange *exchange)
 {
@@ -18,10 +26,10 @@ void login_start(struct exchange *exchange)
         body_text(exchange, body, "password", true, &password, &length)) {
         if (dlg_uuid_parse(id_text, id_length, &id) != DLG_OK) {
             reply_bad(exchange, "\"id\" is not a UUID such as 387ac1c1-6581-4ace-a113-707c8585fe28");
-        } else {
+        } else if (limits_allow_login(exchange, &id)) {
             exchange_suspend(exchange);
             exchange_called(exchange, dlg_auth_async(exchange->service->backend.client, &id, password, length,
-                                                     exchange_arrived, exchange, &exchange->error));
+                                                     login_arrived, exchange, &exchange->error));
         }
     }
     body_free(body);
@@ -29,12 +37,19 @@ void login_start(struct exchange *exchange)
 
 void login_finish(struct exchange *exchange)
 {
-    const char *token = dlg_reply_token(exchange->reply);
-    struct text answer = {0};
-    text_add_string(&answer, "{\"token\":");
-    text_add_json(&answer, token, strlen(token));
-    text_add_string(&answer, "}");
-    reply_json(exchange, 200, &answer);
+    struct writer answer = reply_writer(exchange);
+    write_object(&answer, 1);
+    write_name(&answer, "token");
+    write_string(&answer, dlg_reply_token(exchange->reply));
+    write_object_end(&answer);
+    reply_written(exchange, 200, &answer);
+}
+
+/* The token is no good any more; its time is over sooner or later anyway. */
+void logout(struct exchange *exchange)
+{
+    replicas_revoke(exchange->service, &exchange->token, exchange->expires_us);
+    reply_empty(exchange, 200);
 }
 
 void register_start(struct exchange *exchange)
@@ -49,7 +64,7 @@ void register_start(struct exchange *exchange)
         body_word(exchange, body, "second_name", &user.second_name) &&
         body_word(exchange, body, "birthdate", &user.birthdate) &&
         body_word(exchange, body, "biography", &user.biography) && body_word(exchange, body, "city", &user.city) &&
-        body_text(exchange, body, "password", true, &password, &length)) {
+        body_text(exchange, body, "password", true, &password, &length) && limits_allow_registration(exchange)) {
         exchange_suspend(exchange);
         exchange_called(exchange, dlg_user_create_async(exchange->service->backend.client, &user, password, length,
                                                         exchange_arrived, exchange, &exchange->error));
@@ -59,31 +74,33 @@ void register_start(struct exchange *exchange)
 
 void register_finish(struct exchange *exchange)
 {
-    struct text answer = {0};
-    text_add_string(&answer, "{\"user_id\":\"");
-    text_add_uuid(&answer, dlg_reply_user_id(exchange->reply));
-    text_add_string(&answer, "\"}");
-    reply_json(exchange, 200, &answer);
+    struct writer answer = reply_writer(exchange);
+    write_object(&answer, 1);
+    write_name(&answer, "user_id");
+    write_uuid(&answer, dlg_reply_user_id(exchange->reply));
+    write_object_end(&answer);
+    reply_written(exchange, 200, &answer);
 }
 
-static void add_field(struct text *answer, const char *name, const char *value)
+static void add_field(struct writer *answer, const char *name, const char *value)
 {
-    text_add_format(answer, ",\"%s\":", name);
-    text_add_json(answer, value ? value : "", value ? strlen(value) : 0);
+    write_name(answer, name);
+    write_string(answer, value ? value : "");
 }
 
-static void add_user(struct text *answer, const dlg_user *user)
+static void add_user(struct writer *answer, const dlg_user *user)
 {
-    text_add_string(answer, "{\"id\":\"");
-    text_add_uuid(answer, &user->id);
-    text_add_string(answer, "\"");
+    bool born = user->birthdate && user->birthdate[0]; /* an empty text is no date */
+    write_object(answer, born ? 6 : 5);
+    write_name(answer, "id");
+    write_uuid(answer, &user->id);
     add_field(answer, "first_name", user->first_name);
     add_field(answer, "second_name", user->second_name);
-    if (user->birthdate && user->birthdate[0]) /* an empty text is no date */
+    if (born)
         add_field(answer, "birthdate", user->birthdate);
     add_field(answer, "biography", user->biography);
     add_field(answer, "city", user->city);
-    text_add_string(answer, "}");
+    write_object_end(answer);
 }
 
 void user_get_start(struct exchange *exchange)
@@ -95,9 +112,9 @@ void user_get_start(struct exchange *exchange)
 
 void user_get_finish(struct exchange *exchange)
 {
-    struct text answer = {0};
+    struct writer answer = reply_writer(exchange);
     add_user(&answer, dlg_users_at(dlg_reply_users(exchange->reply), 0));
-    reply_json(exchange, 200, &answer);
+    reply_written(exchange, 200, &answer);
 }
 
 void user_search_start(struct exchange *exchange)
@@ -120,13 +137,10 @@ void user_search_start(struct exchange *exchange)
 void user_search_finish(struct exchange *exchange)
 {
     const dlg_users *users = dlg_reply_users(exchange->reply);
-    struct text answer = {0};
-    text_add_string(&answer, "[");
-    for (size_t i = 0; i < dlg_users_count(users); i++) {
-        if (i)
-            text_add_string(&answer, ",");
+    struct writer answer = reply_writer(exchange);
+    write_array(&answer, dlg_users_count(users));
+    for (size_t i = 0; i < dlg_users_count(users); i++)
         add_user(&answer, dlg_users_at(users, i));
-    }
-    text_add_string(&answer, "]");
-    reply_json(exchange, 200, &answer);
+    write_array_end(&answer);
+    reply_written(exchange, 200, &answer);
 }

@@ -9,18 +9,24 @@
 
 /* ---- Events ---- */
 
+struct event *event_of_json(const dlg_message *message, const char *json, size_t length)
+{
+    struct event *event = malloc(sizeof *event + length);
+    if (!event)
+        return NULL;
+    atomic_init(&event->references, 1);
+    event->message = *message;
+    event->message.text = NULL;
+    event->length = length;
+    memcpy(event->json, json, length);
+    return event;
+}
+
 struct event *event_new(const dlg_message *message)
 {
     struct text json = {0};
     message_add(&json, message);
-    struct event *event = json.failed ? NULL : malloc(sizeof *event + json.length);
-    if (event) {
-        atomic_init(&event->references, 1);
-        event->message = *message;
-        event->message.text = NULL;
-        event->length = json.length;
-        memcpy(event->json, json.data, json.length);
-    }
+    struct event *event = json.failed ? NULL : event_of_json(message, json.data, json.length);
     text_free(&json);
     return event;
 }
@@ -246,7 +252,7 @@ static void tick(struct hub *hub, struct subscriber *each, const int64_t *now)
     }
     if (each->look_at_us <= now[0]) {
         each->look = true;
-        each->look_at_us = now[0] + hub->look_us;
+        each->look_at_us = hub->look_us ? now[0] + hub->look_us : INT64_MAX;
     }
     if (each->ending || (!each->reading && (each->beat || each->look)))
         subscriber_wake(each);
@@ -259,18 +265,35 @@ void hub_tick(struct hub *hub, int64_t now_us, int64_t wall_us)
         for_all(hub, tick, now);
 }
 
+/* Not all in the same moment: the users' ids say when. */
 static void look(struct hub *hub, struct subscriber *each, const int64_t *now)
 {
     (void)hub;
-    (void)now;
-    each->look = true;
-    if (!each->reading)
-        subscriber_wake(each);
+    int64_t soon_us = now[0] + each->user.bytes[15] * 1000000 / 256;
+    if (each->look_at_us > soon_us)
+        each->look_at_us = soon_us;
 }
 
 void hub_look(struct hub *hub)
 {
-    for_all(hub, look, NULL);
+    const int64_t now[1] = {monotonic_us()};
+    for_all(hub, look, now);
+}
+
+void hub_end_token(struct hub *hub, const struct token_name *token)
+{
+    for (size_t i = 0; atomic_load(&hub->streams) && i < HUB_STRIPES; i++) {
+        pthread_mutex_lock(&hub->stripes[i].lock);
+        for (size_t k = 0; k < HUB_BUCKETS; k++) {
+            for (struct subscriber *each = hub->stripes[i].buckets[k]; each; each = each->next) {
+                if (memcmp(&each->token, token, sizeof *token) != 0)
+                    continue;
+                each->ending = true;
+                subscriber_wake(each);
+            }
+        }
+        pthread_mutex_unlock(&hub->stripes[i].lock);
+    }
 }
 
 static void end(struct hub *hub, struct subscriber *each, const int64_t *now)

@@ -7,6 +7,8 @@
 #ifndef DIALOGSD_HUB_H
 #define DIALOGSD_HUB_H
 
+#include "tokens.h"
+
 #include <dialogs.h>
 #include <microhttpd.h>
 #include <pthread.h>
@@ -23,6 +25,9 @@ struct event {
 
 /* The message as an event that belongs to the caller, or NULL when out of memory. */
 struct event *event_new(const dlg_message *message);
+
+/* The same of its JSON. */
+struct event *event_of_json(const dlg_message *message, const char *json, size_t length);
 void event_release(struct event *event);
 
 enum { HUB_STRIPES = 64, HUB_BUCKETS = 256, QUEUE_MOST = 256, QUEUE_BYTES = 1024 * 1024 };
@@ -30,6 +35,7 @@ enum { HUB_STRIPES = 64, HUB_BUCKETS = 256, QUEUE_MOST = 256, QUEUE_BYTES = 1024
 struct subscriber {
     struct subscriber *next, *previous; /* in its bucket */
     dlg_uuid user;
+    struct token_name token;
     int64_t expires_us; /* wall clock: the token's end */
     /* Under the lock of its stripe: */
     struct MHD_Connection *connection;
@@ -88,8 +94,11 @@ void subscriber_wake(struct subscriber *subscriber);
 /* For the main thread, twice a second: signs of life, looks into the database, tokens that have expired. */
 void hub_tick(struct hub *hub, int64_t now_us, int64_t wall_us);
 
-/* All streams look into the database at once: they may have missed something. */
+/* All streams look into the database, within a second or so: they may have missed something. */
 void hub_look(struct hub *hub);
+
+/* Ends the streams of a token that was revoked. */
+void hub_end_token(struct hub *hub, const struct token_name *token);
 
 /* Ends all streams. */
 void hub_end(struct hub *hub);

@@ -1,12 +1,29 @@
 #include "input.h"
 
+#include "accept.h"
 #include "reply.h"
+#include "unpack.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+static json_t *packed_body_read(struct exchange *exchange)
+{
+    const char *trouble = "the body is msgpack, but not a map";
+    json_t *body = unpack_body(exchange->body.data, exchange->body.length, &trouble);
+    if (json_is_object(body))
+        return body;
+    reply_bad(exchange, "%s", trouble);
+    json_decref(body);
+    return NULL;
+}
+
 json_t *body_read(struct exchange *exchange)
 {
+    const char *type = exchange_header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE, NULL);
+    if (type && content_is_msgpack(type) && exchange->body.length)
+        return packed_body_read(exchange);
+
     json_error_t error;
     const char *text = exchange->body.data ? exchange->body.data : "";
     json_t *body = json_loadb(text, exchange->body.length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);

@@ -8,7 +8,7 @@
 
 /* The functions below answer 400, saying what is wrong, when they return NULL or false. */
 
-/* The body, a JSON object; to be given to body_free(). */
+/* The body, a JSON object, or what stands for one in msgpack; to be given to body_free(). */
 json_t *body_read(struct exchange *exchange);
 void body_free(json_t *body);
 

@@ -1,5 +1,7 @@
 #include "messages.h"
 
+#include "writer.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -25,22 +27,28 @@ void message_add(struct text *text, const dlg_message *message)
     text_add_string(text, "\"}");
 }
 
-void messages_add(struct text *text, const dlg_page *page, bool first)
+static void messages_pack_page(struct text *text, const dlg_page *page)
 {
     size_t count = dlg_page_count(page);
+    messages_pack(text, count);
+    for (size_t i = 0; i < count; i++)
+        message_pack(text, dlg_page_message(page, i));
+}
+
+void messages_add(struct text *text, const dlg_page *page, struct part part)
+{
+    size_t count = dlg_page_count(page);
+    if (part.packed) {
+        messages_pack_page(text, page);
+        return;
+    }
+    if (part.first)
+        text_add(text, "[", 1);
     for (size_t i = 0; i < count; i++) {
-        if (!first || i)
+        if (!part.first || i)
             text_add(text, ",", 1);
         message_add(text, dlg_page_message(page, i));
     }
-}
-
-void messages_begin(struct text *text)
-{
-    text_add(text, "[", 1);
-}
-
-void messages_end(struct text *text)
-{
-    text_add(text, "]", 1);
+    if (part.last)
+        text_add(text, "]", 1);
 }

@@ -1,6 +1,7 @@
 #include "metrics.h"
 
 #include "handlers.h"
+#include "replicas.h"
 #include "reply.h"
 
 #include <string.h>
@@ -122,6 +123,13 @@ static void show_service(struct text *text, struct service *service)
            atomic_load(&hub->delivered));
     number(text, "dialogsd_streams_cut_total", "counter", "Streams that were cut off because nobody read them.",
            atomic_load(&hub->slow));
+    number(text, "dialogsd_tokens_revoked", "gauge", "Tokens that were given back and have not expired.",
+           tokens_count(&service->tokens));
+    number(text, "dialogsd_requests_waiting", "gauge", "Requests that wait for the database.",
+           atomic_load(&service->busy));
+    if (replicas_up(service) >= 0)
+        number(text, "dialogsd_redis_up", "gauge", "1 when the replicas hear each other over Redis.",
+               (uint64_t)replicas_up(service));
 }
 
 static void show_library(struct text *text, const dlg_stats *stats)

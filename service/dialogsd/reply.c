@@ -86,12 +86,27 @@ void reply_send(struct exchange *exchange, unsigned status, struct MHD_Response 
     MHD_destroy_response(response);
 }
 
-void reply_json(struct exchange *exchange, unsigned status, struct text *body)
+struct writer reply_writer(const struct exchange *exchange)
 {
-    exchange->answer_length = body->length;
-    struct MHD_Response *response = reply_new(body);
+    return (struct writer){.packed = exchange->packed};
+}
+
+static struct MHD_Response *response_of(struct exchange *exchange, struct writer *writer)
+{
+    exchange->answer_length = writer->text.length;
+    struct MHD_Response *response = reply_new(&writer->text);
     reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    reply_send(exchange, status, response, JSON_TYPE);
+    return response;
+}
+
+static const char *type_of(const struct writer *writer)
+{
+    return writer->packed ? MSGPACK_TYPE : JSON_TYPE;
+}
+
+void reply_written(struct exchange *exchange, unsigned status, struct writer *writer)
+{
+    reply_send(exchange, status, response_of(exchange, writer), type_of(writer));
 }
 
 void reply_empty(struct exchange *exchange, unsigned status)
@@ -109,26 +124,38 @@ void reply_options(struct exchange *exchange)
     reply_send(exchange, 204, response, NULL);
 }
 
+static void retry_header(const struct exchange *exchange, struct MHD_Response *response, unsigned status)
+{
+    char seconds[16];
+    int wait_s = exchange->retry_after_s ? exchange->retry_after_s : status == 500 ? 5 : 1;
+    snprintf(seconds, sizeof seconds, "%d", wait_s);
+    reply_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
+}
+
 static void reply_problem(struct exchange *exchange, unsigned status, int code, const char *fate, const char *message)
 {
-    struct text body = {0};
-    text_add_string(&body, "{\"message\":");
-    text_add_json_ascii(&body, message, strlen(message));
-    text_add_format(&body, ",\"request_id\":\"%s\",\"code\":%d", exchange->request_id, abs(code));
-    if (fate)
-        text_add_format(&body, ",\"fate\":\"%s\"", fate);
-    text_add_string(&body, "}");
-    exchange->answer_length = body.length;
+    struct writer body = reply_writer(exchange);
+    write_object(&body, fate ? 4 : 3);
+    write_name(&body, "message");
+    write_printable(&body, message);
+    write_name(&body, "request_id");
+    write_string(&body, exchange->request_id);
+    write_name(&body, "code");
+    write_number(&body, abs(code));
+    if (fate) {
+        write_name(&body, "fate");
+        write_string(&body, fate);
+    }
+    write_object_end(&body);
     exchange->failure = code;
-    struct MHD_Response *response = reply_new(&body);
-    reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    struct MHD_Response *response = response_of(exchange, &body);
     if (status == 401)
         reply_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"dialogs\"");
     if (status == 405)
         reply_header(response, MHD_HTTP_HEADER_ALLOW, exchange->match.allow);
     if (status >= 500 || status == 429)
-        reply_header(response, MHD_HTTP_HEADER_RETRY_AFTER, status == 500 ? "5" : "1");
-    reply_send(exchange, status, response, JSON_TYPE);
+        retry_header(exchange, response, status);
+    reply_send(exchange, status, response, type_of(&body));
 }
 
 void reply_error(struct exchange *exchange, unsigned status, int code, const char *format, ...)

@@ -3,8 +3,10 @@
 #define DIALOGSD_REPLY_H
 
 #include "exchange.h"
+#include "writer.h"
 
 #define JSON_TYPE "application/json"
+#define MSGPACK_TYPE "application/vnd.msgpack"
 #define EVENTS_TYPE "text/event-stream"
 
 /* An answer whose body is `body`, which is given away; NULL when out of memory. */
@@ -16,8 +18,11 @@ struct MHD_Response *reply_new(struct text *body);
  */
 void reply_send(struct exchange *exchange, unsigned status, struct MHD_Response *response, const char *type);
 
-/* Answers with a JSON text, which is given away, or without a body. */
-void reply_json(struct exchange *exchange, unsigned status, struct text *body);
+/* The body of an answer, empty, in the form that the client asked for. */
+struct writer reply_writer(const struct exchange *exchange);
+
+/* Answers with what was written, which is given away, or without a body. */
+void reply_written(struct exchange *exchange, unsigned status, struct writer *writer);
 void reply_empty(struct exchange *exchange, unsigned status);
 
 /* 204 with the methods of the path: the answer to OPTIONS. */

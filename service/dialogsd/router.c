@@ -7,6 +7,7 @@
 
 const struct route routes[] = {
     {"POST", "/login", NEEDS_BODY | NEEDS_DATABASE, 429, 400, login_start, login_finish},
+    {"POST", "/logout", NEEDS_TOKEN, 503, 400, logout, NULL},
     {"POST", "/user/register", NEEDS_BODY | NEEDS_DATABASE, 503, 400, register_start, register_finish},
     {"GET", "/user/get/{id}", NEEDS_DATABASE, 503, 400, user_get_start, user_get_finish},
     {"GET", "/user/search", NEEDS_DATABASE, 503, 400, user_search_start, user_search_finish},

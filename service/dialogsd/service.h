@@ -9,6 +9,8 @@
 #include "metrics.h"
 #include "pages.h"
 #include "peers.h"
+#include "throttle.h"
+#include "tokens.h"
 
 #include <stdatomic.h>
 
@@ -20,9 +22,13 @@ struct service {
     struct peers peers;
     struct hub hub;
     struct metrics metrics;
+    struct relay *relay; /* NULL: there are no other replicas */
+    struct tokens tokens;
+    struct throttle throttle;
     char request_prefix[17]; /* of the request ids made here; differs from start to start */
     atomic_uint_fast64_t request_count;
     atomic_uint active; /* requests that have begun and are not answered */
+    atomic_uint busy;   /* ... of those, that wait for the database */
 };
 
 #endif

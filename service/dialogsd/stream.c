@@ -78,12 +78,8 @@ static bool take_page(struct stream *stream, const dlg_page *page, bool first)
 {
     stream->text.length = 0;
     stream->sent = 0;
-    if (first)
-        messages_begin(&stream->text);
-    messages_add(&stream->text, page, first);
     stream->last = !dlg_page_has_more(page);
-    if (stream->last)
-        messages_end(&stream->text);
+    messages_add(&stream->text, page, (struct part){stream->exchange->packed, first, stream->last});
     if (stream->text.failed)
         return false;
     size_t each = stream->text.length / (dlg_page_count(page) + 1) + 1;
@@ -168,5 +164,5 @@ void stream_answer(struct exchange *exchange, const dlg_page *first)
     if (!response)
         end_stream(stream);
     reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    reply_send(exchange, 200, response, JSON_TYPE);
+    reply_send(exchange, 200, response, exchange->packed ? MSGPACK_TYPE : JSON_TYPE);
 }

@@ -59,7 +59,7 @@ static void keep_little(void)
 static void become(const struct process *process, const char *db, const char *const *more)
 {
     char port[8], said[96], logged[96], keys[128], data[96];
-    const char *arguments[ARGUMENTS_MOST + 16] = {
+    const char *arguments[ARGUMENTS_MOST + 24] = {
         DIALOGSD,
         "--port",
         port,
@@ -73,6 +73,12 @@ static void become(const struct process *process, const char *db, const char *co
         "hash_operations=1",
         "--threads",
         "2",
+        "--login-attempts",
+        "0",
+        "--login-attempts-per-address",
+        "0",
+        "--registrations",
+        "0",
         "--set",
         keys,
         NULL,

@@ -136,7 +136,7 @@ char *sse_text(const struct sse *sse)
     const char *text = json_string_value(json_object_get(json, "text"));
     if (!text)
         fail_msg("no message: %s", sse->data);
-    char *copy = strdup(text);
+    char *copy = strdup(text ? text : "");
     json_decref(json);
     return copy;
 }

@@ -40,6 +40,12 @@
 %ignore dlg_cluster_remove_node;
 %ignore dlg_cluster_isolate;
 
+/* For services that deliver messages as they are stored; programs in Python follow dialogs. */
+%ignore dlg_feed;
+%ignore dlg_feed_async;
+%ignore dlg_feed_cursor;
+%ignore dlg_page_cursor;
+
 /* Values are made of whole replies, errors are exceptions, Python frees. */
 %ignore dlg_error_code;
 %ignore dlg_error_message;

@@ -1,0 +1,17 @@
+/* limits.h - who tries too often: 429 with the time to wait. */
+#ifndef DIALOGSD_LIMITS_H
+#define DIALOGSD_LIMITS_H
+
+#include "exchange.h"
+
+void limits_open(struct service *service);
+
+/* Each answers 429 and returns false when it is too often. */
+bool limits_allow_login(struct exchange *exchange, const dlg_uuid *user);
+bool limits_allow_registration(struct exchange *exchange);
+bool limits_allow_send(struct exchange *exchange);
+
+/* How the login ended that was allowed: a right password does not count. On the library's thread. */
+void limits_login_ended(struct exchange *exchange, int code);
+
+#endif

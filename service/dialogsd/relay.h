@@ -1,0 +1,45 @@
+/*
+ * relay.h - a channel that all replicas of the service share, over Redis (hiredis).
+ *
+ * One thread owns two connections: one listens, one speaks. What is said while there is no connection is lost, and
+ * said to be lost once there is one again: the database has it all. The thread hears its own beats; when it does not
+ * for a while, it connects anew.
+ */
+#ifndef DIALOGSD_RELAY_H
+#define DIALOGSD_RELAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct relay;
+
+/* All are called on the relay's thread. */
+struct relay_handler {
+    void (*heard)(void *payload, const char *data, size_t length); /* what another replica said */
+    void (*missed)(void *payload); /* something may have been said that was not heard: on every new connection */
+    void (*revoked)(void *payload, const char *member, size_t length, int64_t until_s); /* of those that are kept */
+    void (*lost)(void *payload); /* something was not said, and now it can be said so */
+    void *payload;
+};
+
+/*
+ * `url`: redis://[:PASSWORD@]HOST[:PORT][/DATABASE] or unix:///PATH. Connects in the background, and again whenever the
+ * connection is lost. NULL, having said why, when that is no URL, or there is no memory or thread.
+ */
+struct relay *relay_open(const char *url, const struct relay_handler *handler);
+void relay_close(struct relay *relay); /* NULL is fine */
+
+/* Whether `url` is one. Says what is wrong with it. */
+bool relay_check(const char *url);
+
+/* Tells all other replicas. Any thread; never blocks. */
+void relay_say(struct relay *relay, const char *data, size_t length);
+
+/* Keeps a member for all replicas, also those that start later, until that second of UTC. Any thread. */
+void relay_keep(struct relay *relay, const char *member, size_t length, int64_t until_s);
+
+/* Whether the channel works, both ways. */
+bool relay_up(const struct relay *relay);
+
+#endif
