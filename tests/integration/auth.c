@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static dlg_uuid user_with(dlg_client *client, const char *password)
@@ -186,16 +187,24 @@ static void a_renewal_does_not_undo_a_change(void **state)
 
 /* ---- Time and bounds ---- */
 
-static int64_t fastest_refusal_us(dlg_client *client, const dlg_uuid *id, int expected)
+/* Work, not time, which depends on what else the machine does. */
+static int64_t cpu_us(void)
 {
-    int64_t fastest = INT64_MAX;
+    struct timespec time;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return time.tv_sec * 1000000 + time.tv_nsec / 1000;
+}
+
+static int64_t least_work_us(dlg_client *client, const dlg_uuid *id, int expected)
+{
+    int64_t least = INT64_MAX;
     for (int i = 0; i < 7; i++) {
-        int64_t start = now_us();
+        int64_t start = cpu_us();
         assert_int_equal(dlg_auth(client, id, "wrong", DLG_NTS, NULL, NULL), expected);
-        int64_t took = now_us() - start;
-        fastest = took < fastest ? took : fastest;
+        int64_t took = cpu_us() - start;
+        least = took < least ? took : least;
     }
-    return fastest;
+    return least;
 }
 
 static void nobody_takes_as_long_as_somebody(void **state)
@@ -204,8 +213,8 @@ static void nobody_takes_as_long_as_somebody(void **state)
     dlg_client *client = client_open(test_server_conninfo(fixture->server), "hash_memory_kib=16384 hash_operations=2");
     dlg_uuid id = user_with(client, "right"), nobody;
     dlg_uuid_random(&nobody);
-    int64_t somebody_us = fastest_refusal_us(client, &id, DLG_E_PASSWORD);
-    int64_t nobody_us = fastest_refusal_us(client, &nobody, DLG_E_NOT_FOUND);
+    int64_t somebody_us = least_work_us(client, &id, DLG_E_PASSWORD);
+    int64_t nobody_us = least_work_us(client, &nobody, DLG_E_NOT_FOUND);
     assert_true(nobody_us > somebody_us / 2 && nobody_us < somebody_us * 2);
     client_close(client);
 }
