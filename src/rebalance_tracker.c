@@ -108,18 +108,32 @@ static void progress_make(struct cluster_work *work, const struct tracker *track
     work->progress.bytes_total = info->bytes_total;
 }
 
-/* The connection may be lost while hours go by; the rebalance goes on at the server, and so do we. */
+#define DONE_TASKS \
+    "(SELECT coalesce(json_agg(task_id), '[]') FROM pg_dist_background_task WHERE job_id = $1 AND status = 'done')"
+
+static const char status_sql[] = "SELECT state, details, " DONE_TASKS " FROM citus_job_status($1, true)";
+
+/* The same from the coordinator's own tables: sizes are asked of the nodes, one of which may be down. */
+static const char brief_sql[] =
+    "SELECT state, json_build_object('tasks', (SELECT coalesce(json_agg(json_build_object('task_id', task_id, "
+    "'retried', "
+    "retry_count, 'message', message)), '[]') FROM pg_dist_background_task WHERE job_id = $1 AND retry_count > 0 AND "
+    "status IN ('running', 'runnable'))), " DONE_TASKS " FROM pg_dist_background_job WHERE job_id = $1";
+
+static bool is_unreachable(const struct cluster_work *work, const PGresult *result)
+{
+    return !result && dlg_error_code(work->error) == DLG_E_UNAVAILABLE;
+}
+
+/* The connection may be lost while hours go by, or a node; the rebalance goes on at the servers, and so do we. */
 static PGresult *status_ask(struct cluster_work *work, int64_t job)
 {
-    static const char sql[] =
-        "SELECT state, details, (SELECT coalesce(json_agg(task_id), '[]') FROM pg_dist_background_task "
-        "WHERE job_id = $1 AND status = 'done') FROM citus_job_status($1, true)";
     char number[24];
     const char *values[] = {number};
     snprintf(number, sizeof number, "%lld", (long long)job);
-    PGresult *result = cluster_query(work, work->conn, sql, 1, values);
-    if (!result && dlg_error_code(work->error) == DLG_E_UNAVAILABLE && cluster_reconnect(work) == DLG_OK)
-        result = cluster_query(work, work->conn, sql, 1, values);
+    PGresult *result = cluster_query(work, work->conn, status_sql, 1, values);
+    if (is_unreachable(work, result) && (PQstatus(work->conn) == CONNECTION_OK || cluster_reconnect(work) == DLG_OK))
+        result = cluster_query(work, work->conn, brief_sql, 1, values);
     return result;
 }
 

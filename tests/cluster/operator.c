@@ -86,6 +86,17 @@ void operator_distribute(dlg_client *client, int shards)
     assert_ok(dlg_cluster_distribute(client, &options, NULL, NULL, &error), error);
 }
 
+void operator_admit_splits(const struct test_cluster *cluster)
+{
+    for (int node = 0; node < test_cluster_count(cluster); node++) {
+        if (test_cluster_number(cluster, node,
+                                "SELECT count(*) FROM pg_settings WHERE name = 'output_plugin_libraries'") != 1)
+            continue;
+        assert_true(test_cluster_execute(cluster, node, "ALTER SYSTEM SET output_plugin_libraries = pgoutput, citus"));
+        assert_true(test_cluster_execute(cluster, node, "SELECT pg_reload_conf()"));
+    }
+}
+
 dlg_cluster *operator_status(dlg_client *client)
 {
     dlg_error *error = NULL;

@@ -33,6 +33,9 @@ const char *operator_name(const struct test_cluster *cluster, int node);
 /* Distributes the tables into `shards`. */
 void operator_distribute(dlg_client *client, int shards);
 
+/* Recent minor releases of PostgreSQL admit output plugins by name; splitting a shard uses Citus's own. */
+void operator_admit_splits(const struct test_cluster *cluster);
+
 /* The status; to be freed. */
 dlg_cluster *operator_status(dlg_client *client);
 
