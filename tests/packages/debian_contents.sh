@@ -37,6 +37,7 @@ asks libdialogs-dev Depends "$exactly" libjansson-dev libmsgpack-dev libpq-dev l
 asks dialogsd Depends "$at_least" adduser 'libc6 .*' 'libjansson4 .*' 'libmicrohttpd12 .*'
 asks dialogsd Recommends postgresql
 asks dlgctl Depends "$at_least" 'libc6 .*' 'libcsv3 .*' 'libsodium23 .*'
+asks python3-dialogs Depends "$at_least" 'python3 \(>= 3\.[0-9]+\)' 'python3 \(<< 3\.[0-9]+\)' 'libc6 .*'
 
 lib=usr/lib/$(dpkg-architecture -q DEB_HOST_MULTIARCH)
 has libdialogs0 -rw-r--r-- "$lib/libdialogs.so.$version"
@@ -50,6 +51,8 @@ has dialogsd -rw-r--r-- lib/systemd/system/dialogsd.service usr/share/dialogsd/s
     usr/share/man/man8/dialogsd.8.gz
 has dlgctl -rwxr-xr-x usr/bin/dlgctl
 has dlgctl -rw-r--r-- usr/share/man/man1/dlgctl.1.gz
+has python3-dialogs -rw-r--r-- usr/lib/python3/dist-packages/dialogs/__init__.py \
+    'usr/lib/python3/dist-packages/dialogs/_native\.cpython-.*\.so'
 
 # What other packages learn of the library, and what dpkg keeps of an operator's changes.
 [ "$(dpkg-deb --ctrl-tarfile "$(file_of libdialogs0)" | tar -xO ./shlibs)" = "libdialogs 0 libdialogs0 (>= $version-1)" ]

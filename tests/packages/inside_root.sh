@@ -58,6 +58,11 @@ ldd /work/shared | grep -F 'libdialogs.so.0 => /'
 mkdir -m 755 /work/examples
 /run_examples.sh /sources /work/examples
 
+python3 -c 'import dialogs
+with dialogs.open("embedded:/work/data") as client:
+    print(*(message.text for message in client.list("'$anna'", "'$boris'")), sep="|")' |
+    grep -x 'Hello, Boris|Hello, Boris'
+
 # A newer version over it; then all of it goes but what people wrote.
 echo 'DIALOGSD_LOG=off' >>/etc/dialogsd/dialogsd.env
 dpkg -i packages/dialogsd_*.deb
