@@ -43,6 +43,11 @@ void cursor_at(struct cursor *cursor, struct position at)
     cursor->mark_count = 0;
 }
 
+void cursor_copy(struct cursor *to, const struct cursor *from)
+{
+    memcpy(to, from, offsetof(struct cursor, marks) + from->mark_count * sizeof *from->marks);
+}
+
 /* The low bits of an id are time and chance: different enough among the few of one horizon. */
 static uint32_t mark_of(struct position position)
 {

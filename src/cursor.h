@@ -49,6 +49,9 @@ struct position position_after(struct position position);
 /* A place without a horizon of its own. */
 void cursor_at(struct cursor *cursor, struct position at);
 
+/* Only the marks that there are. */
+void cursor_copy(struct cursor *to, const struct cursor *from);
+
 bool cursor_has_seen(const struct cursor *cursor, struct position position);
 
 /*

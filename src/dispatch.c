@@ -10,10 +10,10 @@
  * Queries under way on one lane for reads; more wait in the queue, where a deadline leaves no trace. What waits is
  * spread over the lanes, so that the server's processors work side by side, in segments of so many queries.
  */
-enum { READ_DEPTH = 256, READ_LEAST = 2, READ_MOST = 32, READ_CROWD = 8 };
+enum { READ_DEPTH = 256, READ_LEAST = 8, READ_MOST = 32, READ_CROWD = 8 };
 
 /* What waits for a commit is spread likewise, but so many share one: each commit costs a flush of the log. */
-enum { WRITE_LEAST = 16 };
+enum { WRITE_LEAST = 32 };
 
 static struct engine *lane_engine(const struct lane *lane)
 {

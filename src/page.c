@@ -60,7 +60,7 @@ const char *dlg_page_before(const dlg_page *page)
 /* Where following starts from: what lies before has been seen, or was not asked for. */
 static void cursor_start(const dlg_page *page, struct cursor *cursor)
 {
-    *cursor = page->from;
+    cursor_copy(cursor, &page->from);
     if (!page->backwards)
         return;
     cursor_at(cursor, POSITION_FIRST);

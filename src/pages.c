@@ -20,10 +20,11 @@ struct list {
     dlg_uuid peer;
     int32_t limit;
     bool backwards;
-    bool together; /* both halves are in the answer of the first query */
-    struct cursor from;
+    bool feed;        /* of all dialogs */
+    bool together;    /* both halves are in the answer of the first query */
     int64_t asked_us; /* hybrid clock, before the queries were sent */
     dlg_page *page;
+    struct cursor from; /* large, so last: it is not zeroed */
 };
 
 /* ---- Merging ---- */
@@ -44,7 +45,7 @@ static void message_read(const struct list *list, int half, int row, dlg_message
     message->id = query_int64(query, row, COLUMN_ID);
     message->author = half == 0 ? list->user : list->peer;
     message->recipient = half == 0 ? list->peer : list->user;
-    if (uuid_is_nil(&list->peer)) {
+    if (list->feed) {
         query_uuid(query, row, COLUMN_AUTHOR, &message->author);
         query_uuid(query, row, COLUMN_RECIPIENT, &message->recipient);
     }
@@ -65,7 +66,7 @@ struct half {
 /* As message_position() has it. */
 static struct half half_begin(const struct list *list, int index)
 {
-    int order = uuid_is_nil(&list->peer) ? -1 : dlg_uuid_compare(&list->user, &list->peer);
+    int order = list->feed ? -1 : dlg_uuid_compare(&list->user, &list->peer);
     return (struct half){.rows = query_rows(half_source(list, index)), .side = index == 0 ? order > 0 : order < 0};
 }
 
@@ -131,7 +132,7 @@ static dlg_page *page_new(struct list *list)
     page->peer = list->peer;
     page->backwards = list->backwards;
     page->has_more = false;
-    page->from = list->from;
+    cursor_copy(&page->from, &list->from);
     page->late_from_us = list->asked_us - CURSOR_LATE_US;
     page->before[0] = page->after[0] = '\0';
     page->count = 0;
@@ -233,11 +234,10 @@ static void list_start(struct request *request)
 {
     struct list *list = (struct list *)request;
     bool self = dlg_uuid_compare(&list->user, &list->peer) == 0;
-    bool feed = uuid_is_nil(&list->peer);
     list->asked_us = clock_now(&request->engine->clock);
-    list->together = !self && !feed && !request->engine->topology.is_citus;
+    list->together = !self && !list->feed && !request->engine->topology.is_citus;
     request->step = list_done;
-    if (feed) {
+    if (list->feed) {
         feed_query(list, 0);
         feed_query(list, 1);
         return;
@@ -275,8 +275,7 @@ static int options_read(struct list *list, const dlg_list_options *options, dlg_
     if (!*text)
         cursor_at(&list->from, list->backwards ? POSITION_LAST : POSITION_FIRST);
     else if (!cursor_read(&list->from, &list->user, &list->peer, text))
-        return error_set(error, DLG_E_CURSOR, "this is not a cursor of this %s",
-                         uuid_is_nil(&list->peer) ? "feed" : "dialog");
+        return error_set(error, DLG_E_CURSOR, "this is not a cursor of this %s", list->feed ? "feed" : "dialog");
     return DLG_OK;
 }
 
@@ -284,7 +283,7 @@ static int options_read(struct list *list, const dlg_list_options *options, dlg_
 static int request_make(const dlg_uuid *user, const dlg_uuid *peer, const dlg_list_options *options,
                         struct request **request, dlg_error **error)
 {
-    struct list *list = request_new(sizeof *list, REQUEST_LIST);
+    struct list *list = request_new_part(sizeof *list, offsetof(struct list, from), REQUEST_LIST);
     if (!list)
         return error_set(error, DLG_E_MEMORY, "out of memory");
     list->request.bytes = sizeof *list;
@@ -292,6 +291,7 @@ static int request_make(const dlg_uuid *user, const dlg_uuid *peer, const dlg_li
     list->request.destroy = list_destroy;
     list->user = *user;
     list->peer = *peer;
+    list->feed = uuid_is_nil(peer);
     int code = options_read(list, options, error);
     if (code != DLG_OK)
         request_release(&list->request);

@@ -1,6 +1,7 @@
 #include "request.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* To its owner a request is a reply; the type exists only in the public header. */
 static const struct request *reply_request(const dlg_reply *reply)
@@ -10,9 +11,15 @@ static const struct request *reply_request(const dlg_reply *reply)
 
 void *request_new(size_t size, enum request_kind kind)
 {
-    struct request *request = calloc(1, size);
+    return request_new_part(size, size, kind);
+}
+
+void *request_new_part(size_t size, size_t zeroed, enum request_kind kind)
+{
+    struct request *request = malloc(size);
     if (!request)
         return NULL;
+    memset(request, 0, zeroed);
     request->kind = kind;
     atomic_init(&request->references, 1);
     return request;

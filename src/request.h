@@ -56,6 +56,9 @@ SLIST_HEAD(resumed_list, request);
 /* Zeroed memory for a request that is the first member of a struct of `size` bytes; NULL when out of memory. */
 void *request_new(size_t size, enum request_kind kind);
 
+/* The same, but only the first bytes are zeroed: for what ends with something large that is filled in anyhow. */
+void *request_new_part(size_t size, size_t zeroed, enum request_kind kind);
+
 void request_hold(struct request *request);
 void request_release(struct request *request); /* any thread; frees with the last reference */
 

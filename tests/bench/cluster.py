@@ -31,16 +31,16 @@ def against_coordinator(wanted):
 
 def more_workers(wanted):
     def cpu(servers, work):
-        return ours(servers.first, work, "cpu_us", users=1000, limit=10)
+        return ours(servers.first, work, "cpu_us", concurrency=512, users=1000, limit=10)
 
     with Servers(workers=5) as five, Servers(workers=2) as two:
         for each in (five, two):
             prepare(each.first)
             each.distribute()
         yield from wanted([
-            Contest("cluster_cpu_5_vs_2", "CPU us per send in the client", "<= 1.1", cpu(five, "send"), cpu(two, "send"),
+            Contest("cluster_cpu_5_vs_2", "CPU us per send in the client, 512 under way", "<= 1.1", cpu(five, "send"), cpu(two, "send"),
                     "2 workers"),
-            Contest("cluster_cpu_list_5_vs_2", "CPU us per list in the client", "<= 1.1", cpu(five, "list"),
+            Contest("cluster_cpu_list_5_vs_2", "CPU us per list in the client, 512 under way", "<= 1.1", cpu(five, "list"),
                     cpu(two, "list"), "2 workers")])
 
 

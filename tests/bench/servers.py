@@ -62,7 +62,7 @@ class Server:
 
     @property
     def conninfo(self):
-        return f"host=127.0.0.1 port={self.port} user=bench dbname=postgres"
+        return f"host=127.0.0.1 port={self.port} user=bench dbname=postgres sslmode=disable"
 
     def stop(self):
         self.run(["pg_ctl", "-D", self.data, "-m", "immediate", "stop"])
