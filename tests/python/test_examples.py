@@ -2,21 +2,36 @@
 
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
 import time
 import uuid
 
+import pytest
+
 import dialogs
 
 EXAMPLES = pathlib.Path(os.environ.get("DIALOGS_EXAMPLES") or pathlib.Path(__file__).resolve().parents[2] / "examples")
+DOCUMENTS = {name: EXAMPLES.parent / name for name in ("README.md", "docs/python.md", "bindings/python/README.md")}
 
 
 def run(name, *arguments, text=""):
     done = subprocess.run([sys.executable, EXAMPLES / name, *map(str, arguments)], input=text, text=True, timeout=60,
                           stdout=subprocess.PIPE, check=True)
     return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_what_the_documents_show(conninfo, name):
+    """The first program of each, at the place of the tests."""
+    program = re.search(r"^```python\n(.*?)^```$", DOCUMENTS[name].read_text(encoding="utf-8"), re.M | re.S).group(1)
+    assert "import dialogs" in program
+    place = conninfo.removeprefix("embedded:").removesuffix("/data")
+    output = subprocess.run([sys.executable, "-c", program], cwd=place, stdout=subprocess.PIPE, text=True, timeout=60,
+                            check=True).stdout
+    assert "Hello, Boris" in output
 
 
 def test_hello(conninfo):

@@ -83,7 +83,7 @@ print(grown)
 
 @pytest.mark.parametrize("kind, most", [("messages", 300_000), ("walks", 300_000), ("errors", 300_000),
                                         ("sends", 1_000_000), ("users", 300_000), ("loads", 300_000),
-                                        ("clients", 300_000)])
+                                        ("clients", 1_000_000)])
 def test_memory_comes_back(conninfo, kind, most):
     environment = {**os.environ, "PYTHONMALLOC": "malloc", "PYTHONDEVMODE": ""}
     done = subprocess.run([sys.executable, "-c", PROGRAM, conninfo, kind], stdout=subprocess.PIPE, text=True, timeout=150,

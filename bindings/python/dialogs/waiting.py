@@ -136,8 +136,9 @@ class Waiting:
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
         """Each loop has a descriptor of its own, so that a closed client's is never somebody else's."""
-        for other in [each for each in self._readers if each.is_closed()]:
-            os.close(self._readers.pop(other))
+        for other in list(self._readers):
+            if other.is_closed():
+                self._stop_listening(other)
         fd = native.dlg_reply_fd(self._handle)
         if fd < 0:
             raise make(native.DLG_E_FORKED, "")
@@ -145,12 +146,22 @@ class Waiting:
         loop.add_reader(fd, drain, weakref.ref(self), loop)
         self._readers[loop] = fd
 
+    def _stop_listening(self, loop: asyncio.AbstractEventLoop) -> None:
+        """From any thread; the first of those who call it closes the descriptor."""
+        fd = self._readers.pop(loop, None)
+        if fd is None:
+            return
+        try:
+            loop.call_soon_threadsafe(forget_reader, loop, fd)
+        except RuntimeError:  # that loop is closed
+            os.close(fd)
+
     def _drain(self, loop: asyncio.AbstractEventLoop) -> None:
         for _ in range(TURN):
             try:
                 taken = native.call_take(self._handle)
             except (ClosedError, ForkedError):
-                loop.remove_reader(self._readers[loop])
+                self._stop_listening(loop)
                 return
             if taken is None:
                 return
@@ -168,12 +179,8 @@ class Waiting:
 
     def _forget(self) -> None:
         """The client is closed: nothing more comes for those who wait in an event loop."""
-        while self._readers:
-            loop, fd = self._readers.popitem()
-            try:
-                loop.call_soon_threadsafe(forget_reader, loop, fd)
-            except RuntimeError:  # closed
-                os.close(fd)
+        for loop in list(self._readers):
+            self._stop_listening(loop)
         while self._pending:
             _, (_, future) = self._pending.popitem()
             settle_elsewhere(future, make(native.DLG_E_CLOSED, "", fate=Fate.POSSIBLY_WRITTEN), None)
