@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include "config_file.h"
 #include "log.h"
 #include "place.h"
 #include "relay.h"
@@ -27,6 +28,8 @@ struct option {
 #define AT(field) offsetof(struct config, field)
 
 static const struct option options[] = {
+    {"config", "FILE", TEXT, AT(file), NULL, 0, 0,
+     "a file of NAME = VALUE lines: options without their dashes, and settings of the library"},
     {"port", "PORT", NUMBER, AT(port), "5000", 1, 65535, "the TCP port to listen on"},
     {"listen", "ADDRESS", TEXT, AT(listen), "127.0.0.1", 0, 0,
      "the address to listen on; 0.0.0.0 or :: for all of this machine"},
@@ -71,7 +74,8 @@ static const struct option options[] = {
     {"catch-up", "SECONDS", NUMBER, AT(catch_up_s), "30", 0, 86400,
      "how often a stream looks for messages that others wrote into the database, 0 for never"},
     {"set", "NAME=VALUE", SETTING, 0, NULL, 0, 0, "a setting of the library, see below; may be given many times"},
-    {"check-config", NULL, ACTION, 0, NULL, 0, CONFIG_CHECK, "say whether flags and environment are good, and stop"},
+    {"check-config", NULL, ACTION, 0, NULL, 0, CONFIG_CHECK,
+     "say whether file, environment and flags are good, and stop"},
     {"routes", NULL, ACTION, 0, NULL, 0, CONFIG_ROUTES, "print the calls that are served, and stop"},
     {"version", NULL, ACTION, 0, NULL, 0, CONFIG_VERSION, "print the version, and stop"},
     {"help", NULL, ACTION, 0, NULL, 0, CONFIG_HELP, "print this, and stop"},
@@ -185,6 +189,31 @@ static const struct option *option_find(const char *name, size_t length)
     return NULL;
 }
 
+static bool take_setting(void *payload, const char *name, const char *value, const char *place)
+{
+    struct config *config = payload;
+    const struct option *option = option_find(name, strlen(name));
+    bool settable = option && option->kind != ACTION && option->kind != SETTING && option->offset != AT(file);
+    if (settable)
+        return option_assign(config, option, value, place);
+    return set_library(config, name, value) || say("%s: this line is no good", place);
+}
+
+/* The file goes before the environment, so it is looked for among the flags before they are read. */
+static bool read_file(struct config *config, int count, char **arguments)
+{
+    static const char flag[] = "--config";
+    const char *path = getenv("DIALOGSD_CONFIG");
+    for (int i = 1; i < count; i++) {
+        size_t length = sizeof flag - 1;
+        if (strncmp(arguments[i], flag, length) == 0 && arguments[i][length] == '=')
+            path = arguments[i] + length + 1;
+        else if (strcmp(arguments[i], flag) == 0 && i + 1 < count)
+            path = arguments[i + 1];
+    }
+    return !path || !*path || config_file_read(path, take_setting, config);
+}
+
 /* Takes "--name value", "--name=value" and "--name"; returns how many words were used, 0 when wrong. */
 static int read_flag(struct config *config, int count, char **arguments)
 {
@@ -255,12 +284,13 @@ bool config_read(struct config *config, int count, char **arguments)
     /* A database that is not there yet is waited for behind an open port. */
     if (!set_library(config, "open", "lazy") || !set_library(config, "feed", "on"))
         return false;
-    return read_environment(config) && read_flags(config, count, arguments) && fill_defaults(config) &&
-           (!config->redis || !*config->redis || relay_check(config->redis));
+    return read_file(config, count, arguments) && read_environment(config) && read_flags(config, count, arguments) &&
+           fill_defaults(config) && (!config->redis || !*config->redis || relay_check(config->redis));
 }
 
 void config_free(struct config *config)
 {
+    free(config->file);
     free(config->listen);
     free(config->db);
     free(config->data);

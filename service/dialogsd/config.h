@@ -1,4 +1,4 @@
-/* config.h - how dialogsd is told what to do: flags, then the environment, then defaults. */
+/* config.h - how dialogsd is told what to do: flags, then the environment, then a file, then defaults. */
 #ifndef DIALOGSD_CONFIG_H
 #define DIALOGSD_CONFIG_H
 
@@ -10,6 +10,7 @@ enum config_action { CONFIG_SERVE, CONFIG_CHECK, CONFIG_ROUTES, CONFIG_VERSION, 
 
 struct config {
     enum config_action action;
+    char *file; /* NULL: none */
     char *listen;
     char *db;   /* never NULL after config_read() */
     char *data; /* the same */
@@ -40,7 +41,7 @@ struct config {
 };
 
 /*
- * Reads flags and environment. Returns false, having said on stderr what is wrong and what would
+ * Reads file, environment and flags. Returns false, having said on stderr what is wrong and what would
  * be right, when they are not acceptable. config_free() is due either way.
  */
 bool config_read(struct config *config, int count, char **arguments);

@@ -4,6 +4,7 @@
 #include "replicas.h"
 #include "router.h"
 #include "server.h"
+#include "supervisor.h"
 
 #include <dialogs.h>
 #include <errno.h>
@@ -105,7 +106,9 @@ static bool run(struct service *service, int fd, const sigset_t *signals)
         return false;
     }
     say("serving on http://%s:%d/", service->config.listen, (int)service->config.port);
+    supervisor_tell("READY=1");
     bool good = serve(service, signals);
+    supervisor_tell("STOPPING=1");
     drain(service, daemon, signals);
     replicas_close(service);
     return good;
@@ -116,7 +119,9 @@ static int serve_config(struct service *service)
     sigset_t signals;
     block_signals(&signals);
     name_requests(service);
-    int fd = listener_bind(&service->config);
+    int fd = supervisor_socket();
+    if (fd == -1)
+        fd = listener_bind(&service->config);
     if (fd < 0)
         return EXIT_FAILURE;
     peers_open(&service->peers, (service->config.idle_timeout_s + service->config.request_timeout_s) * 1000000);

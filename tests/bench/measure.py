@@ -34,12 +34,12 @@ def pgbench(server, script, clients, seconds, mode="prepared"):
     return float(re.search(r"tps = ([0-9.]+)", done.stdout).group(1))
 
 
-def wrk(url, connections, seconds, headers=(), body=None):
+def wrk(url, connections, seconds, headers=(), body=None, accept="*/*"):
     """Requests per second over HTTP, every one of them answered well."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
         file.write(WRK)
         file.flush()
-        command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "-s", file.name, url, "--", body or "",
+        command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "-s", file.name, "-H", f"Accept: {accept}", url, "--", body or "",
                    *headers]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
@@ -53,7 +53,8 @@ local requests = {}
 function init(arguments)
     local body = arguments[1] ~= "" and arguments[1] or nil
     for caller = 2, math.max(#arguments, 2) do
-        local headers = {["Content-Type"] = body and "application/json", Host = wrk.headers["Host"]}
+        local headers = {["Content-Type"] = body and "application/json", Host = wrk.headers["Host"],
+                         Accept = wrk.headers["Accept"]}
         local name, value = (arguments[caller] or ""):match("(.-): (.*)")
         if name then headers[name] = value end
         for partner = 1, 20 do

@@ -86,6 +86,46 @@ static void bad_configurations(void **state)
         expect(cases[i].environment, cases[i].arguments, 2, cases[i].says);
 }
 
+static char *write_file(const char *text)
+{
+    static char path[] = "/tmp/dialogsd-config-XXXXXX";
+    snprintf(path, sizeof path, "/tmp/dialogsd-config-XXXXXX");
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    return path;
+}
+
+static void files(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *environment, *arguments;
+        int code;
+        const char *says;
+    } cases[] = {
+        {"# a comment\n\n port = 8080\nlog=\"off\"\ndemo = 1\ntimeout_ms = 500\nbody-limit=5000", "", "", 0, "is good"},
+        {"port = 0\n", "", "", 2, ":1: port takes a number"},
+        {"port = 80\n\nport 5\n", "", "", 2, ":3: a line is NAME = VALUE"},
+        {"timeout_ms = 0\n", "", "", 2, "timeout_ms"},
+        {"nothing = 1\n", "", "", 2, ":1: nothing"},
+        {"config = /etc/passwd\n", "", "", 2, ":1: config"},
+        {"check-config = 1\n", "", "", 2, ":1: check-config"},
+        {"port = 5\n", "DIALOGSD_PORT=x", "", 2, "DIALOGSD_PORT takes a number"},
+        {"redis = nowhere\n", "", "", 2, "--redis takes redis://"},
+        {"redis = nowhere\n", "", "--redis redis://localhost", 0, "is good"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char arguments[256];
+        const char *path = write_file(cases[i].text);
+        snprintf(arguments, sizeof arguments, "--config %s --check-config %s", path, cases[i].arguments);
+        expect(cases[i].environment, arguments, cases[i].code, cases[i].says);
+        unlink(path);
+    }
+    expect("DIALOGSD_CONFIG=/no/such/file", "--check-config", 2, "cannot read the configuration /no/such/file");
+}
+
 static void flags_are_stronger_than_the_environment(void **state)
 {
     (void)state;
@@ -172,6 +212,7 @@ int main(void)
         cmocka_unit_test(help_tells_every_option_and_setting),
         cmocka_unit_test(good_configurations),
         cmocka_unit_test(bad_configurations),
+        cmocka_unit_test(files),
         cmocka_unit_test(flags_are_stronger_than_the_environment),
         cmocka_unit_test(what_cannot_be_started_says_why),
         cmocka_unit_test(a_private_server),

@@ -52,6 +52,39 @@ async function useThePage(page, url) {
   const message = JSON.parse(listed.body).at(-1);
   assert.equal(message.text, text);
   assert.equal(message.to, boris);
+  await listen(page, token);
+  await lookForNews(page, url);
+}
+
+// A page of ours listens, and hears what it sends.
+async function listen(page, token) {
+  const heard = await page.evaluate(async ({ token, boris }) => {
+    const headers = { Authorization: `Bearer ${token}` };
+    const stream = await fetch('/events', { headers });
+    const reader = stream.body.pipeThrough(new TextDecoderStream()).getReader();
+    await fetch(`/dialog/${boris}/send`, { method: 'POST', body: JSON.stringify({ text: 'heard by the browser' }),
+      headers: { ...headers, 'Content-Type': 'application/json' } });
+    let text = '';
+    while (!text.includes('heard by the browser'))
+      text += (await reader.read()).value;
+    await reader.cancel();
+    return text;
+  }, { token, boris });
+  assert.match(heard, /\nid: [\w-]+\nevent: message\ndata: {"from":"387ac1c1-.*"text":"heard by the browser".*}\n\n/);
+}
+
+// What the document says of streams, msgpack and pages can be seen.
+async function lookForNews(page, url) {
+  await page.goto(`${url}/swagger/index.html?news`);
+  await page.locator('.opblock[id$="-listenToEvents"] .opblock-summary-control').click();
+  await page.locator('.opblock[id$="-listenToEvents"] tr[data-param-name="Last-Event-ID"]').waitFor();
+  await page.locator('.opblock[id$="-listMessages"] .opblock-summary-control').click();
+  for (const name of ['limit', 'before', 'after'])
+    await page.locator(`.opblock[id$="-listMessages"] tr[data-param-name="${name}"]`).waitFor();
+  const types = page.locator('.opblock[id$="-listMessages"] .response-controls select option').first();
+  await types.waitFor({ state: 'attached' });
+  const offered = await page.locator('.opblock[id$="-listMessages"] .response-controls select').first().innerText();
+  assert.match(offered, /application\/vnd\.msgpack/);
 }
 
 const service = await startDialogsd(program);

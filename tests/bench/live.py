@@ -1,0 +1,172 @@
+"""Contests of live delivery: how soon an event follows the acknowledgement of its message, and what streams cost."""
+
+import json
+import random
+import re
+import select
+import socket
+import time
+
+import measure
+from loads import SECONDS, TEXT, fill, prepare, user
+from measure import Contest, Limit
+from servers import Servers
+from services import add_users, dialogsd, login
+
+STREAMS = 1000
+SENDERS = 16
+USERS = 20
+BODY = json.dumps({"text": TEXT})
+FLAGS = ("--connections", "20000", "--heartbeat", "600", "--catch-up", "0", "--set", "hash_memory_kib=8")
+
+
+class Streams:
+    """Open streams of events, one for each token."""
+
+    def __init__(self, service, tokens):
+        self.service, self.tokens, self.sockets = service, tokens, []
+
+    def open(self):
+        for token in self.tokens[len(self.sockets):]:
+            stream = socket.create_connection(("127.0.0.1", self.service.port))
+            stream.sendall(f"GET /events HTTP/1.1\r\nHost: x\r\n{token}\r\n\r\n".encode())
+            self.sockets.append(stream)
+        for stream in self.sockets:
+            stream.settimeout(30)
+            if not stream.recv(4096).startswith(b"HTTP/1.1 200"):
+                raise SystemExit("there is no stream")
+
+    def close(self):
+        for stream in self.sockets:
+            stream.close()
+        self.sockets = []
+
+    def beside(self, run):
+        def both():
+            self.open()
+            time.sleep(0.5)
+            try:
+                return run()
+            finally:
+                self.close()
+        return both
+
+    def kib_each(self):
+        """What the service's memory has grown by for each stream; a first set of streams has warmed it up."""
+        self.open()
+        time.sleep(0.5)
+        warm = self.service.memory_mib()
+        kept, self.sockets = self.sockets, []
+        self.open()
+        time.sleep(0.5)
+        grown = self.service.memory_mib() - warm
+        self.sockets += kept
+        self.close()
+        return max(grown, 0.001) * 1024 / len(self.tokens)
+
+
+class Race:
+    """Sends at a steady rate, and listens: milliseconds from the acknowledgement of a message to its event."""
+
+    def __init__(self, streams, senders):
+        self.streams = streams
+        self.idle = [socket.create_connection(("127.0.0.1", streams.service.port)) for _ in senders]
+        self.headers = dict(zip(self.idle, senders))
+        self.acknowledged, self.heard = {}, {}
+        self.buffers = {}
+
+    def send(self):
+        sender = self.idle.pop()
+        path = f"/dialog/{user(100 + random.randrange(len(self.streams.tokens)))}/send"
+        sender.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\n{self.headers[sender]}\r\nContent-Type: application/json\r\n"
+                       f"Content-Length: {len(BODY)}\r\n\r\n{BODY}".encode())
+
+    def receive(self, each, now):
+        data = self.buffers.pop(each, b"") + each.recv(65536)
+        if each in self.headers:
+            if b"\r\n\r\n" not in data:
+                self.buffers[each] = data
+                return
+            if not data.startswith(b"HTTP/1.1 200"):
+                raise SystemExit(data.decode())
+            self.acknowledged[re.search(rb"Message-Id: (\d+)", data).group(1)] = now
+            self.idle.append(each)
+            return
+        *whole, rest = data.split(b"\n\n")
+        if rest:
+            self.buffers[each] = rest
+        for block in whole:
+            found = re.search(rb'"id":"(\d+)"', block)
+            if found:
+                self.heard[found.group(1)] = now
+
+    def run(self, rate, seconds):
+        poll, every = select.epoll(), {}
+        for each in [*self.streams.sockets, *self.idle]:
+            poll.register(each, select.EPOLLIN)
+            every[each.fileno()] = each
+        began, sent, wanted = time.monotonic(), 0, int(rate * seconds)
+        while len(self.acknowledged) < wanted or len(self.heard) < wanted:
+            now = time.monotonic()
+            if now - began > 3 * seconds + 10:
+                raise SystemExit(f"{len(self.heard)} of {wanted} messages were heard")
+            while self.idle and sent < wanted and now - began >= sent / rate:
+                self.send()
+                sent += 1
+            for number, _ in poll.poll(0.0005):
+                self.receive(every[number], time.monotonic())
+        for each in self.headers:
+            each.close()
+        return sorted(max(0.0, self.heard[name] - at) * 1000 for name, at in self.acknowledged.items())
+
+
+def latency(streams, senders, rate, part):
+    def run():
+        streams.open()
+        try:
+            took = Race(streams, senders).run(rate, SECONDS)
+        finally:
+            streams.close()
+        return max(took[int(len(took) * part)], 0.001)
+    return run
+
+
+def delivery(wanted):
+    with Servers() as servers:
+        server = servers.first
+        prepare(server)
+        with dialogsd(server, *FLAGS) as service:
+            add_users(server, 100 + STREAMS)
+            senders = [login(service, user(n)) for n in range(1, SENDERS + 1)]
+            streams = Streams(service, [login(service, user(100 + n)) for n in range(STREAMS)])
+            sends = lambda: measure.wrk(service.url("/dialog/PARTNER/send"), 64, int(SECONDS), senders, BODY)
+            yield from wanted([
+                Contest("live_cost", f"sends/s beside {STREAMS:,} silent streams", ">= 0.9", streams.beside(sends), sends,
+                        "without streams"),
+                Limit("idle_stream_kib", f"KiB of memory for each of {STREAMS:,} silent streams", 16, streams.kib_each)])
+            half = measure.wrk(service.url("/dialog/PARTNER/send"), 64, int(SECONDS), senders, BODY) / 2
+            what = f"from acknowledged to heard, {STREAMS:,} streams, at half of the most sends ({half:,.0f}/s)"
+            yield from wanted([
+                Limit("live_latency_ms", f"ms {what}, median", 5, latency(streams, senders, half, 0.5)),
+                Limit("live_latency_p99_ms", f"ms {what}, p99", 50, latency(streams, senders, half, 0.99))])
+
+
+def forms(wanted):
+    with Servers() as servers:
+        server = servers.first
+        prepare(server)
+        fill(server, USERS, USERS * USERS * 25)
+        with dialogsd(server, *FLAGS) as service:
+            add_users(server, USERS)
+            tokens = [login(service, user(n)) for n in range(1, USERS + 1)]
+            lists = lambda accept: lambda: measure.wrk(service.url("/dialog/PARTNER/list"), 64, int(SECONDS), tokens,
+                                                       accept=accept)
+            yield from wanted([
+                Contest("msgpack_vs_json", "lists of 50/s, 64 connections", ">= 1.1", lists("application/vnd.msgpack"),
+                        lists("application/json"), "the same in JSON")])
+
+
+GROUPS = {
+    delivery: ["live_cost", "idle_stream_kib", "live_latency_ms", "live_latency_p99_ms"],
+    forms: ["msgpack_vs_json"],
+}

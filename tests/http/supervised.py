@@ -1,0 +1,62 @@
+"""What a supervisor such as systemd sees of dialogsd, and gives it: supervised.py DIALOGSD"""
+
+import os
+import signal
+import socket
+import sys
+
+from service import call, free_port, make_home, wait_for
+
+
+def start(program, home, listening, count, notify):
+    pid = os.fork()
+    if pid:
+        return pid
+    os.dup2(os.open("/dev/null", os.O_RDWR), 1)
+    environment = dict(os.environ, NOTIFY_SOCKET=notify)
+    if listening:
+        os.dup2(listening.fileno(), 3)
+        environment.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=count)
+    else:
+        os.closerange(3, 10)
+    os.execve(program, [program, "--data", os.path.join(home, "data"), "--log", "off", "--port", str(free_port())], environment)
+
+
+def ready(port):
+    try:
+        return call(port, "GET", "/readyz")[0] == 200
+    except OSError:
+        return False
+
+
+def activated(program, home):
+    notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    notify.bind("\0dialogsd-test-" + os.path.basename(home))
+    notify.settimeout(20)
+    name = "@" + notify.getsockname()[1:].decode()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        early = socket.create_connection(("127.0.0.1", port))  # before anybody serves
+        early.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        pid = start(program, home, listening, "1", name)
+    assert notify.recv(100) == b"READY=1"
+    early.settimeout(20)
+    assert early.recv(100).startswith(b"HTTP/1.1 200")
+    wait_for(lambda: ready(port), 60, "dialogsd did not become ready")
+    os.kill(pid, signal.SIGTERM)
+    assert notify.recv(100) == b"STOPPING=1"
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+def refused(program, home):
+    """A socket that does not listen, and too many of them."""
+    with socket.socket() as silent:
+        assert os.waitstatus_to_exitcode(os.waitpid(start(program, home, silent, "1", ""), 0)[1]) == 1
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        assert os.waitstatus_to_exitcode(os.waitpid(start(program, home, listening, "2", ""), 0)[1]) == 1
+
+
+place = make_home()
+activated(sys.argv[1], place)
+refused(sys.argv[1], place)
+print("the supervisor is content")
