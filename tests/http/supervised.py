@@ -1,6 +1,7 @@
 """What a supervisor such as systemd sees of dialogsd, and gives it: supervised.py DIALOGSD"""
 
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -57,6 +58,9 @@ def refused(program, home):
 
 
 place = make_home()
-activated(sys.argv[1], place)
-refused(sys.argv[1], place)
+try:
+    activated(sys.argv[1], place)
+    refused(sys.argv[1], place)
+finally:
+    shutil.rmtree(place, ignore_errors=True)
 print("the supervisor is content")
