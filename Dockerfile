@@ -18,7 +18,7 @@ RUN cmake --preset release -DDIALOGS_EXAMPLES=OFF -DDIALOGS_BENCH=OFF \
 FROM debian:bookworm-20260918-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        ca-certificates curl libcsv3 libjansson4 libmicrohttpd12 libmsgpackc2 libpq5 libsodium23 \
+        ca-certificates curl libcsv3 libgnutls30 libhiredis0.14 libjansson4 libmicrohttpd12 libmsgpackc2 libpq5 libsodium23 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 500 --home-dir /var/lib/dialogsd dialogsd \
     && install -d -o dialogsd -m 750 /var/lib/dialogsd

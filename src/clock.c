@@ -30,6 +30,12 @@ int64_t clock_deadline(int64_t timeout_us)
     return timeout_us < INT64_MAX - now ? now + timeout_us : INT64_MAX;
 }
 
+void clock_timespec(int64_t monotonic_us, struct timespec *at)
+{
+    at->tv_sec = monotonic_us / 1000000;
+    at->tv_nsec = monotonic_us % 1000000 * 1000;
+}
+
 int64_t clock_wall_us(void)
 {
     return clock_read(CLOCK_REALTIME);

@@ -6,12 +6,16 @@
 #define DIALOGS_CLOCK_H
 
 #include <stdint.h>
+#include <time.h>
 
 /* Monotonic microseconds, for timers. */
 int64_t clock_monotonic_us(void);
 
 /* The monotonic moment that far from now; INT64_MAX when there is none. */
 int64_t clock_deadline(int64_t timeout_us);
+
+/* The same moment for pthread_cond_timedwait() on CLOCK_MONOTONIC. */
+void clock_timespec(int64_t monotonic_us, struct timespec *at);
 
 /* This machine's idea of UTC, microseconds since 1970. */
 int64_t clock_wall_us(void);

@@ -3,7 +3,8 @@
  *
  * A client has one I/O thread, which owns every connection, every queue of queries and every request
  * from the moment it is taken from `incoming` until it is completed. Nothing of that is locked. The
- * lock guards the two lists through which other threads give and take: `incoming` and `replies`.
+ * lock guards the two lists through which other threads give and take: `incoming` and `replies`. What those threads run
+ * is in submission.c and, for what comes back, completion.c.
  *
  * A request is a small state machine: `step` runs on the I/O thread when the request arrives and again
  * each time nothing of it is outstanding. A step starts queries (engine_query), sends itself to a
@@ -41,6 +42,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+void engine_wake(int fd)
+{
+    uint64_t one = 1;
+    while (write(fd, &one, sizeof one) < 0 && errno == EINTR)
+        ;
+}
+
 /* ---- Fork ---- */
 
 static _Atomic unsigned fork_generation;
@@ -66,231 +74,12 @@ bool engine_is_here(const struct engine *engine)
     return engine->running && pthread_equal(pthread_self(), engine->thread);
 }
 
-/* ---- Completion ---- */
-
-static void wake(int fd)
-{
-    uint64_t one = 1;
-    while (write(fd, &one, sizeof one) < 0 && errno == EINTR)
-        ;
-}
-
-static void quota_release(struct engine *engine, struct request *request)
-{
-    atomic_fetch_sub(&engine->queued_bytes, request->bytes);
-    atomic_fetch_sub(&engine->queued, 1);
-    if (atomic_load(&engine->room_waiters) == 0)
-        return;
-    pthread_mutex_lock(&engine->lock);
-    pthread_cond_broadcast(&engine->room);
-    pthread_mutex_unlock(&engine->lock);
-}
-
-static void reply_enqueue(struct engine *engine, struct request *request)
-{
-    pthread_mutex_lock(&engine->lock);
-    bool first = TAILQ_EMPTY(&engine->replies);
-    TAILQ_INSERT_TAIL(&engine->replies, request, link);
-    if (engine->arrival_waiters)
-        pthread_cond_signal(&engine->arrival);
-    if (first)
-        wake(engine->reply_fd);
-    pthread_mutex_unlock(&engine->lock);
-}
-
-/* The waiter may give its reference up as soon as it is told, or have done so long before. */
-static void request_post(struct request *request)
-{
-    sem_post(&request->finished);
-    request_release(request);
-}
-
-static void request_deliver(struct engine *engine, struct request *request)
-{
-    if (request->awaited)
-        request_post(request);
-    else if (request->callback)
-        request->callback((dlg_reply *)(void *)request, request->payload);
-    else
-        reply_enqueue(engine, request);
-}
-
-/* Takes back the queries that wait; those under way in a lane come back by themselves, to nobody. */
-static void request_withdraw(struct request *request)
-{
-    for (int i = 0; i < REQUEST_QUERIES; i++) {
-        if (!request->queries[i].queue)
-            continue;
-        dispatch_forget(&request->queries[i]);
-        request->outstanding--;
-        request_release(request);
-    }
-}
-
-void request_complete(struct request *request, dlg_error *error)
-{
-    struct engine *engine = request->engine;
-    if (error && error->fate == DLG_FATE_NOT_WRITTEN)
-        error_set_fate(error, request_fate(request));
-    request->error = error;
-    request->done = true;
-    TAILQ_REMOVE(&engine->active, request, link);
-    request_withdraw(request);
-    atomic_fetch_add_explicit(&engine->completed, 1, memory_order_relaxed);
-    if (error)
-        atomic_fetch_add_explicit(&engine->failed, 1, memory_order_relaxed);
-    engine->undelivered += dlg_error_code(error) == DLG_E_CLOSED;
-    quota_release(engine, request);
-    request_deliver(engine, request);
-}
-
-void request_fail(struct request *request, struct query *query)
-{
-    dlg_error *error = query->error;
-    query->error = NULL;
-    request_complete(request, error);
-}
-
-/* ---- Submission ---- */
-
-/* With the lock held. One request is always taken, however large it is. */
-static bool quota_take(struct engine *engine, size_t bytes)
-{
-    uint32_t count = atomic_load(&engine->queued);
-    uint64_t held = atomic_load(&engine->queued_bytes);
-    if ((int64_t)count >= engine->settings->queue_requests ||
-        (count > 0 && (int64_t)(held + bytes) > engine->settings->queue_bytes))
-        return false;
-    atomic_fetch_add(&engine->queued, 1);
-    atomic_fetch_add(&engine->queued_bytes, bytes);
-    return true;
-}
-
-static void deadline_timespec(int64_t deadline_us, struct timespec *at)
-{
-    at->tv_sec = deadline_us / 1000000;
-    at->tv_nsec = deadline_us % 1000000 * 1000;
-}
-
-/* With the lock held: waits for room until the deadline. */
-static bool quota_wait(struct engine *engine, struct request *request)
-{
-    struct timespec until;
-    deadline_timespec(request->deadline_us, &until);
-    bool taken = false;
-    engine->room_waiters++;
-    while (!engine->closing && !(taken = quota_take(engine, request->bytes)))
-        if (pthread_cond_timedwait(&engine->room, &engine->lock, &until) == ETIMEDOUT)
-            break;
-    engine->room_waiters--;
-    return taken;
-}
-
-static int refuse(struct engine *engine, dlg_error **error)
-{
-    if (atomic_load(&engine->closing))
-        return error_set(error, DLG_E_CLOSED, "the client is being closed");
-    atomic_fetch_add_explicit(&engine->overloads, 1, memory_order_relaxed);
-    return error_set(error, DLG_E_OVERLOAD, "too many requests are waiting; try again later");
-}
-
-static bool request_enter(struct engine *engine, struct request *request, bool wait)
-{
-    pthread_mutex_lock(&engine->lock);
-    bool taken =
-        !atomic_load(&engine->closing) && (quota_take(engine, request->bytes) || (wait && quota_wait(engine, request)));
-    bool first = TAILQ_EMPTY(&engine->incoming) && SLIST_EMPTY(&engine->resumed);
-    if (taken)
-        TAILQ_INSERT_TAIL(&engine->incoming, request, link);
-    pthread_mutex_unlock(&engine->lock);
-    if (taken) /* the request may be done and gone already */
-        atomic_fetch_add_explicit(&engine->requests, 1, memory_order_relaxed);
-    if (taken && first)
-        wake(engine->wake);
-    return taken;
-}
-
-static int engine_submit(struct engine *engine, struct request *request, int64_t timeout_us, bool wait,
-                         dlg_error **error)
-{
-    if (engine_is_forked(engine))
-        return error_set(error, DLG_E_FORKED, "the client was opened before fork(); open another one here");
-    if (timeout_us < 0)
-        return error_set(error, DLG_E_ARGUMENT, "a timeout is 0 (the setting) or positive, in microseconds");
-    request->engine = engine;
-    request->deadline_us = clock_deadline(timeout_us ? timeout_us : engine->settings->timeout_ms * 1000);
-    atomic_fetch_add(&engine->callers, 1);
-    int code = request_enter(engine, request, wait) ? DLG_OK : refuse(engine, error);
-    atomic_fetch_sub(&engine->callers, 1);
-    return code;
-}
-
-int engine_may_wait(const struct engine *engine, dlg_error **error)
-{
-    if (engine_is_here(engine))
-        return error_set(error, DLG_E_STATE, "a blocking call inside a callback would wait for itself");
-    return DLG_OK;
-}
-
-int engine_begin(struct engine *engine, struct request *request, int64_t timeout_us, bool wait, dlg_error **error)
-{
-    int code = engine_may_wait(engine, error);
-    if (code != DLG_OK)
-        return code;
-    request->awaited = true;
-    sem_init(&request->finished, 0, 0);
-    request_hold(request); /* the engine's, until the request is done */
-    code = engine_submit(engine, request, timeout_us, wait, error);
-    if (code != DLG_OK)
-        request_release(request);
-    return code;
-}
-
-int engine_finish(struct request *request, dlg_error **error)
-{
-    while (sem_wait(&request->finished) < 0)
-        ; /* interrupted by a signal */
-    return request->error && error ? error_give(error, error_copy(request->error)) : dlg_error_code(request->error);
-}
-
-int engine_call(struct engine *engine, struct request *request, int64_t timeout_us, dlg_error **error)
-{
-    int code = engine_begin(engine, request, timeout_us, true, error);
-    return code == DLG_OK ? engine_finish(request, error) : code;
-}
-
-int engine_post(struct engine *engine, struct request *request, int64_t timeout_us, dlg_callback callback,
-                void *payload, dlg_error **error)
-{
-    request->callback = callback;
-    request->payload = payload;
-    int code = engine_submit(engine, request, timeout_us, false, error);
-    if (code != DLG_OK)
-        request_release(request);
-    return code;
-}
+/* ---- For steps, on the I/O thread ---- */
 
 void engine_expect(struct request *request)
 {
     request->outstanding++;
     request_hold(request);
-}
-
-void engine_resume(struct request *request)
-{
-    struct engine *engine = request->engine;
-    pthread_mutex_lock(&engine->lock);
-    bool first = TAILQ_EMPTY(&engine->incoming) && SLIST_EMPTY(&engine->resumed);
-    SLIST_INSERT_HEAD(&engine->resumed, request, resumed);
-    pthread_mutex_unlock(&engine->lock);
-    if (first)
-        wake(engine->wake);
-}
-
-void engine_refresh_topology(struct engine *engine)
-{
-    atomic_store(&engine->refresh, true);
-    wake(engine->wake);
 }
 
 void engine_query(struct engine *engine, struct query *query)
@@ -311,21 +100,6 @@ void engine_note_loss(struct engine *engine, const dlg_error *why)
     dlg_error_free(engine->loss);
     engine->loss = error_copy(why);
     pthread_mutex_unlock(&engine->lock);
-}
-
-int engine_wait_ready(struct engine *engine, int64_t deadline_us, dlg_error **error)
-{
-    while (!atomic_load(&engine->ready)) {
-        if (clock_monotonic_us() >= deadline_us) {
-            pthread_mutex_lock(&engine->lock);
-            dlg_error *why = error_copy(engine->loss);
-            pthread_mutex_unlock(&engine->lock);
-            return why ? error_give(error, why)
-                       : error_set(error, DLG_E_UNAVAILABLE, "the database took no connection in time");
-        }
-        usleep(500);
-    }
-    return DLG_OK;
 }
 
 void engine_count_stale(struct engine *engine)
@@ -462,39 +236,6 @@ static void *io_main(void *argument)
     return NULL;
 }
 
-/* ---- The reply queue ---- */
-
-/* With the lock held: until there is a reply, the time is over, or there will be none any more. */
-static void reply_wait(struct engine *engine, int64_t timeout_us)
-{
-    struct timespec until;
-    deadline_timespec(timeout_us < 0 ? INT64_MAX : clock_deadline(timeout_us), &until);
-    engine->arrival_waiters++;
-    while (TAILQ_EMPTY(&engine->replies) && !engine->ended)
-        if (pthread_cond_timedwait(&engine->arrival, &engine->lock, &until) == ETIMEDOUT)
-            break;
-    engine->arrival_waiters--;
-}
-
-dlg_reply *engine_next_reply(struct engine *engine, int64_t timeout_us)
-{
-    atomic_fetch_add(&engine->callers, 1);
-    pthread_mutex_lock(&engine->lock);
-    if (timeout_us != 0 && !engine_is_here(engine))
-        reply_wait(engine, timeout_us);
-    struct request *request = TAILQ_FIRST(&engine->replies);
-    if (request)
-        TAILQ_REMOVE(&engine->replies, request, link);
-    if (TAILQ_EMPTY(&engine->replies)) {
-        uint64_t wakes;
-        while (read(engine->reply_fd, &wakes, sizeof wakes) < 0 && errno == EINTR)
-            ;
-    }
-    pthread_mutex_unlock(&engine->lock);
-    atomic_fetch_sub(&engine->callers, 1);
-    return (dlg_reply *)(void *)request;
-}
-
 /* ---- Life ---- */
 
 static bool engine_descriptors(struct engine *engine)
@@ -558,10 +299,25 @@ int engine_start(struct engine *engine, dlg_error **error)
     return DLG_OK;
 }
 
+int engine_wait_ready(struct engine *engine, int64_t deadline_us, dlg_error **error)
+{
+    while (!atomic_load(&engine->ready)) {
+        if (clock_monotonic_us() >= deadline_us) {
+            pthread_mutex_lock(&engine->lock);
+            dlg_error *why = error_copy(engine->loss);
+            pthread_mutex_unlock(&engine->lock);
+            return why ? error_give(error, why)
+                       : error_set(error, DLG_E_UNAVAILABLE, "the database took no connection in time");
+        }
+        usleep(500);
+    }
+    return DLG_OK;
+}
+
 void engine_drain(struct engine *engine, int64_t deadline_us)
 {
     struct timespec until;
-    deadline_timespec(deadline_us, &until);
+    clock_timespec(deadline_us, &until);
     atomic_fetch_add(&engine->room_waiters, 1);
     pthread_mutex_lock(&engine->lock);
     atomic_store(&engine->closing, true);
@@ -590,7 +346,7 @@ size_t engine_stop(struct engine *engine)
         return 0;
     atomic_store(&engine->closing, true);
     atomic_store(&engine->stopping, true);
-    wake(engine->wake);
+    engine_wake(engine->wake);
     pthread_join(engine->thread, NULL);
     callers_dismiss(engine);
     engine->running = false;

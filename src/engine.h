@@ -98,6 +98,9 @@ int engine_wait_ready(struct engine *engine, int64_t deadline_us, dlg_error **er
 int engine_post(struct engine *engine, struct request *request, int64_t timeout_us, dlg_callback callback,
                 void *payload, dlg_error **error);
 
+/* Makes a descriptor of an eventfd readable. */
+void engine_wake(int fd);
+
 /* Takes a reply from the queue; waits as dlg_reply_next() says. */
 dlg_reply *engine_next_reply(struct engine *engine, int64_t timeout_us);
 

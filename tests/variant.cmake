@@ -17,7 +17,7 @@ if(DIALOGS_TEST_VARIANT)
 endif()
 
 if(DIALOGS_TEST_VARIANT STREQUAL asan)
-  set(test_parts unit fuzz integration)
+  set(test_parts unit fuzz integration http)
 elseif(DIALOGS_TEST_VARIANT STREQUAL clang)
   set(test_parts unit fuzz)
 elseif(DIALOGS_TEST_VARIANT STREQUAL valgrind)

@@ -45,6 +45,9 @@ static const struct option options[] = {
      "sites whose pages may use the service, such as https://a.example,https://b.example, or *; default: none"},
     {"redis", "URL", TEXT, AT(redis), NULL, 0, 0,
      "what replicas meet at: redis://[:PASSWORD@]HOST[:PORT][/DATABASE] or unix:///PATH; default: this one is alone"},
+    {"tls-certificate", "FILE", TEXT, AT(tls_certificate), NULL, 0, 0,
+     "serve https only, with this chain of certificates (PEM); read anew on SIGHUP"},
+    {"tls-key", "FILE", TEXT, AT(tls_key), NULL, 0, 0, "the certificate's key (PEM)"},
     {"proxied", NULL, SWITCH, AT(proxied), NULL, 0, 0,
      "a proxy stands in front: the last address in X-Forwarded-For is the client's"},
     {"body-limit", "BYTES", NUMBER, AT(body_limit), NULL, 1024, 1073741824,
@@ -266,6 +269,8 @@ static bool fill_defaults(struct config *config)
     config->own_data = !config->db;
     if (!config->db && !(config->db = place_database(data)))
         return say("out of memory");
+    if (!config->tls_certificate != !config->tls_key)
+        return say("--tls-certificate and --tls-key go together");
     if (!config->threads)
         config->threads = get_nprocs() < 256 ? get_nprocs() : 256;
     if (!config->body_limit)
@@ -298,6 +303,8 @@ void config_free(struct config *config)
     free(config->pages);
     free(config->cors);
     free(config->redis);
+    free(config->tls_certificate);
+    free(config->tls_key);
     dlg_settings_free(config->settings);
 }
 

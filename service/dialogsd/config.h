@@ -22,6 +22,8 @@ struct config {
     int64_t threads;
     int64_t body_limit;
     int64_t header_limit;
+    char *tls_certificate; /* NULL: plain HTTP */
+    char *tls_key;
     int64_t connections;
     int64_t connections_per_address;
     int64_t idle_timeout_s;

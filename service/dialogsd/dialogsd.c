@@ -1,4 +1,5 @@
 /* dialogsd - serves dialogs between users over HTTP. */
+#include "certificate.h"
 #include "limits.h"
 #include "listener.h"
 #include "replicas.h"
@@ -44,6 +45,15 @@ static void tokens_sweep_now_and_then(struct service *service)
     tokens_sweep(&service->tokens, wall_us());
 }
 
+/* The log may have been rotated, and the certificate renewed. */
+static void files_reopen(struct service *service)
+{
+    const struct config *config = &service->config;
+    log_reopen(&service->log);
+    if (config->tls_certificate && certificate_load(config->tls_certificate, config->tls_key))
+        say("the certificate in %s is shown from now on", config->tls_certificate);
+}
+
 /* Until a signal to stop; returns false when the database made it pointless to go on. */
 static bool serve(struct service *service, const sigset_t *signals)
 {
@@ -52,7 +62,7 @@ static bool serve(struct service *service, const sigset_t *signals)
         if (number == SIGTERM || number == SIGINT)
             return true;
         if (number == SIGHUP)
-            log_reopen(&service->log);
+            files_reopen(service);
         if (atomic_load(&service->backend.fatal))
             return false;
         log_flush(&service->log);
@@ -105,7 +115,8 @@ static bool run(struct service *service, int fd, const sigset_t *signals)
         replicas_close(service);
         return false;
     }
-    say("serving on http://%s:%d/", service->config.listen, (int)service->config.port);
+    say("serving on %s://%s:%d/", service->config.tls_certificate ? "https" : "http", service->config.listen,
+        (int)service->config.port);
     supervisor_tell("READY=1");
     bool good = serve(service, signals);
     supervisor_tell("STOPPING=1");
@@ -128,8 +139,11 @@ static int serve_config(struct service *service)
     limits_open(service);
     tokens_open(&service->tokens);
     hub_open(&service->hub, service->config.heartbeat_s * 1000000, service->config.catch_up_s * 1000000);
-    bool good = log_open(&service->log, service->config.log) && pages_open(&service->pages, service->config.pages) &&
+    const struct config *config = &service->config;
+    bool good = (!config->tls_certificate || certificate_load(config->tls_certificate, config->tls_key)) &&
+                log_open(&service->log, service->config.log) && pages_open(&service->pages, service->config.pages) &&
                 run(service, fd, &signals);
+    certificate_close();
     log_close(&service->log);
     pages_close(&service->pages);
     hub_close(&service->hub);

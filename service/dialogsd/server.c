@@ -1,5 +1,6 @@
 #include "server.h"
 
+#include "certificate.h"
 #include "exchange.h"
 
 #include <errno.h>
@@ -74,9 +75,16 @@ struct MHD_Daemon *server_start(struct service *service, int fd)
     const struct config *config = &service->config;
     unsigned limit = connection_limit(config);
     unsigned threads = (unsigned)config->threads < limit ? (unsigned)config->threads : limit;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
+    unsigned tls = config->tls_certificate ? MHD_USE_TLS : 0;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | tls;
     const struct MHD_OptionItem pool[] = {
         {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    static const char versions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
+    const struct MHD_OptionItem secure[] = {
+        {tls ? MHD_OPTION_HTTPS_PRIORITIES : MHD_OPTION_END, 0, (void *)(uintptr_t)versions},
+        {tls ? MHD_OPTION_HTTPS_CERT_CALLBACK : MHD_OPTION_END, 0, (void *)(uintptr_t)certificate_choose},
         {MHD_OPTION_END, 0, NULL},
     };
     struct MHD_Daemon *daemon = MHD_start_daemon(
@@ -85,7 +93,7 @@ struct MHD_Daemon *server_start(struct service *service, int fd)
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)config->idle_timeout_s, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         (unsigned)config->connections_per_address, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, service,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, service, MHD_OPTION_NOTIFY_CONNECTION, on_connection, service,
-        MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+        MHD_OPTION_ARRAY, pool, MHD_OPTION_ARRAY, secure, MHD_OPTION_END);
     if (!daemon)
         say("cannot start the HTTP server: %s", strerror(errno));
     return daemon;

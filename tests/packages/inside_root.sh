@@ -46,20 +46,20 @@ wait $service
 cd /
 
 # Programs of others: the command of docs/install.md, the shared library and the static one, then every example.
-mkdir -m 755 /work
+mkdir -m 755 /trial
 read -ra flags <<<"$(pkg-config --cflags --libs libdialogs)"
-cc sources/hello.c "${flags[@]}" -o /work/shared
+cc sources/hello.c "${flags[@]}" -o /trial/shared
 read -ra flags <<<"$(pkg-config --static --cflags --libs libdialogs | sed 's/-ldialogs/-l:libdialogs.a/')"
-cc sources/hello.c "${flags[@]}" -o /work/static
-ldd /work/shared | grep -F 'libdialogs.so.0 => /'
-[ "$(ldd /work/static | grep -c libdialogs)" -eq 0 ]
-/work/shared embedded:/work/data | grep -x 'Hello, Boris'
-[ "$(/work/static embedded:/work/data | grep -c '^Hello, Boris$')" -eq 2 ]
-mkdir -m 755 /work/examples
-/run_examples.sh /sources /work/examples
+cc sources/hello.c "${flags[@]}" -o /trial/static
+ldd /trial/shared | grep -F 'libdialogs.so.0 => /'
+[ "$(ldd /trial/static | grep -c libdialogs)" -eq 0 ]
+/trial/shared embedded:/trial/data | grep -x 'Hello, Boris'
+[ "$(/trial/static embedded:/trial/data | grep -c '^Hello, Boris$')" -eq 2 ]
+mkdir -m 755 /trial/examples
+/run_examples.sh /sources /trial/examples
 
 python3 -c 'import dialogs
-with dialogs.open("embedded:/work/data") as client:
+with dialogs.open("embedded:/trial/data") as client:
     print(*(message.text for message in client.list("'$anna'", "'$boris'")), sep="|")' |
     grep -x 'Hello, Boris|Hello, Boris'
 
