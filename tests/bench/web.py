@@ -12,6 +12,7 @@ from services import add_users, constant, dialogsd, fastify, login
 CONNECTIONS = 64
 USERS = 20
 BODY = json.dumps({"text": TEXT})
+LIKE = ("--set", "feed=off")  # the same tables and indexes as the rival has
 
 
 def requests(service, path, headers, body=None, connections=CONNECTIONS):
@@ -24,7 +25,7 @@ def against_fastify(wanted):
         for each in (server, rival):
             prepare(each)
             fill(each, USERS, USERS * USERS * 25)
-        with dialogsd(server) as service, fastify(rival) as other:
+        with dialogsd(server, *LIKE) as service, fastify(rival) as other:
             add_users(server, USERS)
             tokens = [login(service, user(n)) for n in range(1, USERS + 1)]
             names = [f"X-User: {user(n)}" for n in range(1, USERS + 1)]
@@ -44,7 +45,7 @@ def against_constant(wanted):
         server = servers.first
         prepare(server)
         fill(server, USERS, USERS * USERS)  # two messages in each dialog
-        with dialogsd(server) as service:
+        with dialogsd(server, *LIKE) as service:
             add_users(server, USERS)
             tokens = [login(service, user(n)) for n in range(1, USERS + 1)]
             size = len(service.get(f"/dialog/{user(2)}/list", dict([tokens[0].split(": ", 1)])))
@@ -61,7 +62,7 @@ def connections(wanted):
         server = servers.first
         prepare(server)
         fill_dialog(server, 2, 2)
-        with dialogsd(server, "--connections", "20000", "--idle-timeout", "600") as service:
+        with dialogsd(server, *LIKE, "--connections", "20000", "--idle-timeout", "600") as service:
             add_users(server, USERS)
             tokens = [login(service, user(1))]
             few = requests(service, f"/dialog/{user(2)}/list", tokens, connections=10)
