@@ -28,9 +28,14 @@ static void compare(struct credential *credential, const dlg_settings *settings)
             password_hash(settings, credential->password, credential->length, credential->hash, NULL) == DLG_OK;
 }
 
+static struct credential *credential_of(struct job *job)
+{
+    return (struct credential *)((char *)job - offsetof(struct credential, job));
+}
+
 static void credential_run(struct job *job, bool cancelled)
 {
-    struct credential *credential = (struct credential *)((char *)job - offsetof(struct credential, job));
+    struct credential *credential = credential_of(job);
     const dlg_settings *settings = credential->request->engine->settings;
     if (cancelled)
         error_set(&credential->error, DLG_E_CLOSED, "the client was closed before the request was done");
@@ -39,7 +44,11 @@ static void credential_run(struct job *job, bool cancelled)
     else
         password_hash(settings, credential->password, credential->length, credential->hash, &credential->error);
     sodium_memzero(credential->password, credential->length);
-    engine_resume(credential->request);
+}
+
+static void credential_tell(struct job *job)
+{
+    engine_resume(credential_of(job)->request);
 }
 
 void credential_start(struct credential *credential, struct request *request, bool compare_hash)
@@ -47,6 +56,7 @@ void credential_start(struct credential *credential, struct request *request, bo
     credential->request = request;
     credential->compare = compare_hash;
     credential->job.run = credential_run;
+    credential->job.tell = credential_tell;
     engine_expect(request);
     if (workers_submit(client_of(request)->workers, &credential->job))
         return;

@@ -173,11 +173,6 @@ struct lane *node_idlest(struct node *node, bool writes)
     return idlest;
 }
 
-bool node_ready(const struct node *node, bool writes)
-{
-    return node_idlest((struct node *)(uintptr_t)node, writes) != NULL;
-}
-
 size_t node_lanes_ready(const struct node *node, bool writes)
 {
     size_t count, ready = 0;
@@ -185,6 +180,11 @@ size_t node_lanes_ready(const struct node *node, bool writes)
     for (size_t i = 0; i < count; i++)
         ready += lanes[i].state == LANE_READY;
     return ready;
+}
+
+bool node_ready(const struct node *node, bool writes)
+{
+    return node_lanes_ready(node, writes) > 0;
 }
 
 void node_want_more(struct node *node, bool writes)

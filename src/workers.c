@@ -43,6 +43,17 @@ static struct job *take(struct workers *workers)
     return job;
 }
 
+/* With the lock held, which is not when the owner hears of it. */
+static void finish(struct workers *workers, struct job *job, void (*tell)(struct job *job))
+{
+    workers->running--;
+    if (!tell)
+        return;
+    pthread_mutex_unlock(&workers->lock);
+    tell(job);
+    pthread_mutex_lock(&workers->lock);
+}
+
 static void *work(void *argument)
 {
     struct workers *workers = argument;
@@ -55,9 +66,10 @@ static void *work(void *argument)
             break;
         workers->running++;
         pthread_mutex_unlock(&workers->lock);
+        void (*tell)(struct job * job) = job->tell; /* without one, run() may free the job */
         job->run(job, false);
         pthread_mutex_lock(&workers->lock);
-        workers->running--;
+        finish(workers, job, tell);
     }
     pthread_mutex_unlock(&workers->lock);
     return NULL;
@@ -140,8 +152,11 @@ void workers_stop(struct workers *workers, bool cancel)
     pthread_mutex_unlock(&workers->lock);
     while (cancelled) {
         struct job *job = cancelled;
-        cancelled = job->next; /* run() may free the job */
+        void (*tell)(struct job * job) = job->tell;
+        cancelled = job->next; /* run() or tell() may free the job */
         job->run(job, true);
+        if (tell)
+            tell(job);
     }
     for (size_t i = 0; i < started; i++)
         pthread_join(workers->threads[i], NULL);

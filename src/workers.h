@@ -7,10 +7,11 @@
 
 struct workers;
 
-/* Embedded in what its owner needs for the job; not touched any more once run() was called. */
+/* Embedded in what its owner needs for the job; not touched any more once the last of these was called. */
 struct job {
     struct job *next;
     void (*run)(struct job *job, bool cancelled);
+    void (*tell)(struct job *job); /* NULL, or follows run(), when the job's place is free for another */
 };
 
 /*
@@ -20,7 +21,7 @@ struct job {
 struct workers *workers_new(size_t threads, size_t queue_limit);
 
 /*
- * True: run() is called exactly once, on a worker thread, or by workers_stop(). False, and nothing
+ * True: run() and tell() are called exactly once, on a worker thread, or by workers_stop(). False, and nothing
  * is kept: the queue is full, no thread could be started, or the pool was stopped. Any thread.
  */
 bool workers_submit(struct workers *workers, struct job *job);

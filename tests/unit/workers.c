@@ -19,6 +19,7 @@ struct task {
     atomic_int cancels;
     atomic_int thread; /* that it ran on */
     sem_t *gate;       /* NULL, or what a run waits for */
+    sem_t told;
 };
 
 static void run_task(struct job *job, bool cancelled)
@@ -132,6 +133,29 @@ static void open_gate(struct job *job, bool cancelled)
     task->gate = NULL;
     run_task(job, cancelled);
     sem_post(gate);
+}
+
+static void tell_task(struct job *job)
+{
+    sem_post(&((struct task *)(void *)job)->told);
+}
+
+/* Whoever hears that a job is done may submit another at once. */
+static void the_place_of_a_job_is_free_when_it_is_told(void **state)
+{
+    (void)state;
+    struct task task;
+    struct workers *workers = workers_new(1, 0);
+    for (int i = 0; i < 2000; i++) {
+        task = (struct task){.job = {.run = run_task, .tell = tell_task}};
+        sem_init(&task.told, 0, 0);
+        assert_true(workers_submit(workers, &task.job));
+        while (sem_wait(&task.told) != 0)
+            ; /* a signal came */
+        assert_int_equal(task.runs, 1);
+        sem_destroy(&task.told);
+    }
+    workers_free(workers);
 }
 
 static void stop_cancels_those_that_wait(void **state)
@@ -292,6 +316,7 @@ int main(void)
         cmocka_unit_test(threads_start_when_needed),
         cmocka_unit_test(every_job_runs_once),
         cmocka_unit_test(refuses_when_full),
+        cmocka_unit_test(the_place_of_a_job_is_free_when_it_is_told),
         cmocka_unit_test(stop_cancels_those_that_wait),
         cmocka_unit_test(takes_nothing_once_stopped),
         cmocka_unit_test(jobs_may_free_themselves),
