@@ -322,10 +322,7 @@ static ssize_t read_stream(void *payload, uint64_t position, char *to, size_t ro
         if (!turn(stream, next, reply))
             return MHD_CONTENT_READER_END_OF_STREAM;
     }
-    size_t left = stream->text.length - stream->sent;
-    size_t length = left < room ? left : room;
-    memcpy(to, stream->text.data + stream->sent, length);
-    stream->sent += length;
+    size_t length = text_read(&stream->text, &stream->sent, to, room);
     stream->exchange->answer_length += length;
     return (ssize_t)length;
 }

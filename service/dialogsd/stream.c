@@ -122,12 +122,9 @@ static ssize_t read_stream(void *payload, uint64_t position, char *to, size_t ro
     struct stream *stream = payload;
     if (stream->sent == stream->text.length && !stream->last && !turn_page(stream))
         return MHD_CONTENT_READER_END_WITH_ERROR;
-    size_t left = stream->text.length - stream->sent;
-    if (!left)
+    if (stream->sent == stream->text.length)
         return stream->last ? MHD_CONTENT_READER_END_OF_STREAM : 0;
-    size_t length = left < room ? left : room;
-    memcpy(to, stream->text.data + stream->sent, length);
-    stream->sent += length;
+    size_t length = text_read(&stream->text, &stream->sent, to, room);
     stream->exchange->answer_length += length;
     return (ssize_t)length;
 }

@@ -168,6 +168,15 @@ void text_add_time(struct text *text, int64_t time_us)
     text->length += (size_t)(end - to);
 }
 
+size_t text_read(const struct text *text, size_t *at, char *to, size_t room)
+{
+    size_t left = text->length - *at;
+    size_t length = left < room ? left : room;
+    memcpy(to, text->data + *at, length);
+    *at += length;
+    return length;
+}
+
 void text_free(struct text *text)
 {
     free(text->data);

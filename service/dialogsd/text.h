@@ -31,6 +31,9 @@ void text_add_uuid(struct text *text, const dlg_uuid *uuid);
 /* RFC 3339 with microseconds, "2024-05-01T10:00:00.000123Z", without quotes. */
 void text_add_time(struct text *text, int64_t time_us);
 
+/* Copies what lies behind the first `*at` bytes, as much as there is room for; moves `*at` on by what it returns. */
+size_t text_read(const struct text *text, size_t *at, char *to, size_t room);
+
 /* Frees it; `text_wipe` overwrites it first. */
 void text_free(struct text *text);
 void text_wipe(struct text *text);

@@ -117,11 +117,6 @@ static int read_moving(struct dlgctl *ctl, int argc, char **argv, const struct o
     return DLGCTL_OK;
 }
 
-static int no_arguments(const struct dlgctl *ctl, int argc)
-{
-    return optind == argc ? DLGCTL_OK : dlgctl_misuse(ctl, "%s takes no arguments", ctl->command->name);
-}
-
 static int one_argument(const struct dlgctl *ctl, int argc, const char *what)
 {
     return optind + 1 == argc ? DLGCTL_OK : dlgctl_misuse(ctl, "%s takes %s", ctl->command->name, what);
@@ -140,7 +135,7 @@ static int run_status(struct dlgctl *ctl, int argc, char **argv)
             return DLGCTL_USAGE;
         json = true;
     }
-    if (no_arguments(ctl, argc) != DLGCTL_OK)
+    if (dlgctl_no_arguments(ctl, argc) != DLGCTL_OK)
         return DLGCTL_USAGE;
     if (dlgctl_open(ctl) != DLGCTL_OK)
         return DLGCTL_FAILED;
@@ -169,7 +164,7 @@ static int run_distribute(struct dlgctl *ctl, int argc, char **argv)
     while ((option = dlgctl_option(ctl, argc, argv, distribute_options)) != -1)
         if (option == DLGCTL_BAD || dlgctl_number(ctl, "--shards", optarg, 1, 64000, &shards) != DLGCTL_OK)
             return DLGCTL_USAGE;
-    if (no_arguments(ctl, argc) != DLGCTL_OK)
+    if (dlgctl_no_arguments(ctl, argc) != DLGCTL_OK)
         return DLGCTL_USAGE;
     if (dlgctl_open(ctl) != DLGCTL_OK)
         return DLGCTL_FAILED;
@@ -185,7 +180,7 @@ static int run_distribute(struct dlgctl *ctl, int argc, char **argv)
 
 static int run_undistribute(struct dlgctl *ctl, int argc, char **argv)
 {
-    if (dlgctl_option(ctl, argc, argv, NULL) != -1 || no_arguments(ctl, argc) != DLGCTL_OK)
+    if (dlgctl_bare(ctl, argc, argv) != DLGCTL_OK)
         return DLGCTL_USAGE;
     if (dlgctl_open(ctl) != DLGCTL_OK)
         return DLGCTL_FAILED;
@@ -269,7 +264,8 @@ static void tell_rebalance(const dlg_rebalance *rebalance, const dlg_rebalance_o
 static int run_rebalance(struct dlgctl *ctl, int argc, char **argv)
 {
     dlg_rebalance_options options = DLG_REBALANCE_OPTIONS_INIT;
-    if (read_moving(ctl, argc, argv, moving_options, &options) != DLGCTL_OK || no_arguments(ctl, argc) != DLGCTL_OK)
+    if (read_moving(ctl, argc, argv, moving_options, &options) != DLGCTL_OK ||
+        dlgctl_no_arguments(ctl, argc) != DLGCTL_OK)
         return DLGCTL_USAGE;
     if (dlgctl_open(ctl) != DLGCTL_OK)
         return DLGCTL_FAILED;
@@ -294,7 +290,8 @@ static int run_wait(struct dlgctl *ctl, int argc, char **argv)
 {
     dlg_rebalance_options options = DLG_REBALANCE_OPTIONS_INIT;
     options.retries = -1;
-    if (read_moving(ctl, argc, argv, moving_options + 4, &options) != DLGCTL_OK || no_arguments(ctl, argc) != DLGCTL_OK)
+    if (read_moving(ctl, argc, argv, moving_options + 4, &options) != DLGCTL_OK ||
+        dlgctl_no_arguments(ctl, argc) != DLGCTL_OK)
         return DLGCTL_USAGE;
     if (dlgctl_open(ctl) != DLGCTL_OK)
         return DLGCTL_FAILED;
@@ -316,7 +313,7 @@ static int run_wait(struct dlgctl *ctl, int argc, char **argv)
 
 static int run_cancel(struct dlgctl *ctl, int argc, char **argv)
 {
-    if (dlgctl_option(ctl, argc, argv, NULL) != -1 || no_arguments(ctl, argc) != DLGCTL_OK)
+    if (dlgctl_bare(ctl, argc, argv) != DLGCTL_OK)
         return DLGCTL_USAGE;
     if (dlgctl_open(ctl) != DLGCTL_OK)
         return DLGCTL_FAILED;

@@ -6,10 +6,8 @@
 
 static int run_init(struct dlgctl *ctl, int argc, char **argv)
 {
-    if (dlgctl_option(ctl, argc, argv, NULL) != -1)
+    if (dlgctl_bare(ctl, argc, argv) != DLGCTL_OK)
         return DLGCTL_USAGE;
-    if (optind < argc)
-        return dlgctl_misuse(ctl, "init takes no arguments");
     if (dlgctl_open(ctl) != DLGCTL_OK)
         return DLGCTL_FAILED;
     dlg_error *error = NULL;
@@ -30,10 +28,8 @@ static const char *shown(const char *name, const char *value)
 
 static int run_settings(struct dlgctl *ctl, int argc, char **argv)
 {
-    if (dlgctl_option(ctl, argc, argv, NULL) != -1)
+    if (dlgctl_bare(ctl, argc, argv) != DLGCTL_OK)
         return DLGCTL_USAGE;
-    if (optind < argc)
-        return dlgctl_misuse(ctl, "settings takes no arguments");
     const char *name, *initial, *range, *purpose;
     printf("%-20s %-14s %-14s %s\n", "NAME", "VALUE", "DEFAULT", "RANGE: PURPOSE");
     for (size_t i = 0; dlg_setting_describe(i, &name, &initial, &range, &purpose); i++)

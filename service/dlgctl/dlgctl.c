@@ -32,20 +32,20 @@ bool dlgctl_coloured(int fd)
     return !(no && *no) && isatty(fd);
 }
 
-static void say(const struct dlgctl *ctl, const char *text)
+static void say(const struct dlgctl *ctl, const char *format, va_list arguments)
 {
     bool colour = dlgctl_coloured(STDERR_FILENO);
+    char text[SAID_MOST];
+    vsnprintf(text, sizeof text, format, arguments);
     fprintf(stderr, "%s%s:%s %s\n", colour ? "\033[31m" : "", ctl->program, colour ? "\033[0m" : "", text);
 }
 
 int dlgctl_complain(const struct dlgctl *ctl, const char *format, ...)
 {
-    char text[SAID_MOST];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    say(ctl, format, arguments);
     va_end(arguments);
-    say(ctl, text);
     return DLGCTL_FAILED;
 }
 
@@ -58,12 +58,10 @@ static int advise(const struct dlgctl *ctl)
 
 int dlgctl_misuse(const struct dlgctl *ctl, const char *format, ...)
 {
-    char text[SAID_MOST];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    say(ctl, format, arguments);
     va_end(arguments);
-    say(ctl, text);
     return advise(ctl);
 }
 
@@ -174,6 +172,16 @@ int dlgctl_option(struct dlgctl *ctl, int argc, char **argv, const struct option
         if (take_common(ctl, option) != DLGCTL_OK)
             return DLGCTL_BAD;
     }
+}
+
+int dlgctl_no_arguments(const struct dlgctl *ctl, int argc)
+{
+    return optind == argc ? DLGCTL_OK : dlgctl_misuse(ctl, "%s takes no arguments", ctl->command->name);
+}
+
+int dlgctl_bare(struct dlgctl *ctl, int argc, char **argv)
+{
+    return dlgctl_option(ctl, argc, argv, NULL) == -1 ? dlgctl_no_arguments(ctl, argc) : DLGCTL_USAGE;
 }
 
 int dlgctl_uuid(const struct dlgctl *ctl, const char *text, dlg_uuid *uuid)

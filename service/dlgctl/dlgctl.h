@@ -37,6 +37,12 @@ extern const struct command setup_commands[], user_commands[], dialog_commands[]
 enum { DLGCTL_BAD = '?' };
 int dlgctl_option(struct dlgctl *ctl, int argc, char **argv, const struct option *own);
 
+/* DLGCTL_OK when the options were the last of it, else DLGCTL_USAGE after saying so. */
+int dlgctl_no_arguments(const struct dlgctl *ctl, int argc);
+
+/* The same for a command that has no options of its own either, from its beginning. */
+int dlgctl_bare(struct dlgctl *ctl, int argc, char **argv);
+
 /* Connects as the options say. DLGCTL_OK, or DLGCTL_FAILED after saying why. */
 int dlgctl_open(struct dlgctl *ctl);
 

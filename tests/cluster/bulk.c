@@ -42,12 +42,7 @@ static int group_setup(void **state)
     if (!cluster || !plain)
         return -1;
     dlg_close(open_client(coordinator(), "install"), 0, NULL);
-    return test_cluster_execute(cluster, 0,
-                                "SET citus.shard_count = 8; "
-                                "SELECT create_distributed_table('dialogs', 'to_user_id'); "
-                                "SELECT create_distributed_table('users', 'id', colocate_with := 'dialogs')")
-               ? 0
-               : -1;
+    return test_cluster_distribute(cluster, 8) ? 0 : -1;
 }
 
 static int group_teardown(void **state)

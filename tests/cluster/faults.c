@@ -28,12 +28,7 @@ static int start_with(const struct test_cluster_options *options)
     if (!cluster)
         return -1;
     dlg_close(open_client(), 0, NULL);
-    return test_cluster_execute(cluster, 0,
-                                "SET citus.shard_count = 8; "
-                                "SELECT create_distributed_table('dialogs', 'to_user_id'); "
-                                "SELECT create_distributed_table('users', 'id', colocate_with := 'dialogs')")
-               ? 0
-               : -1;
+    return test_cluster_distribute(cluster, 8) ? 0 : -1;
 }
 
 static int start(void **state)

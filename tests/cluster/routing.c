@@ -58,12 +58,7 @@ static int start(void **state)
     if (!cluster)
         return -1;
     dlg_close(open_client(NULL, NULL), 0, NULL); /* makes the tables */
-    return test_cluster_execute(cluster, 0,
-                                "SET citus.shard_count = 32; "
-                                "SELECT create_distributed_table('dialogs', 'to_user_id'); "
-                                "SELECT create_distributed_table('users', 'id', colocate_with := 'dialogs')")
-               ? 0
-               : -1;
+    return test_cluster_distribute(cluster, 32) ? 0 : -1;
 }
 
 static int stop(void **state)

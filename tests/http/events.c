@@ -10,15 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static void expect_text(struct sse *sse, const char *expected)
-{
-    if (!sse_next(sse, 10000))
-        fail_msg("\"%s\" did not come", expected);
-    char *text = sse_text(sse);
-    assert_string_equal(text, expected);
-    free(text);
-}
-
 static void expect_silence(struct sse *sse)
 {
     if (sse_next(sse, 300))
@@ -45,8 +36,8 @@ static void both_sides_get_it(void **state)
     sse_open(&boris, port, world.boris.token, NULL);
     sse_open(&clara, port, world.clara.token, NULL);
     long long id = person_send(port, &world.anna, &world.boris, "Hello\n\"Boris\"");
-    expect_text(&anna, "Hello\n\"Boris\"");
-    expect_text(&boris, "Hello\n\"Boris\"");
+    sse_expect(&anna, "Hello\n\"Boris\"");
+    sse_expect(&boris, "Hello\n\"Boris\"");
     json_t *json = json_loads(boris.data, 0, NULL);
     json_t *list = person_list(port, &world.boris, &world.anna);
     assert_true(json_equal(json, json_array_get(list, json_array_size(list) - 1)));
@@ -54,7 +45,7 @@ static void both_sides_get_it(void **state)
     json_decref(json);
     json_decref(list);
     person_send(port, &world.boris, &world.boris, "to myself"); /* once */
-    expect_text(&boris, "to myself");
+    sse_expect(&boris, "to myself");
     expect_silence(&boris);
     expect_silence(&anna);
     expect_silence(&clara);
@@ -71,7 +62,7 @@ static void a_cut_stream_goes_on_where_it_was(void **state)
     char text[32], last[DLG_CURSOR_SIZE];
     sse_open(&boris, port, world.boris.token, NULL);
     person_send(port, &world.anna, &world.boris, "before");
-    expect_text(&boris, "before");
+    sse_expect(&boris, "before");
     snprintf(last, sizeof last, "%s", boris.last_id);
     sse_close(&boris);
     for (int i = 0; i < 120; i++) { /* more than a page */
@@ -81,7 +72,7 @@ static void a_cut_stream_goes_on_where_it_was(void **state)
     sse_open(&boris, port, world.boris.token, last);
     for (int i = 0; i < 120; i++) {
         snprintf(text, sizeof text, "meanwhile %d", i);
-        expect_text(&boris, text);
+        sse_expect(&boris, text);
         if (i % 50 == 20) { /* cut again in the midst of it */
             snprintf(last, sizeof last, "%s", boris.last_id);
             sse_close(&boris);
@@ -89,7 +80,7 @@ static void a_cut_stream_goes_on_where_it_was(void **state)
         }
     }
     person_send(port, &world.anna, &world.boris, "after");
-    expect_text(&boris, "after");
+    sse_expect(&boris, "after");
     expect_silence(&boris);
     sse_close(&boris);
 }
@@ -107,14 +98,14 @@ static void a_late_commit_is_not_missed(void **state)
         person_send(port, &world.anna, &person, "before it begins");
     sse_open(&stream, port, person.token, NULL);
     person_send(port, &world.anna, &person, "seen");
-    expect_text(&stream, "seen");
+    sse_expect(&stream, "seen");
     snprintf(last, sizeof last, "%s", stream.last_id);
     sse_close(&stream);
     insert(&world.anna, &person, "late", "5 seconds");
     person_send(port, &world.anna, &person, "newer");
     sse_open(&stream, port, person.token, last);
-    expect_text(&stream, "late");
-    expect_text(&stream, "newer");
+    sse_expect(&stream, "late");
+    sse_expect(&stream, "newer");
     expect_silence(&stream);
     sse_close(&stream);
     free(person.token);
@@ -132,13 +123,13 @@ static void what_others_wrote_is_found_now_and_then(void **state)
     person_make(&person, process.port);
     sse_open(&stream, process.port, person.token, NULL);
     person_send(process.port, &person, &world.anna, "ours");
-    expect_text(&stream, "ours");
+    sse_expect(&stream, "ours");
     insert(&world.anna, &person, "by other means", "1 second");
-    expect_text(&stream, "by other means");
+    sse_expect(&stream, "by other means");
     insert(&person, &world.anna, "in my name", "8 seconds");
-    expect_text(&stream, "in my name");
+    sse_expect(&stream, "in my name");
     person_send(process.port, &person, &world.anna, "ours again");
-    expect_text(&stream, "ours again");
+    sse_expect(&stream, "ours again");
     assert_true(sse_beats(&stream, 3, 6000));
     expect_silence(&stream);
     sse_close(&stream);
@@ -260,7 +251,7 @@ static void a_stop_ends_streams(void **state)
     person_make(&person, process.port);
     sse_open(&stream, process.port, person.token, NULL);
     person_send(process.port, &person, &person, "last words");
-    expect_text(&stream, "last words");
+    sse_expect(&stream, "last words");
     process_stop(&process);
     assert_false(sse_next(&stream, 2000));
     assert_true(stream.closed);

@@ -68,15 +68,6 @@ static int close_both(void **state)
     return world_teardown(state);
 }
 
-static void expect_text(struct sse *sse, const char *expected)
-{
-    if (!sse_next(sse, 10000))
-        fail_msg("\"%s\" did not come", expected);
-    char *text = sse_text(sse);
-    assert_string_equal(text, expected);
-    free(text);
-}
-
 static double now_ms(void)
 {
     struct timespec now;
@@ -103,9 +94,9 @@ static void a_stream_hears_of_the_other_replica_soon(void **state)
         snprintf(text, sizeof text, "%d", i);
         person_send(one.port, &ann, &ben, text);
         double began = now_ms();
-        expect_text(&stream, text);
+        sse_expect(&stream, text);
         took[i] = now_ms() - began;
-        expect_text(&same, text);
+        sse_expect(&same, text);
     }
     qsort(took, COUNT, sizeof *took, compare);
     if (took[COUNT / 2] > 100)
@@ -123,7 +114,7 @@ static void nothing_is_lost_while_redis_is_away(void **state)
     char text[16];
     sse_open(&stream, two.port, ben.token, NULL);
     person_send(one.port, &ann, &ben, "before");
-    expect_text(&stream, "before");
+    sse_expect(&stream, "before");
     redis_stop(&redis);
     wait_for_redis(&one, 0);
     wait_for_redis(&two, 0);
@@ -135,16 +126,16 @@ static void nothing_is_lost_while_redis_is_away(void **state)
     call_expect(&answer, &(struct call){.port = one.port, .path = "/readyz"}, 200);
     answer_free(&answer);
     person_send(two.port, &ann, &ben, "on the same replica");
-    expect_text(&stream, "on the same replica");
+    sse_expect(&stream, "on the same replica");
     redis_restart(&redis);
     for (int i = 0; i < 20; i++) {
         snprintf(text, sizeof text, "%d", i);
-        expect_text(&stream, text);
+        sse_expect(&stream, text);
     }
     wait_for_redis(&one, 1);
     wait_for_redis(&two, 1);
     person_send(one.port, &ann, &ben, "after");
-    expect_text(&stream, "after");
+    sse_expect(&stream, "after");
     assert_false(sse_next(&stream, 1500));
     sse_close(&stream);
     char *said = process_said(&one);

@@ -141,6 +141,15 @@ char *sse_text(const struct sse *sse)
     return copy;
 }
 
+void sse_expect(struct sse *sse, const char *expected)
+{
+    if (!sse_next(sse, 10000))
+        fail_msg("\"%s\" did not come", expected);
+    char *text = sse_text(sse);
+    assert_string_equal(text, expected);
+    free(text);
+}
+
 void sse_close(struct sse *sse)
 {
     close(sse->fd);

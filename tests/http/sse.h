@@ -30,6 +30,9 @@ bool sse_beats(struct sse *sse, int count, int patience_ms);
 /* The text of the message in `data`, to be freed. */
 char *sse_text(const struct sse *sse);
 
+/* A message comes within ten seconds, and this is its text. */
+void sse_expect(struct sse *sse, const char *expected);
+
 void sse_close(struct sse *sse);
 
 #endif

@@ -7,18 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct outcome {
-    _Atomic int replies, stored;
-};
-
-static void note(dlg_reply *reply, void *payload)
-{
-    struct outcome *outcome = payload;
-    outcome->stored += dlg_reply_code(reply) == DLG_OK;
-    dlg_reply_free(reply);
-    outcome->replies++;
-}
-
 static void lock_table(struct fixture *fixture)
 {
     sql_run(fixture->sql, "BEGIN; LOCK TABLE dialogs IN EXCLUSIVE MODE");
@@ -34,13 +22,12 @@ static dlg_client *open_client(struct fixture *fixture, const char *settings)
     return client_open(test_server_conninfo(fixture->server), settings);
 }
 
-static int post(dlg_client *client, const struct pair *pair, const char *text, struct outcome *outcome,
-                dlg_error **error)
+static int post(dlg_client *client, const struct pair *pair, const char *text, struct tally *outcome, dlg_error **error)
 {
-    return dlg_send_async(client, &pair->ann, &pair->ben, text, DLG_NTS, NULL, note, outcome, error);
+    return dlg_send_async(client, &pair->ann, &pair->ben, text, DLG_NTS, NULL, tally_note, outcome, error);
 }
 
-static void wait_for(const struct outcome *outcome, int replies)
+static void wait_for(const struct tally *outcome, int replies)
 {
     while (outcome->replies < replies)
         pause_ms(1);
@@ -50,7 +37,7 @@ static void too_many_requests_are_refused_at_once(void **state)
 {
     struct fixture *fixture = *state;
     struct pair pair = pair_new();
-    struct outcome outcome = {0};
+    struct tally outcome = {0};
     dlg_error *error = NULL;
     dlg_client *client = open_client(fixture, "queue_requests=10");
     lock_table(fixture);
@@ -62,7 +49,7 @@ static void too_many_requests_are_refused_at_once(void **state)
         assert_int_equal(dlg_error_fate(error), DLG_FATE_NOT_WRITTEN);
         assert_fails(code, DLG_E_OVERLOAD, error);
     }
-    assert_int_equal(dlg_list_async(client, &pair.ann, &pair.ben, NULL, note, &outcome, NULL), DLG_E_OVERLOAD);
+    assert_int_equal(dlg_list_async(client, &pair.ann, &pair.ben, NULL, tally_note, &outcome, NULL), DLG_E_OVERLOAD);
     dlg_stats stats = client_stats(client);
     assert_int_equal(stats.queued, 10);
     assert_int_equal(stats.overloads, 4);
@@ -78,7 +65,7 @@ static void too_many_bytes_are_refused_at_once(void **state)
 {
     struct fixture *fixture = *state;
     struct pair pair = pair_new();
-    struct outcome outcome = {0};
+    struct tally outcome = {0};
     dlg_error *error = NULL;
     dlg_client *client = open_client(fixture, "queue_bytes=100000");
     char *text = calloc(1, 30001);
@@ -150,7 +137,7 @@ static void blocking_calls_wait_until_their_deadline(void **state)
 {
     struct fixture *fixture = *state;
     struct pair pair = pair_new();
-    struct outcome outcome = {0};
+    struct tally outcome = {0};
     dlg_error *error = NULL;
     dlg_send_options options = DLG_SEND_OPTIONS_INIT;
     options.timeout_us = 200000;

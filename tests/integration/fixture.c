@@ -199,6 +199,14 @@ const char *uuid_text(const dlg_uuid *uuid)
 
 /* ---- Time and processes --------------------------------------------------------------------- */
 
+void tally_note(dlg_reply *reply, void *payload)
+{
+    struct tally *tally = payload;
+    tally->stored += dlg_reply_code(reply) == DLG_OK;
+    dlg_reply_free(reply);
+    tally->replies++;
+}
+
 void pause_ms(int milliseconds)
 {
     struct timespec left = {milliseconds / 1000, milliseconds % 1000 * 1000000L};

@@ -74,6 +74,12 @@ const char *uuid_text(const dlg_uuid *uuid);
 
 /* ---- Time and processes --------------------------------------------------------------------- */
 
+/* What asynchronous calls came to; tally_note() is their callback. */
+struct tally {
+    _Atomic int replies, stored;
+};
+void tally_note(dlg_reply *reply, void *payload);
+
 void pause_ms(int milliseconds);
 int64_t now_us(void); /* monotonic */
 

@@ -125,18 +125,6 @@ static void the_child_is_told_and_the_parent_goes_on(void **state)
     dlg_iterator_free(inherited.iterator);
 }
 
-struct outcome {
-    _Atomic int replies, stored;
-};
-
-static void note(dlg_reply *reply, void *payload)
-{
-    struct outcome *outcome = payload;
-    outcome->stored += dlg_reply_code(reply) == DLG_OK;
-    dlg_reply_free(reply);
-    outcome->replies++;
-}
-
 static int close_client(void *payload)
 {
     struct inherited *inherited = payload;
@@ -150,11 +138,11 @@ static void forking_in_the_middle_of_work_harms_nobody(void **state)
     enum { FORKS = 20, EACH = 200 };
     struct fixture *fixture = *state;
     struct inherited inherited = {.client = fixture->client, .pair = pair_new()};
-    struct outcome outcome = {0};
+    struct tally outcome = {0};
     for (int i = 0; i < FORKS; i++) {
         for (int j = 0; j < EACH; j++)
             assert_int_equal(dlg_send_async(inherited.client, &inherited.pair.ann, &inherited.pair.ben, "x", 1, NULL,
-                                            note, &outcome, NULL),
+                                            tally_note, &outcome, NULL),
                              DLG_OK);
         in_child(i % 2 ? close_client : call_everything, &inherited);
     }

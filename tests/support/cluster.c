@@ -263,6 +263,15 @@ struct test_cluster *test_cluster_start(int workers, const struct test_cluster_o
     return NULL;
 }
 
+bool test_cluster_distribute(const struct test_cluster *cluster, int shards)
+{
+    return test_cluster_execute(cluster, 0,
+                                "SET citus.shard_count = %d; "
+                                "SELECT create_distributed_table('dialogs', 'to_user_id'); "
+                                "SELECT create_distributed_table('users', 'id', colocate_with := 'dialogs')",
+                                shards);
+}
+
 void test_cluster_free(struct test_cluster *cluster)
 {
     if (!cluster)

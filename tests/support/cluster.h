@@ -79,6 +79,9 @@ char *test_cluster_value(const struct test_cluster *cluster, int node, const cha
 int64_t test_cluster_number(const struct test_cluster *cluster, int node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Distributes the tables, which are there, into so many shards, as an administrator does it by hand. */
+bool test_cluster_distribute(const struct test_cluster *cluster, int shards);
+
 /* Ends all nodes and removes their files. NULL is fine. */
 void test_cluster_free(struct test_cluster *cluster);
 
