@@ -20,10 +20,21 @@ static struct engine *lane_engine(const struct lane *lane)
     return ((struct node *)lane->owner)->owner;
 }
 
+/* Where the query is to wait; and whether it may be read from the shard's own table, should it be sent there. */
+static struct queue *queue_for(struct engine *engine, struct query *query)
+{
+    const struct topology *topology = &engine->topology;
+    const struct shard *shard = topology_shard(topology, query);
+    struct node *owner = topology_owner(topology, shard);
+    bool there = shard && (owner != topology_first(topology) || shard->group == 0);
+    bool direct = there && query->statement->shard_sql && !query->indirect && engine->settings->route == ROUTE_AUTO;
+    query->shard = direct ? shard->id : 0;
+    return query->statement->writes ? &owner->writes : &owner->reads;
+}
+
 void dispatch_query(struct engine *engine, struct query *query)
 {
-    struct node *owner = topology_owner(&engine->topology, query);
-    queue_push(query->statement->writes ? &owner->writes : &owner->reads, query);
+    queue_push(queue_for(engine, query), query);
 }
 
 void dispatch_forget(struct query *query)
@@ -54,6 +65,19 @@ static size_t share_of(const struct node *via, bool writes, size_t waiting, size
     return share > most ? most : share;
 }
 
+/* Statements for single shards cost the server some memory each: beyond so many, shards are read as any table is. */
+enum { PREPARED_MOST = 512 };
+
+static struct query *read_pop(struct node *owner, const struct node *via, const struct lane *lane)
+{
+    struct query *query = queue_pop(&owner->reads);
+    struct preparation preparation = {query->statement, false, query->shard};
+    bool room = lane->prepared.count < PREPARED_MOST || prepared_has(&lane->prepared, &preparation);
+    if (via != owner || !room)
+        query->shard = 0;
+    return query;
+}
+
 static void run_reads(struct engine *engine, struct node *owner)
 {
     struct node *via = node_via(engine, owner, false);
@@ -68,7 +92,7 @@ static void run_reads(struct engine *engine, struct node *owner)
         if (!segment)
             return;
         while (segment->count < share && owner->reads.count)
-            segment_add(segment, queue_pop(&owner->reads));
+            segment_add(segment, read_pop(owner, via, lane));
         count_routed(engine, owner, via, segment->count);
         lane_send(lane, segment);
     }
@@ -171,6 +195,12 @@ static bool is_stale(const struct engine *engine, const struct lane *lane, const
     return topology->is_citus && (without_tables || citus_error_is_stale(error));
 }
 
+/* The shard has moved, its table has been dropped since, or the role may not read it: as if it had not been tried. */
+static bool is_elsewhere(const struct query *query)
+{
+    return query->shard && !query->placed;
+}
+
 static void on_answered(struct lane *lane, struct query *query)
 {
     struct engine *engine = lane_engine(lane);
@@ -178,6 +208,13 @@ static void on_answered(struct lane *lane, struct query *query)
     node_answers(lane->owner);
     if (query_is_stray(query))
         return;
+    if (is_elsewhere(query)) {
+        topology_suspect(&engine->topology, engine->now_us);
+        query_again(engine, query, NULL);
+        query->indirect = true;
+        dispatch_query(engine, query);
+        return;
+    }
     if (query->error && error_is_read_only(query->error) && !lane->doom)
         lane->doom = error_copy(query->error);
     if (query->error && (error_is_transient(query->error) || is_stale(engine, lane, query->error))) {
@@ -206,8 +243,7 @@ static void on_returned(struct lane *lane, struct query *query, const dlg_error 
         return;
     }
     query->alone |= refused;
-    struct node *owner = topology_owner(&engine->topology, query);
-    queue_push_front(query->statement->writes ? &owner->writes : &owner->reads, query);
+    queue_push_front(queue_for(engine, query), query);
 }
 
 static void ready_update(struct engine *engine)

@@ -76,7 +76,7 @@ static void lane_close(struct lane *lane)
     PQfinish(lane->conn);
     lane->conn = NULL;
     lane->state = LANE_CLOSED;
-    lane->prepared = lane->rows_prepared = 0;
+    prepared_clear(&lane->prepared);
     lane->step_head = lane->step_count = 0;
 }
 
@@ -123,17 +123,17 @@ static bool send_sync(struct lane *lane, struct segment *segment)
     return step_push(lane, (struct step){.kind = STEP_SYNC, .segment = segment});
 }
 
-static bool send_prepare(struct lane *lane, const struct statement *statement, bool rows)
+/* Prepares it unless that was done; `name` is of what is prepared then. */
+static bool send_prepare(struct lane *lane, const struct preparation *preparation, const char *name)
 {
-    uint32_t bit = UINT32_C(1) << statement_index(statement);
-    uint32_t *prepared = rows ? &lane->rows_prepared : &lane->prepared;
-    if (*prepared & bit)
+    if (prepared_has(&lane->prepared, preparation))
         return true;
-    *prepared |= bit;
-    return PQsendPrepare(lane->conn, rows ? statement->rows_name : statement->name,
-                         rows ? statement->rows_sql : statement->sql, statement->count,
-                         rows ? statement->array_types : statement->types) &&
-           step_push(lane, (struct step){.kind = STEP_PREPARE, .rows = rows, .statement = statement});
+    char sql[PREPARATION_SQL];
+    const struct statement *statement = preparation->statement;
+    return prepared_add(&lane->prepared, preparation) &&
+           PQsendPrepare(lane->conn, name, preparation_sql(preparation, sql), statement->count,
+                         preparation->rows ? statement->array_types : statement->types) &&
+           step_push(lane, (struct step){.kind = STEP_PREPARE, .preparation = *preparation});
 }
 
 static const int all_binary[STATEMENT_PARAMETERS] = {1, 1, 1, 1, 1, 1, 1, 1};
@@ -143,9 +143,11 @@ static bool send_query(struct lane *lane, struct query *query)
     if (query->stamp)
         query->stamp(query);
     query->attempts++;
-    const struct statement *statement = query->statement;
-    return send_prepare(lane, statement, false) &&
-           PQsendQueryPrepared(lane->conn, statement->name, statement->count, query->values, query->lengths, all_binary,
+    char buffer[PREPARATION_NAME];
+    struct preparation preparation = {query->statement, false, query->shard};
+    const char *name = preparation_name(&preparation, buffer);
+    return send_prepare(lane, &preparation, name) &&
+           PQsendQueryPrepared(lane->conn, name, query->statement->count, query->values, query->lengths, all_binary,
                                1) &&
            step_push(lane, (struct step){.kind = STEP_QUERY, .query = query});
 }
@@ -159,7 +161,8 @@ static bool send_rows(struct lane *lane, struct segment *segment)
             query->stamp(query);
         query->attempts++;
     }
-    return rows_encode(&lane->rows, segment) && send_prepare(lane, statement, true) &&
+    struct preparation preparation = {statement, true, 0};
+    return rows_encode(&lane->rows, segment) && send_prepare(lane, &preparation, statement->rows_name) &&
            PQsendQueryPrepared(lane->conn, statement->rows_name, statement->count, lane->rows.values,
                                lane->rows.lengths, all_binary, 1) &&
            step_push(lane, (struct step){.kind = STEP_ROWS, .segment = segment});
@@ -169,6 +172,16 @@ static bool send_command(struct lane *lane, const char *sql, enum step_kind kind
 {
     return PQsendQueryParams(lane->conn, sql, 0, NULL, NULL, NULL, NULL, 1) &&
            step_push(lane, (struct step){.kind = kind});
+}
+
+/* Asks which of the shards that were read are here. */
+static bool send_placed(struct lane *lane, struct segment *segment)
+{
+    struct preparation preparation = {statement_get(STATEMENT_PLACED), false, 0};
+    const char *name = preparation.statement->name;
+    return shards_encode(&lane->rows, segment) && send_prepare(lane, &preparation, name) &&
+           PQsendQueryPrepared(lane->conn, name, 1, lane->rows.values, lane->rows.lengths, all_binary, 1) &&
+           step_push(lane, (struct step){.kind = STEP_PLACED, .segment = segment});
 }
 
 static bool send_queries(struct lane *lane, struct segment *segment)
@@ -191,6 +204,8 @@ static bool send_segment(struct lane *lane, struct segment *segment)
     bool sent = segment->form == SEGMENT_ROWS    ? send_rows(lane, segment)
                 : segment->form == SEGMENT_BLOCK ? send_block(lane, segment)
                                                  : send_queries(lane, segment);
+    if (sent && segment->direct)
+        sent = send_placed(lane, segment);
     return sent && send_sync(lane, segment);
 }
 
@@ -271,10 +286,9 @@ static void on_prepare(struct lane *lane, const struct step *step, const PGresul
     struct segment *segment = STAILQ_FIRST(&lane->segments);
     bool aborted = PQresultStatus(result) == PGRES_PIPELINE_ABORTED;
     segment_fail(segment, result, NULL);
-    uint32_t *prepared = step->rows ? &lane->rows_prepared : &lane->prepared;
-    *prepared &= ~(UINT32_C(1) << statement_index(step->statement));
+    prepared_remove(&lane->prepared, &step->preparation);
     if (!aborted)
-        segment->unprepared = step->statement;
+        segment->unprepared = step->preparation;
 }
 
 /* Takes the result over. */
@@ -288,8 +302,24 @@ static void on_query(struct lane *lane, struct query *query, PGresult *result)
     }
     query->affected = strtoll(PQcmdTuples(result), NULL, 10);
     query->result = result;
-    if (segment->form == SEGMENT_READS)
+    if (segment->form == SEGMENT_READS && !query->shard)
         query_answer(lane, query, NULL);
+}
+
+static bool is_among(int64_t shard, const PGresult *shards)
+{
+    for (int row = 0; row < PQntuples(shards); row++)
+        if (PQgetlength(shards, row, 0) == sizeof shard && get_int64(PQgetvalue(shards, row, 0)) == shard)
+            return true;
+    return false;
+}
+
+/* When it cannot be told, no direct read is good. */
+static void on_placed(struct segment *segment, const PGresult *result)
+{
+    struct query *query;
+    TAILQ_FOREACH (query, &segment->queries, link)
+        query->placed = query->shard && is_among(query->shard, result);
 }
 
 /*
@@ -312,6 +342,11 @@ static void on_rows(struct segment *segment, PGresult *result)
     }
 }
 
+static bool needs(const struct query *query, const struct preparation *preparation)
+{
+    return query->statement == preparation->statement && query->shard == preparation->shard;
+}
+
 /* The server is done with the segment, one way or the other. */
 static void segment_finish(struct lane *lane, struct segment *segment)
 {
@@ -319,7 +354,7 @@ static void segment_finish(struct lane *lane, struct segment *segment)
     const dlg_error *error = segment->error;
     struct query *query;
     while ((query = TAILQ_FIRST(&segment->queries))) {
-        bool own = query == segment->culprit || query->statement == segment->unprepared;
+        bool own = query == segment->culprit || needs(query, &segment->unprepared);
         if (!error || own) {
             query_answer(lane, query, error_copy(error));
             continue;
@@ -328,7 +363,7 @@ static void segment_finish(struct lane *lane, struct segment *segment)
         segment_remove(segment, query);
         lane->in_flight--;
         /* Without a culprit, any of them may be it. */
-        lane->events->returned(lane, query, segment->culprit || segment->unprepared ? NULL : error);
+        lane->events->returned(lane, query, segment->culprit || segment->unprepared.statement ? NULL : error);
     }
     segment_free(segment);
 }
@@ -411,6 +446,9 @@ static void on_result(struct lane *lane, PGresult *result)
         break;
     case STEP_ROWS:
         on_rows(step.segment, result);
+        break;
+    case STEP_PLACED:
+        on_placed(step.segment, result);
         break;
     case STEP_ROLLBACK:
         break;

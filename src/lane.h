@@ -27,12 +27,11 @@ struct lane_events {
 };
 
 /* What has been sent and has no answer yet, in order. */
-enum step_kind { STEP_START, STEP_PREPARE, STEP_BEGIN, STEP_QUERY, STEP_ROWS, STEP_COMMIT, STEP_ROLLBACK, STEP_SYNC };
+enum step_kind { STEP_START, STEP_PREPARE, STEP_BEGIN, STEP_QUERY, STEP_ROWS, STEP_PLACED, STEP_COMMIT, STEP_ROLLBACK, STEP_SYNC };
 struct step {
     enum step_kind kind;
-    bool rows; /* STEP_PREPARE: the multi-row form */
     union {
-        const struct statement *statement;
+        struct preparation preparation;
         struct query *query;
         struct segment *segment;
     };
@@ -46,8 +45,7 @@ struct lane {
     PGconn *conn;
     int fd;
     bool wants_write;
-    uint32_t prepared;      /* bit: statement */
-    uint32_t rows_prepared; /* bit: its multi-row form */
+    struct prepared prepared;
     struct step *steps;     /* ring */
     size_t step_head, step_count, step_size;
     STAILQ_HEAD(, segment) segments; /* under way, oldest first */

@@ -18,6 +18,9 @@ struct query {
     struct request *request;
     const struct statement *statement;
     const dlg_uuid *route;         /* whose shard; NULL: any node knows */
+    int64_t shard;                 /* read from this shard's own table; 0: from the table that it is a part of */
+    bool indirect;                 /* not so again: the shard was not where the map has it */
+    bool placed;                   /* the answer is good: the shard was there still when its table had been read */
     void (*stamp)(struct query *); /* when not NULL: called just before each attempt */
     struct queue *queue;           /* where it waits, NULL when it does not */
     struct segment *segment;       /* what carries it, NULL when it is not under way */

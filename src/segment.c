@@ -25,6 +25,7 @@ void segment_add(struct segment *segment, struct query *query)
     TAILQ_INSERT_TAIL(&segment->queries, query, link);
     query->segment = segment;
     segment->count++;
+    segment->direct += query->shard != 0;
 }
 
 void segment_remove(struct segment *segment, struct query *query)
@@ -32,6 +33,7 @@ void segment_remove(struct segment *segment, struct query *query)
     TAILQ_REMOVE(&segment->queries, query, link);
     query->segment = NULL;
     segment->count--;
+    segment->direct -= query->shard != 0;
 }
 
 /* dimensions, flags, element type, length, lower bound */
@@ -97,5 +99,24 @@ bool rows_encode(struct rows_buffer *buffer, const struct segment *segment)
         buffer->lengths[i] = (int)(end - at);
         at = end;
     }
+    return true;
+}
+
+bool shards_encode(struct rows_buffer *buffer, const struct segment *segment)
+{
+    enum { ELEMENT = sizeof(int32_t) + sizeof(int64_t) };
+    if (!buffer_reserve(buffer, ARRAY_HEADER + segment->direct * ELEMENT))
+        return false;
+    char *at = array_header(buffer->bytes, OID_INT8, segment->direct);
+    const struct query *query;
+    TAILQ_FOREACH (query, &segment->queries, link) {
+        if (!query->shard)
+            continue;
+        put_int32(at, sizeof(int64_t));
+        put_int64(at + sizeof(int32_t), query->shard);
+        at += ELEMENT;
+    }
+    buffer->values[0] = buffer->bytes;
+    buffer->lengths[0] = (int)(at - buffer->bytes);
     return true;
 }

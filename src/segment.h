@@ -6,10 +6,16 @@
 #ifndef DIALOGS_SEGMENT_H
 #define DIALOGS_SEGMENT_H
 
+#include "prepared.h"
 #include "query.h"
 
+/*
+ * A read may be from a shard's own table. Citus may have moved the shard and not dropped the table yet; so the last
+ * thing that such a segment asks is which of its shards the node has, as Citus itself does before it reads. What was
+ * read from one that it has was whole at that moment.
+ */
 enum segment_form {
-    SEGMENT_READS,  /* each answer is good when it arrives */
+    SEGMENT_READS,  /* each answer is good when it arrives, but for those of direct reads */
     SEGMENT_SINGLE, /* one write, committed by its Sync */
     SEGMENT_ROWS,   /* many rows of one statement in one multi-row statement */
     SEGMENT_BLOCK   /* BEGIN, one statement per row, COMMIT */
@@ -20,9 +26,10 @@ struct segment {
     enum segment_form form;
     struct query_list queries; /* those without their answer */
     size_t count;
-    const struct statement *unprepared; /* the statement that could not be prepared */
-    struct query *culprit;              /* whose statement failed */
-    dlg_error *error;                   /* why the segment failed; NULL while it has not */
+    size_t direct; /* how many of them read a shard's own table */
+    struct preparation unprepared; /* what could not be prepared; without a statement while nothing */
+    struct query *culprit;         /* whose statement failed */
+    dlg_error *error;              /* why the segment failed; NULL while it has not */
 };
 
 struct segment *segment_new(enum segment_form form);
@@ -43,5 +50,8 @@ struct rows_buffer {
  * out of memory.
  */
 bool rows_encode(struct rows_buffer *buffer, const struct segment *segment);
+
+/* Encodes the shards that are read directly, as the one parameter. */
+bool shards_encode(struct rows_buffer *buffer, const struct segment *segment);
 
 #endif

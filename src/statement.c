@@ -1,6 +1,7 @@
 #include "statement.h"
 
 #include <endian.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MESSAGE_COLUMNS "id, user_id, to_user_id, text, create_date"
@@ -9,10 +10,14 @@
 /* As a range, which an index of text_pattern_ops serves under a generic plan too; U+10FFFF is the last character. */
 #define BEGINS_WITH(column, prefix) column " ~>=~ " prefix " AND " column " ~<=~ (" prefix " || U&'\\+10FFFF')"
 /* clang-format off */
-#define PAGE_OF(mine, author, recipient, compare, from, order, limit)                   \
-    "SELECT id, text, create_date, update_date" mine " FROM public.dialogs "            \
+#define PAGE_FROM(table, mine, author, recipient, compare, from, order, limit)          \
+    "SELECT id, text, create_date, update_date" mine " FROM public." table " "          \
     "WHERE user_id = " author " AND to_user_id = " recipient                            \
     " AND (create_date, id) " compare " (" from ") ORDER BY create_date " order ", id " order " LIMIT " limit
+#define PAGE_OF(mine, author, recipient, compare, from, order, limit)                   \
+    PAGE_FROM("dialogs", mine, author, recipient, compare, from, order, limit)
+/* A half of a dialog from its shard's own table, which spares Citus' own work, most of what a small page costs. */
+#define SHARD_OF(compare, order) PAGE_FROM("dialogs_%lld", "", "$1", "$2", compare, "$3, $4", order, "$5")
 /* Each half has its own end, so that no more of a long dialog is read than two pages. */
 #define DIALOG_OF(compare, order)                                                       \
     "SELECT id, text, create_date, update_date, mine FROM ("                            \
@@ -52,10 +57,12 @@ static const struct statement table[STATEMENT_COUNT] = {
          .types = {OID_INT8, OID_UUID}},
     [STATEMENT_PAGE_AFTER] = {.name = "dlg_page_after",
                               .sql = PAGE_OF("", "$1", "$2", ">", "$3, $4", "ASC", "$5"),
+                              .shard_sql = SHARD_OF(">", "ASC"),
                               .count = 5,
                               .types = {OID_UUID, OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
     [STATEMENT_PAGE_BEFORE] = {.name = "dlg_page_before",
                                .sql = PAGE_OF("", "$1", "$2", "<", "$3, $4", "DESC", "$5"),
+                               .shard_sql = SHARD_OF("<", "DESC"),
                                .count = 5,
                                .types = {OID_UUID, OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
     [STATEMENT_DIALOG_AFTER] = {.name = "dlg_dialog_after",
@@ -127,6 +134,12 @@ static const struct statement table[STATEMENT_COUNT] = {
                                           "second_name", "$2") " ORDER BY id LIMIT $3",
                                .count = 3,
                                .types = {OID_TEXT, OID_TEXT, OID_INT8}},
+    [STATEMENT_PLACED] = {.name = "dlg_placed",
+                          .sql = "SELECT shardid FROM pg_catalog.pg_dist_placement WHERE shardid = ANY ($1) AND "
+                                 "shardstate = 1 AND groupid = "
+                                 "(SELECT groupid FROM pg_catalog.pg_dist_local_group)",
+                          .count = 1,
+                          .types = {OID_INT8_ARRAY}},
     [STATEMENT_SHARD_MAP] =
         {.name = "dlg_shard_map",
          .sql = "SELECT s.shardid, s.shardminvalue::integer, s.shardmaxvalue::integer, p.groupid, n.nodename, "
@@ -151,6 +164,11 @@ const struct statement *statement_get(enum statement_id id)
 int statement_index(const struct statement *statement)
 {
     return (int)(statement - table);
+}
+
+void statement_shard_sql(const struct statement *statement, int64_t shard, char *sql, size_t size)
+{
+    snprintf(sql, size, statement->shard_sql, (long long)shard);
 }
 
 void put_int32(char *to, int32_t value)

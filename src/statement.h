@@ -45,6 +45,7 @@ enum statement_id {
     STATEMENT_USER_SET_HASH,
     STATEMENT_USER_RENEW_HASH,
     STATEMENT_USER_SEARCH,
+    STATEMENT_PLACED,
     STATEMENT_SHARD_MAP,
     STATEMENT_IS_CITUS,
     STATEMENT_COUNT
@@ -59,6 +60,8 @@ struct statement {
      */
     const char *rows_name;
     const char *rows_sql;
+    /* The same, read from the table of one shard, by its own name; NULL when there is none. */
+    const char *shard_sql;
     bool writes;
     bool users; /* about the table `users`, which may live elsewhere than `dialogs` */
     int count;  /* of parameters */
@@ -68,6 +71,9 @@ struct statement {
 
 const struct statement *statement_get(enum statement_id id);
 int statement_index(const struct statement *statement);
+
+/* Writes `shard_sql` for a shard. */
+void statement_shard_sql(const struct statement *statement, int64_t shard, char *sql, size_t size);
 
 /* Big-endian integers, as the binary protocol has them. */
 void put_int32(char *to, int32_t value);

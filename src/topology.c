@@ -66,10 +66,14 @@ void topology_free(struct topology *topology, bool forked)
     dlg_error_free(topology->request.last_error);
 }
 
-struct node *topology_owner(const struct topology *topology, const struct query *query)
+const struct shard *topology_shard(const struct topology *topology, const struct query *query)
 {
     bool known = query->route && (query->statement->users ? topology->users_distributed : topology->distributed);
-    const struct shard *shard = known ? shard_map_find(&topology->map, query->route) : NULL;
+    return known ? shard_map_find(&topology->map, query->route) : NULL;
+}
+
+struct node *topology_owner(const struct topology *topology, const struct shard *shard)
+{
     for (size_t i = 0; shard && i < topology->count; i++)
         if (topology->nodes[i]->group == shard->group && !topology->nodes[i]->retired)
             return topology->nodes[i];

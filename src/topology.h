@@ -43,8 +43,11 @@ static inline bool topology_known(const struct topology *topology)
     return topology->answered || !topology->is_citus;
 }
 
-/* The node that owns the rows that the query is about; the first one when that is not known, or nobody does. */
-struct node *topology_owner(const struct topology *topology, const struct query *query);
+/* The shard that the rows of the query are in; NULL when that is not known, or when they are in no single one. */
+const struct shard *topology_shard(const struct topology *topology, const struct query *query);
+
+/* The node that has the shard; the first one for NULL, and when nobody has it. */
+struct node *topology_owner(const struct topology *topology, const struct shard *shard);
 
 /* The session of a first node is up: it is or is not a Citus node. */
 void topology_learn(struct topology *topology, bool is_citus, int64_t now_us);
