@@ -15,7 +15,8 @@
  *   Text       UTF-8 without NUL. A length of DLG_NTS means "terminated by NUL".
  *   Threads    A client may be used by any number of threads. Every other object belongs to one
  *              thread at a time. Callbacks run on the client's I/O thread with no lock held: they
- *              may start asynchronous calls; blocking calls answer DLG_E_STATE there.
+ *              may start asynchronous calls; blocking calls answer DLG_E_STATE there. Calls are no
+ *              cancellation points: a thread that is cancelled (pthread_cancel) ends after them.
  *   Fork       A client does not survive fork(): in the child every call answers DLG_E_FORKED,
  *              and dlg_close() only frees memory.
  *   Structs    Those that a caller fills begin with `version` and have a ..._INIT value. Those

@@ -79,9 +79,20 @@ void clock_calibrate(struct clock *clock, int64_t server_us, int64_t asked_wall_
     atomic_store_explicit(&clock->offset_us, server_us - middle, memory_order_relaxed);
 }
 
+/* Some at a time, since each asking is a system call. */
+static int64_t id_random(void)
+{
+    static _Thread_local uint16_t reserve[64];
+    static _Thread_local size_t left;
+    if (!left) {
+        randombytes_buf(reserve, sizeof reserve);
+        left = sizeof reserve / sizeof *reserve;
+    }
+    return reserve[--left] & ((1 << ID_RANDOM_BITS) - 1);
+}
+
 int64_t clock_id(int64_t moment_us)
 {
     int64_t since = moment_us > ID_EPOCH_US ? moment_us - ID_EPOCH_US : 0;
-    int64_t random = (int64_t)randombytes_uniform(1u << ID_RANDOM_BITS);
-    return ((since & ((INT64_C(1) << 51) - 1)) << ID_RANDOM_BITS | random) | (since ? 0 : 1);
+    return ((since & ((INT64_C(1) << 51) - 1)) << ID_RANDOM_BITS | id_random()) | (since ? 0 : 1);
 }

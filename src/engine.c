@@ -2,9 +2,9 @@
  * Design notes.
  *
  * A client has one I/O thread, which owns every connection, every queue of queries and every request
- * from the moment it is taken from `incoming` until it is completed. Nothing of that is locked. The
- * lock guards the two lists through which other threads give and take: `incoming` and `replies`. What those threads run
- * is in submission.c and, for what comes back, completion.c.
+ * from the moment it is taken from `incoming` until it is completed: its loop is in turn.c. Nothing of that is locked,
+ * but for the right to take a turn. The lock guards the two lists through which other threads give and take: `incoming`
+ * and `replies`. What those threads run is in submission.c and, for what comes back, completion.c.
  *
  * A request is a small state machine: `step` runs on the I/O thread when the request arrives and again
  * each time nothing of it is outstanding. A step starts queries (engine_query), sends itself to a
@@ -18,6 +18,10 @@
  * expire deadlines; send what waits. Sends that arrive while every commit lane is busy wait in the
  * node's queue and leave together, as one segment with one commit, when a lane is free: nobody waits
  * for a batch to fill. Reads have lanes of their own and are sent in the turn in which they arrive.
+ *
+ * The way to another thread and back costs a lone sender more than its commit may take. So a blocking call that finds
+ * nothing else under way takes the turn itself, for as long as it is alone and the server is quick: it sends, waits for
+ * the descriptors, and completes its own request. Callbacks stay on the I/O thread.
  *
  * Exactly one completion: request_complete() is the only place that hands a request over, and `done`
  * keeps late answers (of a request whose deadline has passed) from getting there. Memory is held by
@@ -107,135 +111,6 @@ void engine_count_stale(struct engine *engine)
     atomic_fetch_add_explicit(&engine->stale, 1, memory_order_relaxed);
 }
 
-/* ---- The I/O thread ---- */
-
-static void deadline_note(struct engine *engine, const struct request *request)
-{
-    if (request->deadline_us < engine->next_deadline_us)
-        engine->next_deadline_us = request->deadline_us;
-}
-
-static dlg_error *closed_error(void)
-{
-    dlg_error *error = NULL;
-    error_set(&error, DLG_E_CLOSED, "the client was closed before the request was done");
-    return error;
-}
-
-static bool is_under_way(const struct request *request)
-{
-    for (int i = 0; i < REQUEST_QUERIES; i++)
-        if (request->queries[i].segment)
-            return true;
-    return false;
-}
-
-/* Why a request whose time is over was not done: unless it waits for an answer, what the database last said. */
-static dlg_error *timeout_error(const struct engine *engine, const struct request *request)
-{
-    dlg_error *error = NULL;
-    const struct node *node = topology_first(&engine->topology);
-    bool waits = is_under_way(request);
-    if (!waits && request->last_error)
-        return error_copy(request->last_error);
-    if (!waits && !atomic_load(&engine->ready) && node->last_error)
-        return error_copy(node->last_error);
-    error_set(&error, DLG_E_TIMEOUT, "the deadline passed before the database answered");
-    return error;
-}
-
-static void expire_deadlines(struct engine *engine)
-{
-    engine->next_deadline_us = INT64_MAX;
-    struct request *request = TAILQ_FIRST(&engine->active);
-    while (request) {
-        struct request *next = TAILQ_NEXT(request, link);
-        if (request->deadline_us <= engine->now_us)
-            request_complete(request, timeout_error(engine, request));
-        else
-            deadline_note(engine, request);
-        request = next;
-    }
-}
-
-static void take_incoming(struct engine *engine)
-{
-    struct request_list taken = TAILQ_HEAD_INITIALIZER(taken);
-    struct resumed_list resumed = SLIST_HEAD_INITIALIZER(resumed);
-    pthread_mutex_lock(&engine->lock);
-    TAILQ_CONCAT(&taken, &engine->incoming, link);
-    resumed = engine->resumed;
-    SLIST_INIT(&engine->resumed);
-    pthread_mutex_unlock(&engine->lock);
-
-    struct request *request;
-    while ((request = TAILQ_FIRST(&taken))) {
-        TAILQ_REMOVE(&taken, request, link);
-        TAILQ_INSERT_TAIL(&engine->active, request, link);
-        deadline_note(engine, request);
-        request->step(request);
-    }
-    while ((request = SLIST_FIRST(&resumed))) {
-        SLIST_REMOVE_HEAD(&resumed, resumed);
-        if (--request->outstanding == 0 && !request->done)
-            request->step(request);
-        request_release(request);
-    }
-}
-
-static int wait_ms(const struct engine *engine)
-{
-    int64_t timer = dispatch_next_timer(engine);
-    int64_t until = timer < engine->next_deadline_us ? timer : engine->next_deadline_us;
-    if (until == INT64_MAX)
-        return -1;
-    int64_t left = until - clock_monotonic_us();
-    return left <= 0 ? 0 : left > 60000000 ? 60000 : (int)((left + 999) / 1000);
-}
-
-static void handle_events(struct engine *engine, const struct epoll_event *events, int count)
-{
-    for (int i = 0; i < count; i++) {
-        if (events[i].data.ptr) {
-            dispatch_handle(events[i].data.ptr);
-            continue;
-        }
-        uint64_t wakes;
-        while (read(engine->wake, &wakes, sizeof wakes) < 0 && errno == EINTR)
-            ;
-    }
-}
-
-static void complete_all(struct engine *engine)
-{
-    struct request *request;
-    while ((request = TAILQ_FIRST(&engine->active)))
-        request_complete(request, closed_error());
-}
-
-static void *io_main(void *argument)
-{
-    struct engine *engine = argument;
-    struct epoll_event events[64];
-    engine->now_us = clock_monotonic_us();
-    do {
-        dispatch_timers(engine);
-        dispatch_run(engine);
-        int count = epoll_wait(engine->epoll, events, 64, wait_ms(engine));
-        engine->now_us = clock_monotonic_us();
-        handle_events(engine, events, count);
-        take_incoming(engine);
-        if (atomic_exchange(&engine->refresh, false))
-            topology_refresh(&engine->topology, engine->now_us);
-        if (engine->now_us >= engine->next_deadline_us)
-            expire_deadlines(engine);
-    } while (!atomic_load(&engine->stopping));
-    take_incoming(engine);
-    complete_all(engine);
-    dispatch_stop(engine);
-    return NULL;
-}
-
 /* ---- Life ---- */
 
 static bool engine_descriptors(struct engine *engine)
@@ -254,6 +129,7 @@ static void engine_locks(struct engine *engine)
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&engine->lock, NULL);
+    pthread_mutex_init(&engine->turn, NULL);
     pthread_cond_init(&engine->room, &monotonic);
     pthread_cond_init(&engine->arrival, &monotonic);
     pthread_condattr_destroy(&monotonic);
@@ -291,7 +167,7 @@ int engine_start(struct engine *engine, dlg_error **error)
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are for the host's threads */
-    int failed = pthread_create(&engine->thread, NULL, io_main, engine);
+    int failed = pthread_create(&engine->thread, NULL, engine_run, engine);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failed)
         return error_set(error, DLG_E_MEMORY, "cannot start a thread: %s", strerror(failed));
@@ -377,4 +253,5 @@ void engine_free(struct engine *engine)
     pthread_cond_destroy(&engine->room);
     pthread_cond_destroy(&engine->arrival);
     pthread_mutex_destroy(&engine->lock);
+    pthread_mutex_destroy(&engine->turn);
 }

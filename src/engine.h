@@ -37,9 +37,12 @@ struct engine {
     _Atomic uint32_t connections;
     _Atomic bool ready;
 
-    /* The I/O thread's own: */
     pthread_t thread;
     bool running;
+
+    /* Whose turn it is: the I/O thread's, or a lone caller's. Is taken before `lock`, or only tried. */
+    pthread_mutex_t turn;
+    int64_t asleep_until_us; /* when the I/O thread takes its next turn, if nothing happens; monotonic */
     int epoll;
     int wake;     /* eventfd: `incoming` became non-empty, or stop */
     int reply_fd; /* eventfd: `replies` is non-empty */
@@ -109,6 +112,14 @@ void engine_refresh_topology(struct engine *engine);
 
 /* A job outside the I/O thread is done: runs the request's step there. Gives up the job's reference. */
 void engine_resume(struct request *request);
+
+/* ---- Turns ---- */
+
+/* The I/O thread; its argument is the engine. */
+void *engine_run(void *argument);
+
+/* With the turn held, and given up at the end: runs a request that is alone until it is done, or not so soon. */
+void engine_drive(struct engine *engine, struct request *request);
 
 /* ---- For steps, on the I/O thread ---- */
 

@@ -27,7 +27,17 @@ struct lane_events {
 };
 
 /* What has been sent and has no answer yet, in order. */
-enum step_kind { STEP_START, STEP_PREPARE, STEP_BEGIN, STEP_QUERY, STEP_ROWS, STEP_PLACED, STEP_COMMIT, STEP_ROLLBACK, STEP_SYNC };
+enum step_kind {
+    STEP_START,
+    STEP_PREPARE,
+    STEP_BEGIN,
+    STEP_QUERY,
+    STEP_ROWS,
+    STEP_PLACED,
+    STEP_COMMIT,
+    STEP_ROLLBACK,
+    STEP_SYNC
+};
 struct step {
     enum step_kind kind;
     union {
@@ -46,7 +56,7 @@ struct lane {
     int fd;
     bool wants_write;
     struct prepared prepared;
-    struct step *steps;     /* ring */
+    struct step *steps; /* ring */
     size_t step_head, step_count, step_size;
     STAILQ_HEAD(, segment) segments; /* under way, oldest first */
     size_t in_flight;                /* queries in them */

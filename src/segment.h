@@ -26,7 +26,7 @@ struct segment {
     enum segment_form form;
     struct query_list queries; /* those without their answer */
     size_t count;
-    size_t direct; /* how many of them read a shard's own table */
+    size_t direct;                 /* how many of them read a shard's own table */
     struct preparation unprepared; /* what could not be prepared; without a statement while nothing */
     struct query *culprit;         /* whose statement failed */
     dlg_error *error;              /* why the segment failed; NULL while it has not */

@@ -282,22 +282,40 @@ struct refusal {
     dlg_fate fate;
 };
 
-static void assert_told_at_the_deadline(struct fixture *fixture, const struct refusal *refusal)
+/* What a send that is refused again and again is told at its deadline. */
+static dlg_error *refused_send(struct fixture *fixture, const struct pair *pair)
 {
-    struct pair pair = pair_new();
     dlg_error *error = NULL;
     dlg_send_options options = DLG_SEND_OPTIONS_INIT;
     options.timeout_us = 500000;
-    make_refusal(fixture, refusal->sqlstate);
     int64_t before = now_us();
-    int code = dlg_send(fixture->client, &pair.ann, &pair.ben, "x", 1, &options, NULL, &error);
-    int64_t took = now_us() - before;
+    int code = dlg_send(fixture->client, &pair->ann, &pair->ben, "x", 1, &options, NULL, &error);
+    assert_true(now_us() - before >= 500000);
+    assert_int_equal(code, dlg_error_code(error));
+    return error;
+}
+
+static bool fell_into_an_attempt(const dlg_error *error)
+{
+    return dlg_error_code(error) == DLG_E_TIMEOUT && !*dlg_error_sqlstate(error) &&
+           dlg_error_fate(error) == DLG_FATE_POSSIBLY_WRITTEN;
+}
+
+/* When the deadline falls into one of the attempts, nothing is known of that one: then it is tried once more. */
+static void assert_told_at_the_deadline(struct fixture *fixture, const struct refusal *refusal)
+{
+    struct pair pair = pair_new();
+    make_refusal(fixture, refusal->sqlstate);
+    dlg_error *error = refused_send(fixture, &pair);
+    for (int i = 0; i < 3 && fell_into_an_attempt(error); i++) {
+        dlg_error_free(error);
+        error = refused_send(fixture, &pair);
+    }
     sql_run(fixture->sql, "DROP FUNCTION refuse CASCADE");
-    assert_true(took >= 500000);
     assert_string_equal(dlg_error_sqlstate(error), refusal->sqlstate);
     assert_true(dlg_error_retriable(error));
     assert_int_equal(dlg_error_fate(error), refusal->fate);
-    assert_fails(code, refusal->code, error);
+    assert_fails(dlg_error_code(error), refusal->code, error);
     assert_int_equal(
         sql_number(fixture->sql, "SELECT count(*) FROM dialogs WHERE to_user_id = '%s'", uuid_text(&pair.ben)), 0);
 }

@@ -1,0 +1,160 @@
+/* A blocking call that is alone takes the I/O thread's turn: what of that others may notice, which is nothing. */
+#include "fixture.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+static void lock_table(struct fixture *fixture)
+{
+    sql_run(fixture->sql, "BEGIN; LOCK TABLE dialogs IN EXCLUSIVE MODE");
+}
+
+static void unlock_table(struct fixture *fixture)
+{
+    sql_run(fixture->sql, "COMMIT");
+}
+
+/* Nobody else would have had a reason to wake up before. */
+static void its_deadline_is_kept(void **state)
+{
+    struct fixture *fixture = *state;
+    struct pair pair = pair_new();
+    dlg_client *client = client_open(test_server_conninfo(fixture->server), "");
+    dlg_send_options options = DLG_SEND_OPTIONS_INIT;
+    static const int64_t timeouts_us[] = {2000, 40000, 300000};
+    lock_table(fixture);
+    for (size_t i = 0; i < sizeof timeouts_us / sizeof *timeouts_us; i++) {
+        dlg_error *error = NULL;
+        options.timeout_us = timeouts_us[i];
+        int64_t before = now_us();
+        assert_fails(dlg_send(client, &pair.ann, &pair.ben, "x", 1, &options, NULL, &error), DLG_E_TIMEOUT, error);
+        assert_true(now_us() - before >= timeouts_us[i]);
+        assert_true(now_us() - before < timeouts_us[i] + 3000000);
+    }
+    unlock_table(fixture);
+    client_close(client);
+}
+
+/* ---- Others who come meanwhile ---- */
+
+struct callers {
+    struct pair pair;
+    dlg_client *client;
+    _Atomic bool stop;
+    _Atomic int calls;
+    _Atomic int replies;
+    _Atomic int strangers; /* callbacks on a thread that is not the I/O thread */
+    pthread_t io;
+    _Atomic bool io_known;
+};
+
+static void note_thread(dlg_reply *reply, void *payload)
+{
+    struct callers *callers = payload;
+    if (!callers->io_known) {
+        callers->io = pthread_self();
+        callers->io_known = true;
+    }
+    callers->strangers += !pthread_equal(callers->io, pthread_self()) || dlg_reply_code(reply) != DLG_OK;
+    callers->replies++;
+    dlg_reply_free(reply);
+}
+
+static void *call_again_and_again(void *argument)
+{
+    struct callers *callers = argument;
+    while (!callers->stop) {
+        send_text(callers->client, &callers->pair.ann, &callers->pair.ben, "blocking");
+        dlg_page_free(list_newest(callers->client, &callers->pair, 10));
+        callers->calls++;
+    }
+    return NULL;
+}
+
+static void callbacks_stay_on_the_io_thread(void **state)
+{
+    enum { POSTS = 500 };
+    struct fixture *fixture = *state;
+    struct callers callers = {.pair = pair_new(), .client = fixture->client};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, call_again_and_again, &callers), 0);
+    for (int i = 0; i < POSTS; i++) {
+        assert_int_equal(dlg_send_async(fixture->client, &callers.pair.ben, &callers.pair.ann, "posted", DLG_NTS, NULL,
+                                        note_thread, &callers, NULL),
+                         DLG_OK);
+        while (i % 3 == 0 && callers.replies <= i)
+            pause_ms(1);
+    }
+    while (callers.replies < POSTS)
+        pause_ms(1);
+    callers.stop = true;
+    pthread_join(thread, NULL);
+    assert_int_equal(callers.strangers, 0);
+    assert_int_equal(
+        sql_number(fixture->sql, "SELECT count(*) FROM dialogs WHERE to_user_id = '%s'", uuid_text(&callers.pair.ben)),
+        callers.calls);
+}
+
+/* While the lone call waits for a lock, another one, which needs none, is served. */
+static void nobody_waits_for_it(void **state)
+{
+    struct fixture *fixture = *state;
+    struct callers callers = {.pair = pair_new(), .client = fixture->client};
+    pthread_t thread;
+    lock_table(fixture);
+    assert_int_equal(pthread_create(&thread, NULL, call_again_and_again, &callers), 0);
+    pause_ms(50);
+    int64_t before = now_us();
+    for (int i = 0; i < 50; i++)
+        dlg_page_free(list_newest(fixture->client, &callers.pair, 10));
+    assert_true(now_us() - before < 2000000);
+    assert_int_equal(callers.calls, 0);
+    callers.stop = true;
+    unlock_table(fixture);
+    pthread_join(thread, NULL);
+    assert_int_equal(callers.calls, 1);
+}
+
+/* ---- Threads that end ---- */
+
+static void *send_once(void *argument)
+{
+    struct callers *callers = argument;
+    callers->calls++;
+    send_text(callers->client, &callers->pair.ann, &callers->pair.ben, "x");
+    pthread_testcancel();
+    return NULL;
+}
+
+/* A thread that is cancelled in its call does not take the turn with it. */
+static void a_cancelled_caller_leaves_the_turn(void **state)
+{
+    struct fixture *fixture = *state;
+    struct callers callers = {.pair = pair_new(), .client = client_open(test_server_conninfo(fixture->server), "")};
+    for (int i = 0; i < 20; i++) {
+        pthread_t thread;
+        callers.calls = 0;
+        assert_int_equal(pthread_create(&thread, NULL, send_once, &callers), 0);
+        while (!callers.calls)
+            pause_ms(0);
+        pthread_cancel(thread);
+        pthread_join(thread, NULL);
+        send_text(callers.client, &callers.pair.ann, &callers.pair.ben, "y");
+    }
+    assert_int_equal(sql_number(fixture->sql, "SELECT count(*) FROM dialogs WHERE to_user_id = '%s' AND text = 'y'",
+                                uuid_text(&callers.pair.ben)),
+                     20);
+    client_close(callers.client);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(its_deadline_is_kept),
+        cmocka_unit_test(callbacks_stay_on_the_io_thread),
+        cmocka_unit_test(nobody_waits_for_it),
+        cmocka_unit_test(a_cancelled_caller_leaves_the_turn),
+    };
+    return cmocka_run_group_tests(tests, fixture_open, fixture_close);
+}
