@@ -7,7 +7,8 @@
 #include <string.h>
 
 /* The statuses that are ever answered; 0: the client was gone, or the connection was closed. */
-static const unsigned codes[] = {0, 200, 204, 302, 304, 400, 401, 404, 405, 406, 409, 413, 415, 422, 429, 500, 503};
+static const unsigned codes[] = {0,   200, 204, 302, 304, 400, 401, 404, 405,
+                                 406, 409, 413, 415, 422, 429, 500, 501, 503};
 enum { CODES = sizeof codes / sizeof *codes, OTHER = CODES };
 _Static_assert(sizeof codes / sizeof *codes < (size_t)METRICS_CODES, "METRICS_CODES");
 
