@@ -89,12 +89,16 @@ static void what_happens_is_counted(void **state)
     static const char bucket[] =
         "dialogsd_http_request_duration_seconds_bucket{route=\"POST /dialog/{user_id}/send\",le=\"+Inf\"}";
     double before = value_of(port, sends), stored = value_of(port, "dialogs_messages_sent_total");
-    double timed = value_of(port, bucket);
+    double timed = value_of(port, bucket), batched = value_of(port, "dialogs_batch_messages_sum");
+    double single = value_of(port, "dialogs_batch_messages_bucket{le=\"1\"}");
     for (int i = 0; i < 7; i++)
         person_send(port, &world.anna, &world.boris, "counted");
     assert_true(value_of(port, sends) == before + 7);
     assert_true(value_of(port, bucket) == timed + 7);
     assert_true(value_of(port, "dialogs_messages_sent_total") == stored + 7);
+    assert_true(value_of(port, "dialogs_batch_messages_sum") == batched + 7);
+    assert_true(value_of(port, "dialogs_batch_messages_bucket{le=\"1\"}") == single + 7); /* one after the other */
+    assert_true(value_of(port, "dialogs_batch_messages_count") == value_of(port, "dialogs_batches_total"));
     free(expect_error(&(struct call){.port = port, .path = "/nowhere"}, 404, 404));
     assert_true(value_of(port, "dialogsd_http_requests_total{route=\"other\",code=\"404\"}") >= 1);
     assert_true(value_of(port, "dialogsd_ready") == 1);
