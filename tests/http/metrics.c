@@ -119,6 +119,30 @@ static void streams_are_counted(void **state)
     assert_true(value_of(port, "dialogsd_streams") == 1);
     assert_true(value_of(port, "dialogsd_events_delivered_total") == delivered + 1);
     sse_close(&stream);
+    for (int i = 0; i < 100 && value_of(port, "dialogsd_streams") > 0; i++) /* long before the next sign of life */
+        pause_ms(20);
+    assert_true(value_of(port, "dialogsd_streams") == 0);
+}
+
+/* Many leave at once; those who stay are not disturbed. */
+static void clients_that_leave_are_noticed(void **state)
+{
+    (void)state;
+    enum { COUNT = 150 };
+    static struct sse streams[COUNT];
+    int port = world.process.port;
+    for (int i = 0; i < COUNT; i++)
+        sse_open(&streams[i], port, i % 3 ? world.boris.token : world.clara.token, NULL);
+    assert_true(value_of(port, "dialogsd_streams") == COUNT);
+    for (int i = 1; i < COUNT; i++)
+        sse_close(&streams[i]);
+    for (int i = 0; i < 100 && value_of(port, "dialogsd_streams") > 1; i++)
+        pause_ms(20);
+    assert_true(value_of(port, "dialogsd_streams") == 1);
+    person_send(port, &world.anna, &world.clara, "who stays hears");
+    sse_expect(&streams[0], "who stays hears");
+    assert_true(value_of(port, "dialogsd_streams_cut_total") == 0); /* that is for those who do not read */
+    sse_close(&streams[0]);
 }
 
 static void traces_stand_in_the_log(void **state)
@@ -202,9 +226,9 @@ static void other_sites_only_when_allowed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(promtool_accepts_them),         cmocka_unit_test(what_happens_is_counted),
-        cmocka_unit_test(streams_are_counted),           cmocka_unit_test(traces_stand_in_the_log),
-        cmocka_unit_test(other_sites_only_when_allowed),
+        cmocka_unit_test(promtool_accepts_them),   cmocka_unit_test(what_happens_is_counted),
+        cmocka_unit_test(streams_are_counted),     cmocka_unit_test(clients_that_leave_are_noticed),
+        cmocka_unit_test(traces_stand_in_the_log), cmocka_unit_test(other_sites_only_when_allowed),
     };
     return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }
