@@ -1,6 +1,10 @@
 /*
  * embed.c - embed CONNINFO: a program that has PostgreSQL, a table `users` and passwords of its own, and wants only to
  * send and list. The library makes its table `dialogs` beside them and leaves `users` alone. In the public domain.
+ *
+ *     cc -std=gnu11 embed.c $(pkg-config --cflags --libs libdialogs libpq) -o embed
+ *
+ * It calls libpq itself, so it needs that library's flags (Debian: libpq-dev) besides those of libdialogs.
  */
 #include <dialogs.h>
 #include <libpq-fe.h>

@@ -209,7 +209,9 @@ DLG_API int dlg_ready(dlg_client *client);
  */
 DLG_API int dlg_schema_install(dlg_client *client, int *version, dlg_error **error);
 
-/* Counters of a client since it was opened. Set `version` with DLG_STATS_INIT. */
+#define DLG_BATCH_SIZES 15
+
+/* Counters of a client since it was opened. Set `version` with DLG_STATS_INIT: what that version has is filled. */
 typedef struct dlg_stats {
     uint32_t version;
     uint32_t queued; /* requests accepted and not completed, now */
@@ -227,11 +229,18 @@ typedef struct dlg_stats {
     uint64_t routed;      /* on a cluster: statements sent straight to the worker that owns the shard */
     uint64_t fallback;    /* ... and through the coordinator, because that worker could not be reached */
     uint64_t stale;       /* times that the map of shards was found to be old */
+    /* Since version 2: */
+    uint64_t batched;                      /* messages in all batches, again when they were sent again */
+    uint64_t batch_sizes[DLG_BATCH_SIZES]; /* batches by size: [i] of up to 2^i messages, but more than 2^(i-1); the
+                                              last of any more */
 } dlg_stats;
-#define DLG_STATS_VERSION 1
-#define DLG_STATS_INIT                                                 \
-    {                                                                  \
-        DLG_STATS_VERSION, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 \
+#define DLG_STATS_VERSION 2
+#define DLG_STATS_INIT                                                     \
+    {                                                                      \
+        DLG_STATS_VERSION, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+        {                                                                  \
+            0                                                              \
+        }                                                                  \
     }
 
 DLG_API int dlg_stats_get(dlg_client *client, dlg_stats *stats);

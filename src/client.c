@@ -263,25 +263,29 @@ int dlg_stats_get(dlg_client *client, dlg_stats *stats)
     int code = client_check(client, NULL);
     if (code != DLG_OK)
         return code;
-    if (!stats || stats->version != DLG_STATS_VERSION)
+    if (!stats || stats->version < 1 || stats->version > DLG_STATS_VERSION)
         return DLG_E_ARGUMENT;
     struct engine *engine = &client->engine;
-    *stats = (dlg_stats){.version = DLG_STATS_VERSION,
-                         .queued = engine->queued,
-                         .queued_bytes = engine->queued_bytes,
-                         .requests = engine->requests,
-                         .completed = engine->completed,
-                         .failed = engine->failed,
-                         .sends = engine->sends,
-                         .batches = engine->batches,
-                         .retries = engine->retries,
-                         .reconnects = engine->reconnects,
-                         .overloads = engine->overloads,
-                         .connections = engine->connections,
-                         .hash_queued = (uint32_t)workers_load(client->workers),
-                         .routed = engine->routed,
-                         .fallback = engine->fallback,
-                         .stale = engine->stale};
+    dlg_stats now = {.version = stats->version,
+                     .queued = engine->queued,
+                     .queued_bytes = engine->queued_bytes,
+                     .requests = engine->requests,
+                     .completed = engine->completed,
+                     .failed = engine->failed,
+                     .sends = engine->sends,
+                     .batches = engine->batches,
+                     .retries = engine->retries,
+                     .reconnects = engine->reconnects,
+                     .overloads = engine->overloads,
+                     .connections = engine->connections,
+                     .hash_queued = (uint32_t)workers_load(client->workers),
+                     .routed = engine->routed,
+                     .fallback = engine->fallback,
+                     .stale = engine->stale,
+                     .batched = engine->batched};
+    for (size_t i = 0; i < DLG_BATCH_SIZES; i++)
+        now.batch_sizes[i] = engine->batch_sizes[i];
+    memcpy(stats, &now, stats->version == 1 ? offsetof(dlg_stats, batched) : sizeof now);
     return DLG_OK;
 }
 

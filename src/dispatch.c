@@ -123,6 +123,18 @@ static void segment_fill_writes(struct engine *engine, struct segment *segment, 
         segment->form = engine->topology.is_citus ? SEGMENT_BLOCK : SEGMENT_ROWS;
 }
 
+static void count_batch(struct engine *engine, const struct segment *segment)
+{
+    size_t size = 0;
+    if (TAILQ_FIRST(&segment->queries)->statement != statement_get(STATEMENT_MESSAGE_INSERT))
+        return;
+    while (size < DLG_BATCH_SIZES - 1 && segment->count > (size_t)1 << size)
+        size++;
+    atomic_fetch_add_explicit(&engine->batches, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&engine->batched, segment->count, memory_order_relaxed);
+    atomic_fetch_add_explicit(&engine->batch_sizes[size], 1, memory_order_relaxed);
+}
+
 static void run_writes(struct engine *engine, struct node *owner)
 {
     struct node *via = node_via(engine, owner, true);
@@ -139,7 +151,7 @@ static void run_writes(struct engine *engine, struct node *owner)
         if (!segment)
             return;
         segment_fill_writes(engine, segment, owner, share);
-        atomic_fetch_add_explicit(&engine->batches, 1, memory_order_relaxed);
+        count_batch(engine, segment);
         count_routed(engine, owner, via, segment->count);
         lane_send(lane, segment);
     }

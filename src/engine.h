@@ -32,8 +32,9 @@ struct engine {
     _Atomic unsigned callers; /* threads that are in here, perhaps waiting */
     _Atomic uint32_t queued;
     _Atomic uint64_t queued_bytes;
-    _Atomic uint64_t requests, completed, failed, sends, batches, retries, reconnects, overloads, routed, fallback,
-        stale;
+    _Atomic uint64_t requests, completed, failed, sends, batches, batched, retries, reconnects, overloads, routed,
+        fallback, stale;
+    _Atomic uint64_t batch_sizes[DLG_BATCH_SIZES];
     _Atomic uint32_t connections;
     _Atomic bool ready;
 

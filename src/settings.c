@@ -32,7 +32,8 @@ static const struct setting table[] = {
     {"feed", CHOICE, AT(feed), "off", "off|on", 0, 0,
      "whether dlg_feed() is wanted, for which the tables get two more indexes; they make each send dearer"},
     {"route", CHOICE, AT(route), "auto", "auto|coordinator", 0, 0,
-     "on a cluster: straight to the worker that owns the shard, or everything through the coordinator"},
+     "on a cluster: straight to the worker that owns the shard, pages from the shard's own table there; or everything "
+     "through the coordinator"},
     {"node_addresses", TEXT, AT(node_addresses), "", "NODE:PORT=HOST:PORT, joined by commas", 0, 65536,
      "where workers are reached from here, when not under the names that they have among themselves"},
     {"timeout_ms", NUMBER, AT(timeout_ms), "10000", RANGE(1, 86400000), "deadline of a request that gives none, ms"},

@@ -3,9 +3,12 @@
 #include "messages.h"
 #include "peers.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* ---- Events ---- */
 
@@ -64,12 +67,15 @@ void hub_open(struct hub *hub, int64_t beat_us, int64_t look_us)
         pthread_mutex_init(&hub->stripes[i].lock, NULL);
     hub->beat_us = beat_us;
     hub->look_us = look_us;
+    hub->gone = epoll_create1(EPOLL_CLOEXEC);
 }
 
 void hub_close(struct hub *hub)
 {
     for (size_t i = 0; i < HUB_STRIPES; i++)
         pthread_mutex_destroy(&hub->stripes[i].lock);
+    if (hub->gone >= 0)
+        close(hub->gone);
 }
 
 void hub_lock(struct hub *hub, const struct subscriber *subscriber)
@@ -80,6 +86,24 @@ void hub_lock(struct hub *hub, const struct subscriber *subscriber)
 void hub_unlock(struct hub *hub, const struct subscriber *subscriber)
 {
     pthread_mutex_unlock(&stripe_of(hub, hash_of(&subscriber->user))->lock);
+}
+
+/*
+ * Nobody looks at the socket of a suspended connection: this does. What an epoll tells may be of a stream that is over
+ * by then, so that it names the bucket, where the stream is looked for under the lock. Should it fail, a sign of life
+ * that cannot be sent says the same, later.
+ */
+static void watch(struct hub *hub, const struct subscriber *subscriber)
+{
+    uint64_t name = (uint64_t)hash_of(&subscriber->user) << 32 | (uint32_t)subscriber->fd;
+    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLONESHOT, .data.u64 = name};
+    epoll_ctl(hub->gone, EPOLL_CTL_ADD, subscriber->fd, &event);
+}
+
+/* The connection may go on after the stream. */
+static void unwatch(struct hub *hub, const struct subscriber *subscriber)
+{
+    epoll_ctl(hub->gone, EPOLL_CTL_DEL, subscriber->fd, NULL);
 }
 
 void hub_subscribe(struct hub *hub, struct subscriber *subscriber)
@@ -96,6 +120,7 @@ void hub_subscribe(struct hub *hub, struct subscriber *subscriber)
     if (*bucket)
         (*bucket)->previous = subscriber;
     *bucket = subscriber;
+    watch(hub, subscriber);
     pthread_mutex_unlock(&stripe->lock);
     atomic_fetch_add(&hub->streams, 1);
 }
@@ -105,6 +130,7 @@ void hub_unsubscribe(struct hub *hub, struct subscriber *subscriber)
     uint32_t hash = hash_of(&subscriber->user);
     struct hub_stripe *stripe = stripe_of(hub, hash);
     pthread_mutex_lock(&stripe->lock);
+    unwatch(hub, subscriber);
     if (subscriber->next)
         subscriber->next->previous = subscriber->previous;
     if (subscriber->previous)
@@ -149,6 +175,14 @@ struct event *subscriber_take(struct subscriber *subscriber)
     return event;
 }
 
+/* Its client does not read, or is gone. */
+static void cut(struct subscriber *subscriber)
+{
+    subscriber->ending = true;
+    shutdown(subscriber->fd, SHUT_RDWR);
+    subscriber_wake(subscriber);
+}
+
 /*
  * No room for another. While the database is asked that is no harm: it is asked again. Otherwise the client does not
  * read: it is cut off, and comes back with the cursor of what it has got.
@@ -160,10 +194,8 @@ static void overflow(struct hub *hub, struct subscriber *subscriber)
         subscriber->lost = true;
         return;
     }
-    subscriber->ending = true;
     atomic_fetch_add(&hub->slow, 1);
-    shutdown(subscriber->fd, SHUT_RDWR);
-    subscriber_wake(subscriber);
+    cut(subscriber);
 }
 
 static void push(struct hub *hub, struct subscriber *subscriber, struct event *event)
@@ -258,9 +290,35 @@ static void tick(struct hub *hub, struct subscriber *each, const int64_t *now)
         subscriber_wake(each);
 }
 
+static bool has_gone(const struct subscriber *subscriber)
+{
+    struct pollfd poll_fd = {.fd = subscriber->fd, .events = POLLRDHUP};
+    return poll(&poll_fd, 1, 0) > 0;
+}
+
+static void cut_gone(struct hub *hub, uint32_t hash, int fd)
+{
+    struct hub_stripe *stripe = stripe_of(hub, hash);
+    pthread_mutex_lock(&stripe->lock);
+    for (struct subscriber *each = *bucket_of(stripe, hash); each; each = each->next)
+        if (each->fd == fd && has_gone(each))
+            cut(each);
+    pthread_mutex_unlock(&stripe->lock);
+}
+
+static void cut_all_gone(struct hub *hub)
+{
+    struct epoll_event events[64];
+    int count;
+    while ((count = epoll_wait(hub->gone, events, sizeof events / sizeof *events, 0)) > 0)
+        for (int i = 0; i < count; i++)
+            cut_gone(hub, (uint32_t)(events[i].data.u64 >> 32), (int)(uint32_t)events[i].data.u64);
+}
+
 void hub_tick(struct hub *hub, int64_t now_us, int64_t wall_us)
 {
     const int64_t now[2] = {now_us, wall_us};
+    cut_all_gone(hub);
     if (atomic_load(&hub->streams))
         for_all(hub, tick, now);
 }

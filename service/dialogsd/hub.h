@@ -60,6 +60,7 @@ struct hub {
     } stripes[HUB_STRIPES];
     int64_t beat_us; /* how long a stream may be silent */
     int64_t look_us; /* how often a stream looks into the database; 0: never */
+    int gone;        /* epoll: connections that their clients have closed */
     atomic_uint streams;
     atomic_uint_fast64_t published;
     atomic_uint_fast64_t delivered;
@@ -91,7 +92,10 @@ void subscriber_drop(struct subscriber *subscriber);
 /* Wakes the connection when it is suspended. Under the lock. */
 void subscriber_wake(struct subscriber *subscriber);
 
-/* For the main thread, twice a second: signs of life, looks into the database, tokens that have expired. */
+/*
+ * For the main thread, twice a second: signs of life, looks into the database, tokens that have expired, clients that
+ * have gone.
+ */
 void hub_tick(struct hub *hub, int64_t now_us, int64_t wall_us);
 
 /* All streams look into the database, within a second or so: they may have missed something. */

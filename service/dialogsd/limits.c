@@ -66,6 +66,7 @@ bool limits_allow_registration(struct exchange *exchange)
     return true;
 }
 
+/* The other replicas count the message when they hear of it: nothing is sent to them, or waited for, on its account. */
 bool limits_allow_send(struct exchange *exchange)
 {
     char id[DLG_UUID_TEXT_SIZE];

@@ -7,7 +7,8 @@
 #include <string.h>
 
 /* The statuses that are ever answered; 0: the client was gone, or the connection was closed. */
-static const unsigned codes[] = {0, 200, 204, 302, 304, 400, 401, 404, 405, 406, 409, 413, 415, 422, 429, 500, 503};
+static const unsigned codes[] = {0,   200, 204, 302, 304, 400, 401, 404, 405,
+                                 406, 409, 413, 415, 422, 429, 500, 501, 503};
 enum { CODES = sizeof codes / sizeof *codes, OTHER = CODES };
 _Static_assert(sizeof codes / sizeof *codes < (size_t)METRICS_CODES, "METRICS_CODES");
 
@@ -132,6 +133,21 @@ static void show_service(struct text *text, struct service *service)
                (uint64_t)replicas_up(service));
 }
 
+static void show_batches(struct text *text, const dlg_stats *stats)
+{
+    static const char name[] = "dialogs_batch_messages";
+    uint64_t count = 0;
+    head(text, name, "histogram", "Messages that shared a commit.");
+    for (size_t i = 0; i < DLG_BATCH_SIZES - 1; i++) {
+        count += stats->batch_sizes[i];
+        text_add_format(text, "%s_bucket{le=\"%u\"} %llu\n", name, 1u << i, (unsigned long long)count);
+    }
+    count += stats->batch_sizes[DLG_BATCH_SIZES - 1];
+    text_add_format(text, "%s_bucket{le=\"+Inf\"} %llu\n", name, (unsigned long long)count);
+    text_add_format(text, "%s_sum %llu\n", name, (unsigned long long)stats->batched);
+    text_add_format(text, "%s_count %llu\n", name, (unsigned long long)count);
+}
+
 static void show_library(struct text *text, const dlg_stats *stats)
 {
     number(text, "dialogs_queue_requests", "gauge", "Requests to the database accepted and not completed.",
@@ -141,8 +157,8 @@ static void show_library(struct text *text, const dlg_stats *stats)
     number(text, "dialogs_requests_completed_total", "counter", "... completed.", stats->completed);
     number(text, "dialogs_requests_failed_total", "counter", "... completed with an error.", stats->failed);
     number(text, "dialogs_messages_sent_total", "counter", "Messages stored.", stats->sends);
-    number(text, "dialogs_batches_total", "counter", "Commits that stored them; messages by commits is the batch size.",
-           stats->batches);
+    number(text, "dialogs_batches_total", "counter", "Commits that stored them.", stats->batches);
+    show_batches(text, stats);
     number(text, "dialogs_retries_total", "counter", "Statements that were run again.", stats->retries);
     number(text, "dialogs_reconnects_total", "counter", "Connections to the database made again.", stats->reconnects);
     number(text, "dialogs_overloads_total", "counter", "Requests refused because a queue was full.", stats->overloads);

@@ -104,6 +104,16 @@ static bool take_number(const msgpack_object *field, int64_t *number)
     return true;
 }
 
+/* Sends that are refused elsewhere, or store nothing anew, count there only. */
+static void count_author(struct service *service, const dlg_uuid *author)
+{
+    char id[DLG_UUID_TEXT_SIZE];
+    if (!service->config.send_rate)
+        return;
+    dlg_uuid_format(author, id);
+    throttle_count(&service->throttle, THROTTLE_SEND, id, 1, monotonic_us());
+}
+
 static void hear_message(struct service *service, const msgpack_object *fields)
 {
     dlg_message message = {0};
@@ -112,6 +122,7 @@ static void hear_message(struct service *service, const msgpack_object *fields)
         !take_number(&fields[2], &message.id) || !take_number(&fields[3], &message.created_us) ||
         fields[4].type != MSGPACK_OBJECT_STR)
         return;
+    count_author(service, &message.author);
     if (!hub_wants(&service->hub, &message.author, &message.recipient))
         return;
     struct event *event = event_of_json(&message, fields[4].via.str.ptr, fields[4].via.str.size);

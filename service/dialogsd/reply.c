@@ -27,6 +27,7 @@ static const struct meaning {
     {DLG_E_EXISTS, 409, NULL},
     {DLG_E_TOO_LARGE, 0, NULL},
     {DLG_E_KEY_REUSED, 422, NULL},
+    {DLG_E_STATE, 501, "this service runs without events (feed=off); follow each dialog with list and its cursors"},
     {DLG_E_OVERLOAD, 0, "too many requests at once; try again after the time in Retry-After"},
     {DLG_E_MEMORY, 503, "out of memory; try again after the time in Retry-After"},
     {DLG_E_CLOSED, 503, "the service is stopping; try again after the time in Retry-After"},
@@ -153,7 +154,7 @@ static void reply_problem(struct exchange *exchange, unsigned status, int code, 
         reply_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"dialogs\"");
     if (status == 405)
         reply_header(response, MHD_HTTP_HEADER_ALLOW, exchange->match.allow);
-    if (status >= 500 || status == 429)
+    if (status == 429 || (status >= 500 && status != 501)) /* what is switched off stays so */
         retry_header(exchange, response, status);
     reply_send(exchange, status, response, type_of(&body));
 }

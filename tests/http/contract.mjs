@@ -22,7 +22,7 @@ const valid = (schema, value) => {
   assert.ok(check(value), `${JSON.stringify(value)}: ${ajv.errorsText(check.errors)}`);
 };
 
-const service = await startDialogsd(program);
+let service = await startDialogsd(program);
 const seen = new Set();
 let token = '';
 
@@ -117,10 +117,19 @@ async function bad(all) {
   await expect(429, '/login', 'post', wrong);
 }
 
+// What is switched off is said to be.
+async function withoutFeeds() {
+  assert.equal(await service.stop(), 0);
+  service = await startDialogsd(program, ['--set', 'feed=off']);
+  token = JSON.parse(await expect(200, '/login', 'post')).token;
+  await expect(501, '/events', 'get');
+}
+
 try {
   await bad(await good());
   await expect(200, '/logout', 'post');
   await expect(401, '/logout', 'post');
+  await withoutFeeds();
 } finally {
   assert.equal(await service.stop(), 0);
 }

@@ -12,11 +12,11 @@ const freePort = () => new Promise((resolve) => {
   });
 });
 
-export async function startDialogsd(program) {
+export async function startDialogsd(program, options = []) {
   const data = mkdtempSync(join(tmpdir(), 'dialogsd-page-'));
   chmodSync(data, 0o755);
   const port = await freePort();
-  const child = spawn(program, ['--port', port, '--data', join(data, 'data'), '--demo', '--log', 'off'],
+  const child = spawn(program, ['--port', port, '--data', join(data, 'data'), '--demo', '--log', 'off', ...options],
     { stdio: ['ignore', 'ignore', 'inherit'] });
   const ended = new Promise((resolve) => child.on('exit', (code) => resolve(code)));
   const url = `http://127.0.0.1:${port}`;

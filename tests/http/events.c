@@ -295,6 +295,28 @@ static void what_is_wrong_is_said(void **state)
     answer_free(&answer);
 }
 
+/* Without the indexes of feeds there are no streams, and that is no fault. */
+static void a_service_without_feeds_says_so(void **state)
+{
+    (void)state;
+    struct process process;
+    struct person person;
+    process_start(&process, test_server_conninfo(world.server), (const char *const[]){"--set", "feed=off", NULL});
+    process_wait_ready(&process);
+    person_make(&person, process.port);
+    struct call call = {.port = process.port, .path = "/events", .token = person.token};
+    char *said = expect_error(&call, 501, -DLG_E_STATE);
+    assert_non_null(strstr(said, "follow each dialog with list"));
+    free(said);
+    call.path = "/events?after=";
+    free(expect_error(&call, 501, -DLG_E_STATE));
+    call.token = NULL;
+    free(expect_error(&call, 401, -DLG_E_TOKEN));
+    person_send(process.port, &person, &world.anna, "the rest works");
+    free(person.token);
+    process_stop(&process);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,6 +329,7 @@ int main(void)
         cmocka_unit_test(a_stop_ends_streams),
         cmocka_unit_test(the_token_s_end_is_the_stream_s),
         cmocka_unit_test(what_is_wrong_is_said),
+        cmocka_unit_test(a_service_without_feeds_says_so),
     };
     return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

@@ -89,12 +89,16 @@ static void what_happens_is_counted(void **state)
     static const char bucket[] =
         "dialogsd_http_request_duration_seconds_bucket{route=\"POST /dialog/{user_id}/send\",le=\"+Inf\"}";
     double before = value_of(port, sends), stored = value_of(port, "dialogs_messages_sent_total");
-    double timed = value_of(port, bucket);
+    double timed = value_of(port, bucket), batched = value_of(port, "dialogs_batch_messages_sum");
+    double single = value_of(port, "dialogs_batch_messages_bucket{le=\"1\"}");
     for (int i = 0; i < 7; i++)
         person_send(port, &world.anna, &world.boris, "counted");
     assert_true(value_of(port, sends) == before + 7);
     assert_true(value_of(port, bucket) == timed + 7);
     assert_true(value_of(port, "dialogs_messages_sent_total") == stored + 7);
+    assert_true(value_of(port, "dialogs_batch_messages_sum") == batched + 7);
+    assert_true(value_of(port, "dialogs_batch_messages_bucket{le=\"1\"}") == single + 7); /* one after the other */
+    assert_true(value_of(port, "dialogs_batch_messages_count") == value_of(port, "dialogs_batches_total"));
     free(expect_error(&(struct call){.port = port, .path = "/nowhere"}, 404, 404));
     assert_true(value_of(port, "dialogsd_http_requests_total{route=\"other\",code=\"404\"}") >= 1);
     assert_true(value_of(port, "dialogsd_ready") == 1);
@@ -115,6 +119,30 @@ static void streams_are_counted(void **state)
     assert_true(value_of(port, "dialogsd_streams") == 1);
     assert_true(value_of(port, "dialogsd_events_delivered_total") == delivered + 1);
     sse_close(&stream);
+    for (int i = 0; i < 100 && value_of(port, "dialogsd_streams") > 0; i++) /* long before the next sign of life */
+        pause_ms(20);
+    assert_true(value_of(port, "dialogsd_streams") == 0);
+}
+
+/* Many leave at once; those who stay are not disturbed. */
+static void clients_that_leave_are_noticed(void **state)
+{
+    (void)state;
+    enum { COUNT = 150 };
+    static struct sse streams[COUNT];
+    int port = world.process.port;
+    for (int i = 0; i < COUNT; i++)
+        sse_open(&streams[i], port, i % 3 ? world.boris.token : world.clara.token, NULL);
+    assert_true(value_of(port, "dialogsd_streams") == COUNT);
+    for (int i = 1; i < COUNT; i++)
+        sse_close(&streams[i]);
+    for (int i = 0; i < 100 && value_of(port, "dialogsd_streams") > 1; i++)
+        pause_ms(20);
+    assert_true(value_of(port, "dialogsd_streams") == 1);
+    person_send(port, &world.anna, &world.clara, "who stays hears");
+    sse_expect(&streams[0], "who stays hears");
+    assert_true(value_of(port, "dialogsd_streams_cut_total") == 0); /* that is for those who do not read */
+    sse_close(&streams[0]);
 }
 
 static void traces_stand_in_the_log(void **state)
@@ -198,9 +226,9 @@ static void other_sites_only_when_allowed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(promtool_accepts_them),         cmocka_unit_test(what_happens_is_counted),
-        cmocka_unit_test(streams_are_counted),           cmocka_unit_test(traces_stand_in_the_log),
-        cmocka_unit_test(other_sites_only_when_allowed),
+        cmocka_unit_test(promtool_accepts_them),   cmocka_unit_test(what_happens_is_counted),
+        cmocka_unit_test(streams_are_counted),     cmocka_unit_test(clients_that_leave_are_noticed),
+        cmocka_unit_test(traces_stand_in_the_log), cmocka_unit_test(other_sites_only_when_allowed),
     };
     return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

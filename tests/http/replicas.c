@@ -5,6 +5,7 @@
 #include "wire.h"
 #include "world.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,13 +16,13 @@ static struct redis redis;
 static struct process one, two;
 static struct person ann, ben;
 
-static void start(struct process *process, const char *attempts)
+static void start(struct process *process, const char *attempts, const char *rate)
 {
     char keys[128];
     snprintf(keys, sizeof keys, "token_key_file=%s/keys", world.process.directory);
     process_start(process, test_server_conninfo(world.server),
                   (const char *const[]){"--redis", redis.url, "--catch-up", "0", "--set", keys, "--login-attempts",
-                                        attempts, NULL});
+                                        attempts, "--send-rate", rate, NULL});
     process_wait_ready(process);
 }
 
@@ -49,8 +50,8 @@ static int open_both(void **state)
     if (world_setup(state) != 0)
         return -1;
     redis_start(&redis);
-    start(&one, "5");
-    start(&two, "5");
+    start(&one, "5", "0");
+    start(&two, "5", "0");
     wait_for_redis(&one, 1);
     wait_for_redis(&two, 1);
     person_make(&ann, one.port);
@@ -164,7 +165,7 @@ static void a_token_given_back_is_no_good_anywhere(void **state)
     free(expect_error(&list, 401, -DLG_E_TOKEN));
     /* One that starts later knows it too, once it has met the others. */
     struct process late;
-    start(&late, "5");
+    start(&late, "5", "0");
     wait_for_redis(&late, 1);
     for (int i = 0; i < 100 && value_of(&late, "dialogsd_tokens_revoked") < 1; i++)
         pause_ms(20);
@@ -202,6 +203,61 @@ static void wrong_passwords_are_counted_together(void **state)
     free(person.token);
 }
 
+/* How many messages of that person are taken until one is refused, of `most`. */
+static int sends_taken(const struct process *process, const struct person *person, int most)
+{
+    for (int taken = 0;; taken++) {
+        struct answer answer;
+        call_try(&answer, &(struct call){.port = process->port,
+                                         .path = dialog_path(&ben, "send"),
+                                         .token = person->token,
+                                         .body = "{\"text\":\"one more\"}"});
+        long status = answer.status;
+        answer_free(&answer);
+        if (status == 429)
+            return taken;
+        assert_int_equal(status, 200);
+        assert_true(taken < most);
+        pause_ms(50);
+    }
+}
+
+static void messages_of_a_user_are_counted_together(void **state)
+{
+    (void)state;
+    struct process left, right;
+    struct person person;
+    start(&left, "5", "6");
+    start(&right, "5", "6");
+    wait_for_redis(&left, 1);
+    wait_for_redis(&right, 1);
+    person_make(&person, left.port);
+    for (int i = 0; i < 3; i++)
+        person_send(left.port, &person, &ben, "on the one");
+    pause_ms(200);
+    assert_int_equal(sends_taken(&right, &person, 6), 3);
+    assert_int_equal(sends_taken(&left, &person, 6), 0);
+    free(person.token);
+    kill(redis.pid, SIGSTOP); /* one that does not answer holds nobody up */
+    person_make(&person, left.port);
+    double began = now_ms();
+    for (int i = 0; i < 3; i++)
+        person_send(left.port, &person, &ben, "while Redis hangs");
+    assert_true(now_ms() - began < 2000);
+    kill(redis.pid, SIGCONT);
+    free(person.token);
+    redis_stop(&redis);
+    wait_for_redis(&left, 0);
+    wait_for_redis(&right, 0);
+    person_make(&person, left.port); /* each counts by itself */
+    assert_int_equal(sends_taken(&left, &person, 6), 6);
+    assert_int_equal(sends_taken(&right, &person, 6), 6);
+    free(person.token);
+    redis_restart(&redis);
+    process_stop(&left);
+    process_stop(&right);
+}
+
 static void wrong_urls_are_said(void **state)
 {
     (void)state;
@@ -223,6 +279,7 @@ int main(void)
         cmocka_unit_test(nothing_is_lost_while_redis_is_away),
         cmocka_unit_test(a_token_given_back_is_no_good_anywhere),
         cmocka_unit_test(wrong_passwords_are_counted_together),
+        cmocka_unit_test(messages_of_a_user_are_counted_together),
         cmocka_unit_test(wrong_urls_are_said),
     };
     return cmocka_run_group_tests(tests, open_both, close_both);

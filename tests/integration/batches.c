@@ -87,6 +87,57 @@ static void the_settings_bound_a_batch(void **state)
     client_close(client);
 }
 
+static void send_one(dlg_client *client, const struct pair *pair)
+{
+    dlg_error *error = NULL;
+    assert_ok(dlg_send(client, &pair->ann, &pair->ben, "one", DLG_NTS, NULL, NULL, &error), error);
+}
+
+static void batches_are_counted_by_size(void **state)
+{
+    struct fixture *fixture = *state;
+    struct pair pair = pair_new();
+    struct outcome outcome = {0};
+    dlg_client *client = client_open(test_server_conninfo(fixture->server), "batch_messages=7");
+    dlg_user user = DLG_USER_INIT;
+    assert_int_equal(dlg_user_create(client, &user, "secret", DLG_NTS, NULL, NULL), DLG_OK); /* no batch of messages */
+    assert_int_equal(client_stats(client).batches, 0);
+    send_one(client, &pair);
+    dlg_stats one = client_stats(client);
+    assert_int_equal(one.batch_sizes[0], 1);
+    assert_int_equal(one.batched, 1);
+    send_many(client, &pair, 0, &outcome);
+    dlg_stats stats = client_stats(client);
+    uint64_t batches = 0;
+    for (size_t i = 0; i < DLG_BATCH_SIZES; i++)
+        batches += stats.batch_sizes[i];
+    assert_int_equal(batches, stats.batches);
+    assert_int_equal(stats.batched, MESSAGES + 1);
+    assert_true(stats.batch_sizes[3] > 0); /* 7 is between 4 and 8 */
+    assert_int_equal(stats.batch_sizes[4], 0);
+    client_close(client);
+}
+
+/* A program that was built with the first version has no room for more. */
+static void older_programs_get_what_they_know(void **state)
+{
+    struct fixture *fixture = *state;
+    struct pair pair = pair_new();
+    dlg_stats stats = DLG_STATS_INIT;
+    send_one(fixture->client, &pair);
+    memset(&stats, 0xaa, sizeof stats);
+    stats.version = 1;
+    assert_int_equal(dlg_stats_get(fixture->client, &stats), DLG_OK);
+    assert_int_equal(stats.version, 1);
+    assert_true(stats.sends >= 1 && stats.sends < 1000000);
+    assert_true(stats.batched == UINT64_C(0xaaaaaaaaaaaaaaaa));
+    assert_true(stats.batch_sizes[DLG_BATCH_SIZES - 1] == UINT64_C(0xaaaaaaaaaaaaaaaa));
+    stats.version = 0;
+    assert_int_equal(dlg_stats_get(fixture->client, &stats), DLG_E_ARGUMENT);
+    stats.version = DLG_STATS_VERSION + 1;
+    assert_int_equal(dlg_stats_get(fixture->client, &stats), DLG_E_ARGUMENT);
+}
+
 static void messages_are_listed_in_the_order_of_sending(void **state)
 {
     struct fixture *fixture = *state;
@@ -225,6 +276,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_messages_share_few_commits),
         cmocka_unit_test(the_settings_bound_a_batch),
+        cmocka_unit_test(batches_are_counted_by_size),
+        cmocka_unit_test(older_programs_get_what_they_know),
         cmocka_unit_test(messages_are_listed_in_the_order_of_sending),
         cmocka_unit_test(a_check_constraint_fails_its_own_message_only),
         cmocka_unit_test(a_trigger_fails_its_own_message_only),

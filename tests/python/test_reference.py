@@ -52,7 +52,7 @@ STRUCTS = {"dlg_stats": dialogs.Stats, "dlg_progress": dialogs.Progress, "dlg_us
 def test_named_tuples_have_the_fields_of_the_structs(struct):
     body = re.search(r"^typedef struct %s \{(.*?)^\}" % struct, HEADER, re.M | re.S).group(1)
     body = re.sub(r"/\*.*?\*/", "", body, flags=re.S)
-    fields = [re.search(r"(\w+)$", each.strip()).group(1) for each in body.split(";") if each.strip()]
+    fields = [re.search(r"(\w+)(\[\w+\])?$", each.strip()).group(1) for each in body.split(";") if each.strip()]
     fields = [field.removesuffix("_us") for field in fields if field not in ("version", "length")]
     assert sorted(fields) == sorted(STRUCTS[struct]._fields)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import enum
 import uuid
-from typing import Any, List, NamedTuple, Optional, Type, TypeVar, Union
+from typing import Any, List, NamedTuple, Optional, Tuple, Type, TypeVar, Union
 
 from . import native
 from .errors import argument
@@ -92,6 +92,8 @@ class Stats(NamedTuple):
     routed: int
     fallback: int
     stale: int
+    batched: int  #: messages in all batches
+    batch_sizes: Tuple[int, ...]  #: batches by size: [i] of up to 2**i messages; the last of any more
 
 
 class Progress(NamedTuple):

@@ -154,6 +154,11 @@
         *copy = *$1;
     $result = value_append($result, SWIG_NewPointerObj(copy, SWIGTYPE_p_dlg_stats, SWIG_POINTER_OWN));
 }
+%typemap(out) uint64_t batch_sizes[ANY] {
+    $result = PyTuple_New($1_dim0);
+    for (Py_ssize_t i = 0; $result && i < $1_dim0; i++)
+        PyTuple_SetItem($result, i, PyLong_FromUnsignedLongLong($1[i]));
+}
 %extend dlg_stats {
     ~dlg_stats() { free($self); }
 }
