@@ -177,7 +177,10 @@ static void run(struct storm *storm)
     storm->took = calloc((size_t)wanted + 1, sizeof *storm->took);
     if (!storm->took)
         fail("memory");
-    for (double now = start; now < end; now = clock_now()) {
+    for (;;) {
+        double now = clock_now();
+        if (now >= end)
+            break;
         for (; storm->free && next < wanted && start + (double)next / storm->rate <= now; next++)
             issue(storm, start + (double)next / storm->rate);
         take_answers(storm, storm->free && next < wanted ? 0 : 1);
@@ -249,5 +252,10 @@ int main(int argc, char **argv)
         connect_to(&storm, &storm.connections[i]);
     run(&storm);
     print(&storm);
+    for (int i = 0; i < storm.request_count; i++)
+        free(storm.requests[i]);
+    free(storm.requests);
+    free(storm.connections);
+    free(storm.took);
     return 0;
 }
