@@ -149,7 +149,7 @@ def memory(server, tokens):
 
 
 def cost(wanted, server, tokens, senders, count, suffix):
-    """Streams stay until the end, as a service does not see at once that a silent one is closed; so there are two services."""
+    """Streams stay until the end, since to open them takes longer than a round; so there are two services."""
     with dialogsd(server, *FLAGS) as service, dialogsd(server, *FLAGS) as other:
         streams = Streams(service, tokens[:count])
         sends = lambda to: lambda: measure.wrk(to.url("/dialog/PARTNER/send"), 64, int(SECONDS), senders, BODY)
