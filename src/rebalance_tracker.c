@@ -37,11 +37,15 @@ static void done_read(dlg_rebalance *rebalance, const char *text)
     }
 }
 
-/* "ERROR: could not ...\nCONTEXT: Citus Background Task Queue Executor: ...\n" */
+/* "ERROR: could not ...\nCONTEXT: while executing command on ...\nCitus Background Task Queue Executor: ...\n" */
 static void message_take(struct tracker *tracker, const char *text)
 {
-    const char *end = strstr(text, "CONTEXT: Citus Background Task");
+    static const char context[] = "CONTEXT: ";
+    const size_t context_length = sizeof context - 1;
+    const char *end = strstr(text, "Citus Background Task");
     size_t length = end ? (size_t)(end - text) : strlen(text);
+    if (end && length >= context_length && strncmp(end - context_length, context, context_length) == 0)
+        length -= context_length;
     if (strncmp(text, "ERROR: ", 7) == 0) {
         text += 7;
         length -= 7;
@@ -209,6 +213,32 @@ void tracker_stop(struct cluster_work *work, struct tracker *tracker)
 
 #define DONE(tracker) (tracker)->rebalance->info.moves_done, (tracker)->rebalance->info.moves_total
 
+/* Citus keeps the text of a failure, without the code that PostgreSQL gave it. */
+static const char *sqlstate_of(const char *message)
+{
+    bool full = strstr(message, "No space left on device") || strstr(message, "Disk quota exceeded");
+    return full ? "53100" : "";
+}
+
+/* Ends the rebalance and says why; stopping asks for the state again, so what is said of it is put down before. */
+static int move_failed(struct cluster_work *work, struct tracker *tracker)
+{
+    char text[2 * CLUSTER_TEXT + 2 * ADDRESS_SIZE];
+    unsigned long tries = work->progress.retries + (tracker->state == DLG_JOB_FAILED ? 1ul : 0ul);
+    const char *sqlstate = sqlstate_of(tracker->message);
+    int length = snprintf(text, sizeof text, "shard %lld could not be moved from %s to %s, tried %lu time%s: %s",
+                          (long long)work->progress.shard, tracker->source, tracker->target, tries,
+                          tries == 1 ? "" : "s", tracker->message);
+    if (job_is_under_way(tracker->state))
+        tracker_stop(work, tracker);
+    else
+        rebalance_clean(work);
+    snprintf(text + length, sizeof text - (size_t)length,
+             "; the rebalance has ended, %u of %u moves are done and stay; %s, then start it again", DONE(tracker),
+             *sqlstate ? "make room on the disks of these two, the target's first" : "repair that");
+    return error_set_sql(&work->error, DLG_E_DATABASE, sqlstate, "", text);
+}
+
 /* DLG_OK while, or when, all is well. */
 static int state_judge(struct cluster_work *work, struct tracker *tracker)
 {
@@ -218,24 +248,7 @@ static int state_judge(struct cluster_work *work, struct tracker *tracker)
                             "the rebalance was stopped by somebody else; %u of %u moves are done and stay",
                             DONE(tracker));
     bool given_up = tracker->failing && retries >= 0 && work->progress.retries > (uint32_t)retries;
-    if (tracker->state != DLG_JOB_FAILED && !given_up)
-        return DLG_OK;
-    char message[CLUSTER_TEXT]; /* stopping asks for the state again */
-    unsigned long tries = work->progress.retries + (tracker->state == DLG_JOB_FAILED ? 1ul : 0ul);
-    long long shard = (long long)work->progress.shard;
-    snprintf(message, sizeof message, "%s", tracker->message);
-    char source[ADDRESS_SIZE], target[ADDRESS_SIZE];
-    snprintf(source, sizeof source, "%s", tracker->source);
-    snprintf(target, sizeof target, "%s", tracker->target);
-    if (job_is_under_way(tracker->state))
-        tracker_stop(work, tracker);
-    else
-        rebalance_clean(work);
-    return cluster_fail(
-        work, DLG_E_DATABASE,
-        "shard %lld could not be moved from %s to %s, tried %lu times: %s; the rebalance has ended, %u of "
-        "%u moves are done and stay; repair that, then start it again",
-        shard, source, target, tries, message, DONE(tracker));
+    return tracker->state == DLG_JOB_FAILED || given_up ? move_failed(work, tracker) : DLG_OK;
 }
 
 /* Not the rebalance's fault: the caller wants no more, or no longer. */

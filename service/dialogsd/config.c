@@ -59,6 +59,8 @@ static const struct option options[] = {
      "most connections of one address, 0 for no such limit"},
     {"requests", "N", NUMBER, AT(requests), "1000", 1, 1000000,
      "most requests that wait for the database at a time; more get 503 at once"},
+    {"wait-target", "MS", NUMBER, AT(wait_target_ms), "100", 0, 3600000,
+     "how long requests may wait for the database on average; beyond it fewer wait; 0 for any time"},
     {"login-attempts", "N", NUMBER, AT(login_attempts), "10", 0, 1000000,
      "most wrong passwords for one user in a minute, 0 for no such limit"},
     {"login-attempts-per-address", "N", NUMBER, AT(login_attempts_per_address), "100", 0, 1000000,

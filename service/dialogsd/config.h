@@ -30,6 +30,7 @@ struct config {
     int64_t request_timeout_s;
     int64_t drain_timeout_s;
     int64_t requests;
+    int64_t wait_target_ms;
     int64_t login_attempts;
     int64_t login_attempts_per_address;
     int64_t registrations;

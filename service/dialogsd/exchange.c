@@ -266,7 +266,8 @@ static bool check_path(struct exchange *exchange)
 static bool check_load(struct exchange *exchange)
 {
     struct service *service = exchange->service;
-    if (atomic_load_explicit(&service->busy, memory_order_relaxed) < (unsigned)service->config.requests)
+    bool admitted = !(exchange->match.route->needs & NEEDS_TOKEN) || overload_admits(&service->overload);
+    if (admitted && atomic_load_explicit(&service->busy, memory_order_relaxed) < (unsigned)service->config.requests)
         return true;
     reply_error(exchange, 503, DLG_E_OVERLOAD, "too many requests at once; try again after the time in Retry-After");
     return false;
@@ -326,6 +327,8 @@ static void finish(struct exchange *exchange)
 {
     exchange->busy = false;
     atomic_fetch_sub_explicit(&exchange->service->busy, 1, memory_order_relaxed);
+    if (exchange->has_caller)
+        overload_end(&exchange->service->overload, monotonic_us() - exchange->asked_us);
     const dlg_error *error = exchange->reply ? dlg_reply_error(exchange->reply) : exchange->error;
     if (error)
         reply_failure(exchange, error);
@@ -359,7 +362,10 @@ void exchange_suspend(struct exchange *exchange)
 {
     exchange->step = STEP_WAITING;
     exchange->busy = true;
+    exchange->asked_us = monotonic_us();
     atomic_fetch_add_explicit(&exchange->service->busy, 1, memory_order_relaxed);
+    if (exchange->has_caller)
+        overload_begin(&exchange->service->overload);
     MHD_suspend_connection(exchange->connection);
 }
 
@@ -384,6 +390,8 @@ void exchange_end(struct exchange *exchange, bool completed)
         access_log(exchange);
     if (exchange->busy)
         atomic_fetch_sub(&exchange->service->busy, 1);
+    if (exchange->busy && exchange->has_caller)
+        overload_abandon(&exchange->service->overload);
     if (exchange->counted)
         atomic_fetch_sub(&exchange->service->active, 1);
     peer_idle(&exchange->service->peers, exchange->peer);

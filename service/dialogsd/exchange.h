@@ -39,7 +39,8 @@ struct exchange {
     int64_t expires_us;   /* the same: its end */
     struct token_name token;
     int retry_after_s;     /* for the answer; 0: the customary */
-    bool busy;             /* in service->busy */
+    bool busy;             /* in service->busy, and with a caller in service->overload */
+    int64_t asked_us;      /* since when; monotonic */
     bool packed;           /* the answer is to be msgpack */
     dlg_uuid named;        /* from the path */
     dlg_list_options page; /* of a list, its cursors are the connection's */

@@ -13,6 +13,7 @@ void limits_open(struct service *service)
         [THROTTLE_SEND] = config->send_rate,
     };
     throttle_open(&service->throttle, limits);
+    overload_open(&service->overload, (unsigned)config->requests, config->wait_target_ms * 1000);
 }
 
 static bool allow(struct exchange *exchange, enum throttle_kind kind, const char *whose, const char *what)

@@ -7,6 +7,7 @@
 #include "hub.h"
 #include "log.h"
 #include "metrics.h"
+#include "overload.h"
 #include "pages.h"
 #include "peers.h"
 #include "throttle.h"
@@ -25,6 +26,7 @@ struct service {
     struct relay *relay; /* NULL: there are no other replicas */
     struct tokens tokens;
     struct throttle throttle;
+    struct overload overload; /* of requests with a token: checks of passwords have a queue of their own */
     char request_prefix[17]; /* of the request ids made here; differs from start to start */
     atomic_uint_fast64_t request_count;
     atomic_uint active; /* requests that have begun and are not answered */

@@ -4,8 +4,9 @@ import bindings
 import cluster
 import costs
 import live
+import overload
 import storage
 import web
 
-GROUPS = {**storage.GROUPS, **cluster.GROUPS, **web.GROUPS, **live.GROUPS, **costs.GROUPS, **bindings.GROUPS}
+GROUPS = {**storage.GROUPS, **cluster.GROUPS, **web.GROUPS, **live.GROUPS, **overload.GROUPS, **costs.GROUPS, **bindings.GROUPS}
 NEEDS_CITUS = set(cluster.GROUPS)

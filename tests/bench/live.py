@@ -10,31 +10,44 @@ import time
 import measure
 from loads import SECONDS, TEXT, fill, prepare, user
 from measure import Contest, Limit
+from probes import allow_files
 from servers import Servers
 from services import add_users, dialogsd, login
 
 STREAMS = 1000
+MANY_STREAMS = 10000
 SENDERS = 16
 USERS = 20
 BODY = json.dumps({"text": TEXT})
-FLAGS = ("--connections", "20000", "--heartbeat", "600", "--catch-up", "0", "--set", "hash_memory_kib=8")
+FLAGS = ("--connections", "12000", "--heartbeat", "600", "--catch-up", "0", "--set", "hash_memory_kib=8")
 
 
 class Streams:
     """Open streams of events, one for each token."""
 
+    ADDRESS = 5000  # streams from one address: it has only so many ports
+    LATE_BIND = 24  # IP_BIND_ADDRESS_NO_PORT: the port is chosen when connecting, so that one may serve several addresses
+
     def __init__(self, service, tokens):
         self.service, self.tokens, self.sockets = service, tokens, []
 
-    def open(self):
-        for token in self.tokens[len(self.sockets):]:
-            stream = socket.create_connection(("127.0.0.1", self.service.port))
-            stream.sendall(f"GET /events HTTP/1.1\r\nHost: x\r\n{token}\r\n\r\n".encode())
-            self.sockets.append(stream)
-        for stream in self.sockets:
+    def connect(self):
+        stream = socket.socket()
+        stream.setsockopt(socket.IPPROTO_IP, self.LATE_BIND, 1)
+        stream.bind((f"127.0.0.{2 + len(self.sockets) // self.ADDRESS}", 0))
+        stream.connect(("127.0.0.1", self.service.port))
+        return stream
+
+    def open(self, count=None):
+        fresh = self.tokens[len(self.sockets):count]
+        for token in fresh:
+            self.sockets.append(self.connect())
+            self.sockets[-1].sendall(f"GET /events HTTP/1.1\r\nHost: x\r\n{token}\r\n\r\n".encode())
+        for stream in self.sockets[len(self.sockets) - len(fresh):]:
             stream.settimeout(30)
             if not stream.recv(4096).startswith(b"HTTP/1.1 200"):
                 raise SystemExit("there is no stream")
+        time.sleep(0.5)
 
     def close(self):
         for stream in self.sockets:
@@ -44,25 +57,17 @@ class Streams:
     def beside(self, run):
         def both():
             self.open()
-            time.sleep(0.5)
-            try:
-                return run()
-            finally:
-                self.close()
+            return run()
         return both
 
     def kib_each(self):
-        """What the service's memory has grown by for each stream; a first set of streams has warmed it up."""
+        """What the service's memory has grown by for each stream but the first ones, which have warmed it up."""
+        warm = len(self.tokens) // 11
+        self.open(warm)
+        before = self.service.memory_mib()
         self.open()
-        time.sleep(0.5)
-        warm = self.service.memory_mib()
-        kept, self.sockets = self.sockets, []
-        self.open()
-        time.sleep(0.5)
-        grown = self.service.memory_mib() - warm
-        self.sockets += kept
-        self.close()
-        return max(grown, 0.001) * 1024 / len(self.tokens)
+        grown = self.service.memory_mib() - before
+        return max(grown, 0.001) * 1024 / (len(self.tokens) - warm)
 
 
 class Race:
@@ -131,6 +136,47 @@ def latency(streams, senders, rate, part):
     return run
 
 
+def memory(server, tokens):
+    """In a service of its own: others keep what they have had room for."""
+    def run():
+        with dialogsd(server, *FLAGS) as service:
+            streams = Streams(service, tokens)
+            try:
+                return streams.kib_each()
+            finally:
+                streams.close()
+    return run
+
+
+def cost(wanted, server, tokens, senders, count, suffix):
+    """Streams stay until the end, since to open them takes longer than a round; so there are two services."""
+    with dialogsd(server, *FLAGS) as service, dialogsd(server, *FLAGS) as other:
+        streams = Streams(service, tokens[:count])
+        sends = lambda to: lambda: measure.wrk(to.url("/dialog/PARTNER/send"), 64, int(SECONDS), senders, BODY)
+        try:
+            yield from wanted([
+                Contest(f"live_cost{suffix}", f"sends/s beside {count:,} silent streams", ">= 0.9",
+                        streams.beside(sends(service)), sends(other), "without streams")])
+        finally:
+            streams.close()
+    yield from wanted([
+        Limit(f"idle_stream_kib{suffix}", f"KiB of memory for each of {count:,} silent streams", 16,
+              memory(server, tokens[:count * 11 // 10]))])
+
+
+def silence(wanted):
+    allow_files(11 * MANY_STREAMS // 10)
+    with Servers() as servers:
+        server = servers.first
+        prepare(server)
+        with dialogsd(server, *FLAGS) as service:
+            add_users(server, 100 + 11 * MANY_STREAMS // 10)
+            senders = [login(service, user(n)) for n in range(1, SENDERS + 1)]
+            tokens = [login(service, user(100 + n)) for n in range(11 * MANY_STREAMS // 10)]
+        yield from cost(wanted, server, tokens, senders, STREAMS, "")
+        yield from cost(wanted, server, tokens, senders, MANY_STREAMS, f"_{MANY_STREAMS}")
+
+
 def delivery(wanted):
     with Servers() as servers:
         server = servers.first
@@ -139,11 +185,6 @@ def delivery(wanted):
             add_users(server, 100 + STREAMS)
             senders = [login(service, user(n)) for n in range(1, SENDERS + 1)]
             streams = Streams(service, [login(service, user(100 + n)) for n in range(STREAMS)])
-            sends = lambda: measure.wrk(service.url("/dialog/PARTNER/send"), 64, int(SECONDS), senders, BODY)
-            yield from wanted([
-                Contest("live_cost", f"sends/s beside {STREAMS:,} silent streams", ">= 0.9", streams.beside(sends), sends,
-                        "without streams"),
-                Limit("idle_stream_kib", f"KiB of memory for each of {STREAMS:,} silent streams", 16, streams.kib_each)])
             half = measure.wrk(service.url("/dialog/PARTNER/send"), 64, int(SECONDS), senders, BODY) / 2
             what = f"from acknowledged to heard, {STREAMS:,} streams, at half of the most sends ({half:,.0f}/s)"
             yield from wanted([
@@ -167,6 +208,7 @@ def forms(wanted):
 
 
 GROUPS = {
-    delivery: ["live_cost", "idle_stream_kib", "live_latency_ms", "live_latency_p99_ms"],
+    silence: ["live_cost", "idle_stream_kib", "live_cost_10000", "idle_stream_kib_10000"],
+    delivery: ["live_latency_ms", "live_latency_p99_ms"],
     forms: ["msgpack_vs_json"],
 }

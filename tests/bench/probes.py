@@ -76,6 +76,12 @@ def stream(service, path, header, count):
     return service.peak_mib()
 
 
+def allow_files(count):
+    """Lets this process, and those it starts, have so many files and connections open, as far as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, count + 1000)), hard))
+
+
 class Idle:
     """Connections that say nothing."""
 
@@ -85,8 +91,7 @@ class Idle:
         self.port, self.count, self.sockets = port, count, collections.deque()
 
     def __enter__(self):
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, self.count + 1000)), hard))
+        allow_files(self.count)
         return self
 
     def __exit__(self, *_):

@@ -87,24 +87,11 @@ static void a_stopped_rebalance_may_be_started_again(void **state)
 
 /* ---- Two at once ---- */
 
-/* A shard from one node to another, as an operator would by hand. */
-static void move_one(int from, int to)
-{
-    int source = test_server_port(test_cluster_server(cluster, from));
-    int target = test_server_port(test_cluster_server(cluster, to));
-    assert_true(
-        test_cluster_execute(cluster, 0,
-                             "SELECT citus_move_shard_placement(min(shardid), '127.0.0.1', %d, '127.0.0.1', %d, "
-                             "'block_writes') FROM citus_shards WHERE table_name = 'dialogs'::regclass AND "
-                             "nodeport = %d",
-                             source, target, source));
-}
-
 /* So that there is something to move again. */
 static void unbalance(void)
 {
-    move_one(2, 1);
-    move_one(NEWCOMER, 1);
+    operator_move(cluster, 2, 1);
+    operator_move(cluster, NEWCOMER, 1);
 }
 
 static void only_one_runs_at_a_time(void **state)
@@ -162,7 +149,7 @@ static int kill_target(const dlg_cluster_progress *progress, void *payload)
 static void empty_the_newcomer(void)
 {
     for (int i = 0; i < SHARDS / 3; i++)
-        move_one(NEWCOMER, 1 + i % 2);
+        operator_move(cluster, NEWCOMER, 1 + i % 2);
     assert_int_equal(operator_shards(cluster, NEWCOMER), 0);
 }
 

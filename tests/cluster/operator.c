@@ -60,6 +60,18 @@ int64_t operator_shards(const struct test_cluster *cluster, int node)
                                test_server_port(test_cluster_server(cluster, node)));
 }
 
+void operator_move(const struct test_cluster *cluster, int from, int to)
+{
+    int source = test_server_port(test_cluster_server(cluster, from));
+    int target = test_server_port(test_cluster_server(cluster, to));
+    assert_true(
+        test_cluster_execute(cluster, 0,
+                             "SELECT citus_move_shard_placement(min(shardid), '127.0.0.1', %d, '127.0.0.1', %d, "
+                             "'block_writes') FROM citus_shards WHERE table_name = 'dialogs'::regclass AND "
+                             "nodeport = %d",
+                             source, target, source));
+}
+
 int64_t operator_content(const struct test_cluster *cluster)
 {
     return test_cluster_number(

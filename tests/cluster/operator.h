@@ -21,6 +21,9 @@ void operator_expect(int code, int expected, dlg_error **error, const char *word
 /* Shards of `dialogs` on a node. */
 int64_t operator_shards(const struct test_cluster *cluster, int node);
 
+/* Moves a shard from one node to another, as an operator would by hand. */
+void operator_move(const struct test_cluster *cluster, int from, int to);
+
 /* One number that is the same for the same rows of `dialogs` and `users`. */
 int64_t operator_content(const struct test_cluster *cluster);
 

@@ -91,16 +91,19 @@ static void messages_of_a_user(void **state)
 
 /* ---- Too much at once ---- */
 
+enum { CROWD_MOST = 160 };
+
 struct crowd {
     int port;
     const char *token;
+    int each; /* requests of each thread */
     atomic_int served, refused, other;
 };
 
 static void *one_of_many(void *argument)
 {
     struct crowd *crowd = argument;
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < crowd->each; i++) {
         struct answer answer;
         struct call call = {.port = crowd->port,
                             .path = dialog_path(&world.boris, "send"),
@@ -121,22 +124,26 @@ static void *one_of_many(void *argument)
     return NULL;
 }
 
+static void crowd_run(struct crowd *crowd, int threads)
+{
+    pthread_t thread[CROWD_MOST];
+    for (int i = 0; i < threads; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, one_of_many, crowd), 0);
+    for (int i = 0; i < threads; i++)
+        pthread_join(thread[i], NULL);
+    assert_int_equal(crowd->other, 0);
+    assert_true(crowd->served > 0);
+}
+
 static void too_many_at_once(void **state)
 {
     (void)state;
-    enum { THREADS = 24 };
     struct process process;
     struct person person;
-    pthread_t threads[THREADS];
     start(&process, (const char *const[]){"--requests", "2", NULL});
     person_make(&person, process.port);
-    struct crowd crowd = {.port = process.port, .token = person.token};
-    for (int i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, one_of_many, &crowd), 0);
-    for (int i = 0; i < THREADS; i++)
-        pthread_join(threads[i], NULL);
-    assert_int_equal(crowd.other, 0);
-    assert_true(crowd.served > 0);
+    struct crowd crowd = {.port = process.port, .token = person.token, .each = 20};
+    crowd_run(&crowd, 24);
     assert_true(crowd.refused > 0);
     person_send(process.port, &person, &world.boris, "afterwards"); /* nothing is left behind */
     json_t *list = person_list(process.port, &person, &world.boris);
@@ -146,13 +153,34 @@ static void too_many_at_once(void **state)
     process_stop(&process);
 }
 
+/* Below the limit of requests, who waits longer than a target makes those who come after be refused; without one not.
+ */
+static void waiting_too_long(void **state)
+{
+    (void)state;
+    static const char *const targets[] = {"1", "0"};
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+        struct process process;
+        struct person person;
+        start(&process, (const char *const[]){"--requests", "200", "--wait-target", targets[i], NULL});
+        person_make(&person, process.port);
+        struct crowd crowd = {.port = process.port, .token = person.token, .each = 50};
+        crowd_run(&crowd, CROWD_MOST);
+        assert_int_equal(crowd.refused > 0, i == 0);
+        struct crowd few = {.port = process.port, .token = person.token, .each = 50};
+        crowd_run(&few, 16);
+        assert_int_equal(few.refused, 0); /* so many may always wait */
+        free(person.token);
+        process_stop(&process);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wrong_passwords),
-        cmocka_unit_test(registrations_by_the_address_behind_a_proxy),
-        cmocka_unit_test(messages_of_a_user),
-        cmocka_unit_test(too_many_at_once),
+        cmocka_unit_test(wrong_passwords),    cmocka_unit_test(registrations_by_the_address_behind_a_proxy),
+        cmocka_unit_test(messages_of_a_user), cmocka_unit_test(too_many_at_once),
+        cmocka_unit_test(waiting_too_long),
     };
     return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

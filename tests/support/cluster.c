@@ -151,7 +151,9 @@ int test_cluster_add(struct test_cluster *cluster)
 {
     struct test_server_options options = {.fsync = cluster->options.fsync,
                                           .configuration = cluster->configuration,
-                                          .preload = cluster->options.worker_host ? TEST_NAMES : NULL};
+                                          .preload = cluster->options.worker_host ? TEST_NAMES
+                                                     : cluster->options.disks     ? TEST_DISK
+                                                                                  : NULL};
     int node = cluster->count;
     if (node == TEST_CLUSTER_NODES) {
         fputs("test cluster: it is full\n", stderr);

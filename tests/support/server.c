@@ -369,6 +369,11 @@ bool test_server_thaw(struct test_server *server)
     return true;
 }
 
+bool test_server_limit_space(const struct test_server *server, int64_t bytes)
+{
+    return server_files_limit_space(&server->files, bytes);
+}
+
 static void end_server(struct test_server *server)
 {
     if (server->frozen)

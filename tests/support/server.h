@@ -13,6 +13,7 @@
 #define TEST_SERVER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct test_server_options {
     bool fsync;       /* off is faster, and as safe as long as the machine itself does not crash */
@@ -49,6 +50,10 @@ bool test_server_restart(struct test_server *server); /* same port, same data; a
 bool test_server_move(struct test_server *server);    /* the same on another port; conninfos are new */
 bool test_server_freeze(struct test_server *server);  /* SIGSTOP to all its processes: it is silent, not gone */
 bool test_server_thaw(struct test_server *server);
+
+/* How many bytes the server's data may still grow by; 0: its disk is full. For servers that disk.c is preloaded into.
+ */
+bool test_server_limit_space(const struct test_server *server, int64_t bytes);
 
 /* Ends the server and removes its files. NULL is fine. Also done when the program exits. */
 void test_server_free(struct test_server *server);

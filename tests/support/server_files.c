@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/shm.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool complain(const struct server_files *files, const char *what)
@@ -96,6 +97,20 @@ bool server_files_make(struct server_files *files, const struct test_server_opti
     return template_copy(&files->postgres, &files->account, files->data) &&
            (!options->tls || make_certificate(files)) && (!options->preload || copy_preload(files, options->preload)) &&
            write_access(files, options) && write_settings(files, options);
+}
+
+/* Written in one piece, for the processes that have it mapped. */
+bool server_files_limit_space(const struct server_files *files, int64_t bytes)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/space", files->directory);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    bool written = fd >= 0 && fchmod(fd, 0666) == 0 && pwrite(fd, &bytes, sizeof bytes, 0) == sizeof bytes;
+    if (!written)
+        complain(files, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return written;
 }
 
 /* Numbers in postmaster.pid: line 1 is the process, line 7 the key and the id of its shared memory. */

@@ -17,6 +17,9 @@ struct server_files {
 
 bool server_files_make(struct server_files *files, const struct test_server_options *options);
 
+/* See disk.c. */
+bool server_files_limit_space(const struct server_files *files, int64_t bytes);
+
 /* The server's first process, as it wrote it down; 0 when it did not. */
 pid_t server_files_process(const struct server_files *files);
 
