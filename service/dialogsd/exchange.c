@@ -2,6 +2,7 @@
 
 #include "accept.h"
 #include "access.h"
+#include "limits.h"
 #include "metrics.h"
 #include "reply.h"
 
@@ -262,17 +263,6 @@ static bool check_path(struct exchange *exchange)
     return false;
 }
 
-/* Too much at once: said at once, so that those who are served are served quickly. */
-static bool check_load(struct exchange *exchange)
-{
-    struct service *service = exchange->service;
-    bool admitted = !(exchange->match.route->needs & NEEDS_TOKEN) || overload_admits(&service->overload);
-    if (admitted && atomic_load_explicit(&service->busy, memory_order_relaxed) < (unsigned)service->config.requests)
-        return true;
-    reply_error(exchange, 503, DLG_E_OVERLOAD, "too many requests at once; try again after the time in Retry-After");
-    return false;
-}
-
 static bool check_database(struct exchange *exchange)
 {
     if (atomic_load_explicit(&exchange->service->backend.installed, memory_order_relaxed))
@@ -287,7 +277,7 @@ static bool check_database(struct exchange *exchange)
 static void start_route(struct exchange *exchange)
 {
     const struct route *route = exchange->match.route;
-    if ((route->needs & NEEDS_DATABASE) && !check_load(exchange))
+    if ((route->needs & NEEDS_DATABASE) && !limits_allow_load(exchange))
         return;
     if ((route->needs & NEEDS_TOKEN) && !check_token(exchange))
         return;

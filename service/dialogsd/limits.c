@@ -79,3 +79,14 @@ bool limits_allow_send(struct exchange *exchange)
     count(exchange, THROTTLE_SEND, id, 1);
     return true;
 }
+
+/* Too much at once: said at once, so that those who are served are served quickly. */
+bool limits_allow_load(struct exchange *exchange)
+{
+    struct service *service = exchange->service;
+    bool admitted = !(exchange->match.route->needs & NEEDS_TOKEN) || overload_admits(&service->overload);
+    if (admitted && atomic_load_explicit(&service->busy, memory_order_relaxed) < (unsigned)service->config.requests)
+        return true;
+    reply_error(exchange, 503, DLG_E_OVERLOAD, "too many requests at once; try again after the time in Retry-After");
+    return false;
+}

@@ -27,7 +27,7 @@ struct service {
     struct tokens tokens;
     struct throttle throttle;
     struct overload overload; /* of requests with a token: checks of passwords have a queue of their own */
-    char request_prefix[17]; /* of the request ids made here; differs from start to start */
+    char request_prefix[17];  /* of the request ids made here; differs from start to start */
     atomic_uint_fast64_t request_count;
     atomic_uint active; /* requests that have begun and are not answered */
     atomic_uint busy;   /* ... of those, that wait for the database */
