@@ -317,7 +317,7 @@ static void finish(struct exchange *exchange)
 {
     exchange->busy = false;
     atomic_fetch_sub_explicit(&exchange->service->busy, 1, memory_order_relaxed);
-    if (exchange->has_caller)
+    if (limits_pace(exchange))
         overload_end(&exchange->service->overload, monotonic_us() - exchange->asked_us);
     const dlg_error *error = exchange->reply ? dlg_reply_error(exchange->reply) : exchange->error;
     if (error)
@@ -354,7 +354,7 @@ void exchange_suspend(struct exchange *exchange)
     exchange->busy = true;
     exchange->asked_us = monotonic_us();
     atomic_fetch_add_explicit(&exchange->service->busy, 1, memory_order_relaxed);
-    if (exchange->has_caller)
+    if (limits_pace(exchange))
         overload_begin(&exchange->service->overload);
     MHD_suspend_connection(exchange->connection);
 }
@@ -380,7 +380,7 @@ void exchange_end(struct exchange *exchange, bool completed)
         access_log(exchange);
     if (exchange->busy)
         atomic_fetch_sub(&exchange->service->busy, 1);
-    if (exchange->busy && exchange->has_caller)
+    if (exchange->busy && limits_pace(exchange))
         overload_abandon(&exchange->service->overload);
     if (exchange->counted)
         atomic_fetch_sub(&exchange->service->active, 1);

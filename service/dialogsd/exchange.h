@@ -39,7 +39,7 @@ struct exchange {
     int64_t expires_us;   /* the same: its end */
     struct token_name token;
     int retry_after_s;     /* for the answer; 0: the customary */
-    bool busy;             /* in service->busy, and with a caller in service->overload */
+    bool busy;             /* in service->busy, and when limits_pace() says so in service->overload */
     int64_t asked_us;      /* since when; monotonic */
     bool packed;           /* the answer is to be msgpack */
     dlg_uuid named;        /* from the path */

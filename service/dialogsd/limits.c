@@ -80,11 +80,21 @@ bool limits_allow_send(struct exchange *exchange)
     return true;
 }
 
+/*
+ * Not the first read of a stream: after a restart all of them come at once, wait as long as it takes, and an EventSource
+ * that is refused does not come again.
+ */
+bool limits_pace(const struct exchange *exchange)
+{
+    unsigned needs = exchange->match.route->needs;
+    return (needs & NEEDS_TOKEN) && !(needs & GIVES_EVENTS);
+}
+
 /* Too much at once: said at once, so that those who are served are served quickly. */
 bool limits_allow_load(struct exchange *exchange)
 {
     struct service *service = exchange->service;
-    bool admitted = !(exchange->match.route->needs & NEEDS_TOKEN) || overload_admits(&service->overload);
+    bool admitted = !limits_pace(exchange) || overload_admits(&service->overload);
     if (admitted && atomic_load_explicit(&service->busy, memory_order_relaxed) < (unsigned)service->config.requests)
         return true;
     reply_error(exchange, 503, DLG_E_OVERLOAD, "too many requests at once; try again after the time in Retry-After");

@@ -11,6 +11,9 @@ bool limits_allow_login(struct exchange *exchange, const dlg_uuid *user);
 bool limits_allow_registration(struct exchange *exchange);
 bool limits_allow_send(struct exchange *exchange);
 
+/* Whether the time that the request waits is what load is judged by. */
+bool limits_pace(const struct exchange *exchange);
+
 /* Whether another request may wait for the database; else answers 503 and returns false. */
 bool limits_allow_load(struct exchange *exchange);
 

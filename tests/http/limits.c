@@ -1,5 +1,6 @@
 /* Who tries too often waits; what is too much at once is said at once. */
 #include "check.h"
+#include "sse.h"
 #include "world.h"
 
 #include <pthread.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void start(struct process *process, const char *const *more)
 {
@@ -98,6 +100,8 @@ struct crowd {
     const char *token;
     int each; /* requests of each thread */
     atomic_int served, refused, other;
+    int threads;
+    pthread_t thread[CROWD_MOST];
 };
 
 static void *one_of_many(void *argument)
@@ -124,15 +128,25 @@ static void *one_of_many(void *argument)
     return NULL;
 }
 
-static void crowd_run(struct crowd *crowd, int threads)
+static void crowd_begin(struct crowd *crowd, int threads)
 {
-    pthread_t thread[CROWD_MOST];
+    crowd->threads = threads;
     for (int i = 0; i < threads; i++)
-        assert_int_equal(pthread_create(&thread[i], NULL, one_of_many, crowd), 0);
-    for (int i = 0; i < threads; i++)
-        pthread_join(thread[i], NULL);
+        assert_int_equal(pthread_create(&crowd->thread[i], NULL, one_of_many, crowd), 0);
+}
+
+static void crowd_end(struct crowd *crowd)
+{
+    for (int i = 0; i < crowd->threads; i++)
+        pthread_join(crowd->thread[i], NULL);
     assert_int_equal(crowd->other, 0);
     assert_true(crowd->served > 0);
+}
+
+static void crowd_run(struct crowd *crowd, int threads)
+{
+    crowd_begin(crowd, threads);
+    crowd_end(crowd);
 }
 
 static void too_many_at_once(void **state)
@@ -175,12 +189,35 @@ static void waiting_too_long(void **state)
     }
 }
 
+/* An EventSource that is refused does not come again. */
+static void streams_begin_under_load(void **state)
+{
+    enum { STREAMS = 40 };
+    (void)state;
+    struct process process;
+    struct person person;
+    start(&process, (const char *const[]){"--requests", "1000", "--wait-target", "1", NULL});
+    person_make(&person, process.port);
+    struct crowd crowd = {.port = process.port, .token = person.token, .each = 100};
+    crowd_begin(&crowd, CROWD_MOST);
+    while (crowd.refused == 0)
+        usleep(1000);
+    for (int i = 0; i < STREAMS; i++) {
+        struct sse stream;
+        sse_open(&stream, process.port, person.token, NULL);
+        sse_close(&stream);
+    }
+    crowd_end(&crowd);
+    free(person.token);
+    process_stop(&process);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wrong_passwords),    cmocka_unit_test(registrations_by_the_address_behind_a_proxy),
         cmocka_unit_test(messages_of_a_user), cmocka_unit_test(too_many_at_once),
-        cmocka_unit_test(waiting_too_long),
+        cmocka_unit_test(waiting_too_long),   cmocka_unit_test(streams_begin_under_load),
     };
     return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }
