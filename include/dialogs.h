@@ -584,7 +584,11 @@ DLG_API int dlg_loader_message(dlg_loader *loader, const dlg_message *message, d
  */
 DLG_API int dlg_loader_user(dlg_loader *loader, const dlg_user *user, const char *password_hash, dlg_error **error);
 
-/* Commits what was given so far. */
+/*
+ * Commits what was given so far. On a cluster that is a two-phase commit of Citus: DLG_OK says that all of it is kept.
+ * Should a worker die between the phases, its part is seen once Citus has repeated the second one, up to
+ * citus.recover_2pc_interval (a minute) after the worker is back, or at once by recover_prepared_transactions().
+ */
 DLG_API int dlg_loader_flush(dlg_loader *loader, dlg_error **error);
 DLG_API void dlg_loader_progress(const dlg_loader *loader, dlg_progress *progress);
 DLG_API void dlg_loader_free(dlg_loader *loader); /* discards what was not flushed */

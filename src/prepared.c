@@ -1,5 +1,6 @@
 #include "prepared.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,11 +29,18 @@ const char *preparation_sql(const struct preparation *preparation, char sql[PREP
 
 /* ---- The set: open addressing, with room for twice as many ---- */
 
+/* By Fibonacci hashing (Knuth, volume 3, 6.4): shards come in rows of consecutive numbers, each with the same few
+ * statements. */
+static size_t hash_of(const struct preparation *preparation)
+{
+    uint64_t key = (uint64_t)preparation->shard * 64 + (uint64_t)statement_index(preparation->statement) * 2;
+    return (size_t)((key + preparation->rows) * UINT64_C(0x9E3779B97F4A7C15) >> 32);
+}
+
 /* The entry, or the free one where it would be. */
 static struct preparation *entry_of(const struct prepared *prepared, const struct preparation *preparation)
 {
-    size_t hash = (size_t)preparation->shard * 64 + (size_t)statement_index(preparation->statement) * 2;
-    for (size_t i = hash + preparation->rows;; i++) {
+    for (size_t i = hash_of(preparation);; i++) {
         struct preparation *entry = &prepared->entries[i & (prepared->room - 1)];
         if (!entry->statement || preparation_equal(entry, preparation))
             return entry;
@@ -44,19 +52,15 @@ bool prepared_has(const struct prepared *prepared, const struct preparation *pre
     return prepared->count && entry_of(prepared, preparation)->statement;
 }
 
-/* Moves all but `without` into new memory. */
-static bool rebuild(struct prepared *prepared, size_t room, const struct preparation *without)
+static bool grow(struct prepared *prepared)
 {
-    struct prepared made = {calloc(room, sizeof *made.entries), room, 0};
+    size_t room = prepared->room ? 2 * prepared->room : 32;
+    struct prepared made = {calloc(room, sizeof *made.entries), room, prepared->count};
     if (!made.entries)
         return false;
-    for (size_t i = 0; i < prepared->room; i++) {
-        const struct preparation *entry = &prepared->entries[i];
-        if (!entry->statement || (without && preparation_equal(entry, without)))
-            continue;
-        *entry_of(&made, entry) = *entry;
-        made.count++;
-    }
+    for (size_t i = 0; i < prepared->room; i++)
+        if (prepared->entries[i].statement)
+            *entry_of(&made, &prepared->entries[i]) = prepared->entries[i];
     free(prepared->entries);
     *prepared = made;
     return true;
@@ -64,8 +68,7 @@ static bool rebuild(struct prepared *prepared, size_t room, const struct prepara
 
 bool prepared_add(struct prepared *prepared, const struct preparation *preparation)
 {
-    if (2 * (prepared->count + 1) > prepared->room &&
-        !rebuild(prepared, prepared->room ? 2 * prepared->room : 32, NULL))
+    if (2 * (prepared->count + 1) > prepared->room && !grow(prepared))
         return false;
     struct preparation *entry = entry_of(prepared, preparation);
     prepared->count += !entry->statement;
@@ -73,10 +76,21 @@ bool prepared_add(struct prepared *prepared, const struct preparation *preparati
     return true;
 }
 
+/* What follows up to the next free entry is put anew, since it may be where it is only because this one was in its way.
+ */
 void prepared_remove(struct prepared *prepared, const struct preparation *preparation)
 {
-    if (prepared_has(prepared, preparation) && !rebuild(prepared, prepared->room, preparation))
-        prepared_clear(prepared); /* what is there already is prepared in vain then, and refused */
+    if (!prepared_has(prepared, preparation))
+        return;
+    struct preparation *entry = entry_of(prepared, preparation);
+    size_t at = (size_t)(entry - prepared->entries);
+    *entry = (struct preparation){0};
+    prepared->count--;
+    while ((entry = &prepared->entries[++at & (prepared->room - 1)])->statement) {
+        struct preparation moved = *entry;
+        *entry = (struct preparation){0};
+        *entry_of(prepared, &moved) = moved;
+    }
 }
 
 void prepared_clear(struct prepared *prepared)

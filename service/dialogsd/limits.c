@@ -81,8 +81,8 @@ bool limits_allow_send(struct exchange *exchange)
 }
 
 /*
- * Not the first read of a stream: after a restart all of them come at once, wait as long as it takes, and an EventSource
- * that is refused does not come again.
+ * Not the first read of a stream: after a restart all of them come at once, wait as long as it takes, and an
+ * EventSource that is refused does not come again.
  */
 bool limits_pace(const struct exchange *exchange)
 {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { USERS = 200, MESSAGES = 20000, SHARDS = 6, NEWCOMER = 3 };
+enum { USERS = 200, MESSAGES = 20000, SHARDS = 6, NEWCOMER = OPERATOR_NEWCOMER };
 
 static struct test_cluster *cluster;
 static dlg_client *client;
@@ -20,13 +20,7 @@ static int start(void **state)
     (void)state;
     static const struct test_cluster_options options = {
         .configuration = "citus.background_task_queue_interval = '500ms'\ncitus.defer_shard_delete_interval = '1s'\n"};
-    cluster = test_cluster_start(2, &options);
-    if (!cluster)
-        return -1;
-    client = operator_open(cluster, 0, NULL, NULL);
-    operator_fill(cluster, USERS, MESSAGES);
-    operator_distribute(client, SHARDS);
-    return test_cluster_add(cluster) == NEWCOMER && test_cluster_register(cluster, NEWCOMER) ? 0 : -1;
+    return operator_start(&options, USERS, MESSAGES, SHARDS, &cluster, &client) ? 0 : -1;
 }
 
 static int stop(void **state)
@@ -39,10 +33,8 @@ static int stop(void **state)
 
 static void assert_nothing_is_left(void)
 {
-    operator_wait(cluster, 0, "SELECT count(*) FROM pg_dist_cleanup");
+    operator_assert_clean(cluster, client);
     dlg_cluster *status = operator_status(client);
-    assert_int_equal(dlg_cluster_leftover_count(status), 0);
-    assert_null(dlg_cluster_job(status));
     assert_int_equal(dlg_cluster_describe(status)->shards, SHARDS);
     dlg_cluster_free(status);
 }

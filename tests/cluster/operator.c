@@ -98,6 +98,18 @@ void operator_distribute(dlg_client *client, int shards)
     assert_ok(dlg_cluster_distribute(client, &options, NULL, NULL, &error), error);
 }
 
+bool operator_start(const struct test_cluster_options *options, int users, int messages, int shards,
+                    struct test_cluster **cluster, dlg_client **client)
+{
+    *cluster = test_cluster_start(2, options);
+    if (!*cluster)
+        return false;
+    *client = operator_open(*cluster, 0, NULL, NULL);
+    operator_fill(*cluster, users, messages);
+    operator_distribute(*client, shards);
+    return test_cluster_add(*cluster) == OPERATOR_NEWCOMER && test_cluster_register(*cluster, OPERATOR_NEWCOMER);
+}
+
 void operator_admit_splits(const struct test_cluster *cluster)
 {
     for (int node = 0; node < test_cluster_count(cluster); node++) {
@@ -139,4 +151,13 @@ void operator_wait(const struct test_cluster *cluster, int64_t expected, const c
         nanosleep(&step, NULL);
     }
     fail_msg("%lld instead of %lld: %s", (long long)number, (long long)expected, sql);
+}
+
+void operator_assert_clean(const struct test_cluster *cluster, dlg_client *client)
+{
+    operator_wait(cluster, 0, "SELECT count(*) FROM pg_dist_cleanup");
+    dlg_cluster *status = operator_status(client);
+    assert_int_equal(dlg_cluster_leftover_count(status), 0);
+    assert_null(dlg_cluster_job(status));
+    dlg_cluster_free(status);
 }

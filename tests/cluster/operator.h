@@ -36,6 +36,18 @@ const char *operator_name(const struct test_cluster *cluster, int node);
 /* Distributes the tables into `shards`. */
 void operator_distribute(dlg_client *client, int shards);
 
+enum { OPERATOR_NEWCOMER = 3 };
+
+/*
+ * A cluster in which a rebalance has something to do: two workers with the tables in `shards`, and a third, the
+ * newcomer, without any. With a client of its coordinator. False when it did not start.
+ */
+bool operator_start(const struct test_cluster_options *options, int users, int messages, int shards,
+                    struct test_cluster **cluster, dlg_client **client);
+
+/* Nothing runs, and what moves left behind is removed. */
+void operator_assert_clean(const struct test_cluster *cluster, dlg_client *client);
+
 /* Recent minor releases of PostgreSQL admit output plugins by name; splitting a shard uses Citus's own. */
 void operator_admit_splits(const struct test_cluster *cluster);
 

@@ -13,19 +13,11 @@ static struct test_cluster *cluster;
 static dlg_client *client;
 static dlg_error *error;
 
-/* Four shards on two workers, and a third worker that has none: a rebalance has something to do. */
 static int start(void **state)
 {
     (void)state;
     struct test_cluster_options options = {.configuration = "max_replication_slots = 6\nmax_wal_senders = 6"};
-    cluster = test_cluster_start(2, &options);
-    if (!cluster)
-        return -1;
-    client = operator_open(cluster, 0, NULL, NULL);
-    operator_fill(cluster, USERS, MESSAGES);
-    operator_distribute(client, SHARDS);
-    int node = test_cluster_add(cluster);
-    return node == 3 && test_cluster_register(cluster, node) ? 0 : -1;
+    return operator_start(&options, USERS, MESSAGES, SHARDS, &cluster, &client) ? 0 : -1;
 }
 
 static int stop(void **state)
