@@ -128,6 +128,8 @@ static void show_service(struct text *text, struct service *service)
            tokens_count(&service->tokens));
     number(text, "dialogsd_requests_waiting", "gauge", "Requests that wait for the database.",
            atomic_load(&service->busy));
+    number(text, "dialogsd_requests_limit", "gauge", "How many may; fewer while they wait longer than they should.",
+           atomic_load(&service->overload.limit));
     if (replicas_up(service) >= 0)
         number(text, "dialogsd_redis_up", "gauge", "1 when the replicas hear each other over Redis.",
                (uint64_t)replicas_up(service));

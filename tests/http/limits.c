@@ -181,6 +181,7 @@ static void waiting_too_long(void **state)
         struct crowd crowd = {.port = process.port, .token = person.token, .each = 50};
         crowd_run(&crowd, CROWD_MOST);
         assert_int_equal(crowd.refused > 0, i == 0);
+        assert_int_equal(metric_value(process.port, "dialogsd_requests_limit") < 200, i == 0);
         struct crowd few = {.port = process.port, .token = person.token, .each = 50};
         crowd_run(&few, 16);
         assert_int_equal(few.refused, 0); /* so many may always wait */

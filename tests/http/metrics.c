@@ -9,45 +9,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char *metrics(int port)
-{
-    struct answer answer;
-    call_expect(&answer,
-                &(struct call){.port = port,
-                               .path = "/metrics",
-                               .headers = {"Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5"}},
-                200);
-    char *type = answer_header(&answer, "Content-Type");
-    assert_string_equal(type, "text/plain; version=0.0.4; charset=utf-8");
-    free(type);
-    char *text = strdup(answer.body);
-    answer_free(&answer);
-    return text;
-}
-
-/* The value of a sample, or -1. */
-static double value_of(int port, const char *sample)
-{
-    char *text = metrics(port);
-    double value = -1;
-    size_t length = strlen(sample);
-    for (char *line = text; line; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        if (strncmp(line, sample, length) == 0 && line[length] == ' ') {
-            value = strtod(line + length, NULL);
-            break;
-        }
-    }
-    free(text);
-    return value;
-}
-
 /* promtool, of Prometheus itself, finds nothing wrong. */
 static void promtool_accepts_them(void **state)
 {
     (void)state;
     person_send(world.process.port, &world.anna, &world.boris, "counted");
-    char *text = metrics(world.process.port);
+    char *text = metrics_text(world.process.port);
     char output[4096] = "";
     int to[2], from[2];
     assert_int_equal(pipe(to), 0);
@@ -88,22 +55,23 @@ static void what_happens_is_counted(void **state)
     static const char sends[] = "dialogsd_http_requests_total{route=\"POST /dialog/{user_id}/send\",code=\"200\"}";
     static const char bucket[] =
         "dialogsd_http_request_duration_seconds_bucket{route=\"POST /dialog/{user_id}/send\",le=\"+Inf\"}";
-    double before = value_of(port, sends), stored = value_of(port, "dialogs_messages_sent_total");
-    double timed = value_of(port, bucket), batched = value_of(port, "dialogs_batch_messages_sum");
-    double single = value_of(port, "dialogs_batch_messages_bucket{le=\"1\"}");
+    double before = metric_value(port, sends), stored = metric_value(port, "dialogs_messages_sent_total");
+    double timed = metric_value(port, bucket), batched = metric_value(port, "dialogs_batch_messages_sum");
+    double single = metric_value(port, "dialogs_batch_messages_bucket{le=\"1\"}");
     for (int i = 0; i < 7; i++)
         person_send(port, &world.anna, &world.boris, "counted");
-    assert_true(value_of(port, sends) == before + 7);
-    assert_true(value_of(port, bucket) == timed + 7);
-    assert_true(value_of(port, "dialogs_messages_sent_total") == stored + 7);
-    assert_true(value_of(port, "dialogs_batch_messages_sum") == batched + 7);
-    assert_true(value_of(port, "dialogs_batch_messages_bucket{le=\"1\"}") == single + 7); /* one after the other */
-    assert_true(value_of(port, "dialogs_batch_messages_count") == value_of(port, "dialogs_batches_total"));
+    assert_true(metric_value(port, sends) == before + 7);
+    assert_true(metric_value(port, bucket) == timed + 7);
+    assert_true(metric_value(port, "dialogs_messages_sent_total") == stored + 7);
+    assert_true(metric_value(port, "dialogs_batch_messages_sum") == batched + 7);
+    assert_true(metric_value(port, "dialogs_batch_messages_bucket{le=\"1\"}") == single + 7); /* one after the other */
+    assert_true(metric_value(port, "dialogs_batch_messages_count") == metric_value(port, "dialogs_batches_total"));
     free(expect_error(&(struct call){.port = port, .path = "/nowhere"}, 404, 404));
-    assert_true(value_of(port, "dialogsd_http_requests_total{route=\"other\",code=\"404\"}") >= 1);
-    assert_true(value_of(port, "dialogsd_ready") == 1);
-    assert_true(value_of(port, "dialogsd_http_requests_active") >= 1);
-    assert_true(value_of(port, "dialogsd_connections") >= 1);
+    assert_true(metric_value(port, "dialogsd_http_requests_total{route=\"other\",code=\"404\"}") >= 1);
+    assert_true(metric_value(port, "dialogsd_ready") == 1);
+    assert_true(metric_value(port, "dialogsd_http_requests_active") >= 1);
+    assert_true(metric_value(port, "dialogsd_connections") >= 1);
+    assert_true(metric_value(port, "dialogsd_requests_limit") == 1000);
 }
 
 static void streams_are_counted(void **state)
@@ -111,17 +79,17 @@ static void streams_are_counted(void **state)
     (void)state;
     int port = world.process.port;
     struct sse stream;
-    double delivered = value_of(port, "dialogsd_events_delivered_total");
-    assert_true(value_of(port, "dialogsd_streams") == 0);
+    double delivered = metric_value(port, "dialogsd_events_delivered_total");
+    assert_true(metric_value(port, "dialogsd_streams") == 0);
     sse_open(&stream, port, world.boris.token, NULL);
     person_send(port, &world.anna, &world.boris, "heard");
     assert_true(sse_next(&stream, 5000));
-    assert_true(value_of(port, "dialogsd_streams") == 1);
-    assert_true(value_of(port, "dialogsd_events_delivered_total") == delivered + 1);
+    assert_true(metric_value(port, "dialogsd_streams") == 1);
+    assert_true(metric_value(port, "dialogsd_events_delivered_total") == delivered + 1);
     sse_close(&stream);
-    for (int i = 0; i < 100 && value_of(port, "dialogsd_streams") > 0; i++) /* long before the next sign of life */
+    for (int i = 0; i < 100 && metric_value(port, "dialogsd_streams") > 0; i++) /* long before the next sign of life */
         pause_ms(20);
-    assert_true(value_of(port, "dialogsd_streams") == 0);
+    assert_true(metric_value(port, "dialogsd_streams") == 0);
 }
 
 /* Many leave at once; those who stay are not disturbed. */
@@ -133,15 +101,15 @@ static void clients_that_leave_are_noticed(void **state)
     int port = world.process.port;
     for (int i = 0; i < COUNT; i++)
         sse_open(&streams[i], port, i % 3 ? world.boris.token : world.clara.token, NULL);
-    assert_true(value_of(port, "dialogsd_streams") == COUNT);
+    assert_true(metric_value(port, "dialogsd_streams") == COUNT);
     for (int i = 1; i < COUNT; i++)
         sse_close(&streams[i]);
-    for (int i = 0; i < 100 && value_of(port, "dialogsd_streams") > 1; i++)
+    for (int i = 0; i < 100 && metric_value(port, "dialogsd_streams") > 1; i++)
         pause_ms(20);
-    assert_true(value_of(port, "dialogsd_streams") == 1);
+    assert_true(metric_value(port, "dialogsd_streams") == 1);
     person_send(port, &world.anna, &world.clara, "who stays hears");
     sse_expect(&streams[0], "who stays hears");
-    assert_true(value_of(port, "dialogsd_streams_cut_total") == 0); /* that is for those who do not read */
+    assert_true(metric_value(port, "dialogsd_streams_cut_total") == 0); /* that is for those who do not read */
     sse_close(&streams[0]);
 }
 

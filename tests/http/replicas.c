@@ -26,23 +26,11 @@ static void start(struct process *process, const char *attempts, const char *rat
     process_wait_ready(process);
 }
 
-static double value_of(const struct process *process, const char *name)
-{
-    struct answer answer;
-    call_expect(&answer, &(struct call){.port = process->port, .path = "/metrics"}, 200);
-    char line[128];
-    snprintf(line, sizeof line, "\n%s ", name);
-    const char *at = strstr(answer.body, line);
-    double value = at ? strtod(at + strlen(line), NULL) : -1;
-    answer_free(&answer);
-    return value;
-}
-
 static void wait_for_redis(const struct process *process, double up)
 {
-    for (int i = 0; i < 200 && value_of(process, "dialogsd_redis_up") != up; i++)
+    for (int i = 0; i < 200 && metric_value(process->port, "dialogsd_redis_up") != up; i++)
         pause_ms(50);
-    assert_true(value_of(process, "dialogsd_redis_up") == up);
+    assert_true(metric_value(process->port, "dialogsd_redis_up") == up);
 }
 
 static int open_both(void **state)
@@ -167,7 +155,7 @@ static void a_token_given_back_is_no_good_anywhere(void **state)
     struct process late;
     start(&late, "5", "0");
     wait_for_redis(&late, 1);
-    for (int i = 0; i < 100 && value_of(&late, "dialogsd_tokens_revoked") < 1; i++)
+    for (int i = 0; i < 100 && metric_value(late.port, "dialogsd_tokens_revoked") < 1; i++)
         pause_ms(20);
     list.port = late.port;
     free(expect_error(&list, 401, -DLG_E_TOKEN));

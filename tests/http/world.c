@@ -67,6 +67,38 @@ json_t *person_list(int port, const struct person *reader, const struct person *
     return json;
 }
 
+char *metrics_text(int port)
+{
+    struct answer answer;
+    call_expect(&answer,
+                &(struct call){.port = port,
+                               .path = "/metrics",
+                               .headers = {"Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5"}},
+                200);
+    char *type = answer_header(&answer, "Content-Type");
+    assert_string_equal(type, "text/plain; version=0.0.4; charset=utf-8");
+    free(type);
+    char *text = strdup(answer.body);
+    answer_free(&answer);
+    return text;
+}
+
+double metric_value(int port, const char *sample)
+{
+    char *text = metrics_text(port);
+    double value = -1;
+    size_t length = strlen(sample);
+    for (char *line = text; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, sample, length) == 0 && line[length] == ' ') {
+            value = strtod(line + length, NULL);
+            break;
+        }
+    }
+    free(text);
+    return value;
+}
+
 int world_setup(void **state)
 {
     (void)state;

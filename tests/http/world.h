@@ -38,4 +38,10 @@ const char *dialog_path(const struct person *peer, const char *what);
 /* The whole dialog as JSON. */
 json_t *person_list(int port, const struct person *reader, const struct person *peer);
 
+/* What /metrics answers, to be freed. */
+char *metrics_text(int port);
+
+/* The value of a sample of it, or -1. */
+double metric_value(int port, const char *sample);
+
 #endif
