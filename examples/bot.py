@@ -31,6 +31,8 @@ async def main(conninfo, bot, *peers):
         await asyncio.gather(*(follow(db, bot, peer) for peer in peers))
 
 
+if len(sys.argv) < 4:
+    sys.exit("usage: bot.py CONNINFO BOT PEER...")
 try:
     asyncio.run(main(sys.argv[1], *map(uuid.UUID, sys.argv[2:])))
 except KeyboardInterrupt:

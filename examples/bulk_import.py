@@ -10,10 +10,15 @@ import sys
 
 import dialogs
 
+if len(sys.argv) != 2:
+    sys.exit("usage: bulk_import.py CONNINFO <messages.csv")
 with dialogs.open(sys.argv[1]) as db, db.loader() as loader:
     for number, row in enumerate(csv.DictReader(sys.stdin), 1):
-        loader.message(row["author"], row["recipient"], row["text"], id=int(row["id"]),
-                       created=datetime.datetime.fromisoformat(row["created"]))
+        try:
+            loader.message(row["author"], row["recipient"], row["text"], id=int(row["id"]),
+                           created=datetime.datetime.fromisoformat(row["created"]))
+        except (KeyError, TypeError, ValueError) as error:
+            sys.exit(f"row {number}: {error!r}; mend it and run it again: what is stored already is skipped")
         if number % 10000 == 0:
             print(number, "rows", file=sys.stderr)
     loader.flush()

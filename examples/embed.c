@@ -61,6 +61,10 @@ int main(int argc, char **argv)
 {
     const char *conninfo = argc > 1 ? argv[1] : "";
     PGconn *database = PQconnectdb(conninfo);
+    if (PQstatus(database) != CONNECTION_OK) {
+        fprintf(stderr, "embed: %s", PQerrorMessage(database));
+        return 1;
+    }
     query(database, "SET client_min_messages = warning", PGRES_COMMAND_OK);
     query(database, "CREATE TABLE IF NOT EXISTS users (id serial PRIMARY KEY, name text UNIQUE)", PGRES_COMMAND_OK);
     query(database, "INSERT INTO users (name) VALUES ('anna'), ('boris') ON CONFLICT DO NOTHING", PGRES_COMMAND_OK);

@@ -11,14 +11,24 @@
 
 enum { FLUSH_EVERY = 10000 };
 
+static dlg_client *client;
+static dlg_loader *loader;
 static dlg_error *error;
+
+/* A client is closed whatever happens: the private server of embedded:DIR ends with the last one. */
+static void stop(int status)
+{
+    dlg_loader_free(loader);
+    dlg_close(client, 0, NULL);
+    exit(status);
+}
 
 static void must(int code, unsigned long line)
 {
     if (code == DLG_OK)
         return;
     fprintf(stderr, "import: line %lu: %s\n", line, dlg_error_message(error));
-    exit(1);
+    stop(1);
 }
 
 /* Up to the next tab, which becomes the end of the field; NULL when there is none. */
@@ -47,7 +57,7 @@ static int read_message(char *line, dlg_message *message)
     return message->id > 0;
 }
 
-static void report(const dlg_loader *loader)
+static void report(void)
 {
     dlg_progress progress = {0};
     dlg_loader_progress(loader, &progress);
@@ -56,8 +66,6 @@ static void report(const dlg_loader *loader)
 
 int main(int argc, char **argv)
 {
-    dlg_client *client;
-    dlg_loader *loader;
     char *line = NULL;
     size_t size = 0;
     unsigned long number = 0;
@@ -70,17 +78,16 @@ int main(int argc, char **argv)
         if (!read_message(line, &message)) {
             fprintf(stderr, "import: line %lu is not \"id, author, recipient, time, text\" with tabs between\n",
                     number);
-            return 1;
+            stop(1);
         }
         must(dlg_loader_message(loader, &message, &error), number);
         if (number % FLUSH_EVERY == 0) {
             must(dlg_loader_flush(loader, &error), number);
-            report(loader);
+            report();
         }
     }
     must(dlg_loader_flush(loader, &error), number);
-    report(loader);
-    dlg_loader_free(loader);
+    report();
     free(line);
-    return dlg_close(client, 0, NULL);
+    stop(0);
 }

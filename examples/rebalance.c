@@ -44,8 +44,12 @@ int main(int argc, char **argv)
     dlg_rebalance *result = NULL;
     dlg_rebalance_options options = DLG_REBALANCE_OPTIONS_INIT;
 
+    if (argc != 2) {
+        fprintf(stderr, "Usage: rebalance CONNINFO    of the coordinator\n");
+        return 2;
+    }
     signal(SIGINT, interrupt);
-    int code = dlg_open(&client, argc > 1 ? argv[1] : NULL, NULL, &error);
+    int code = dlg_open(&client, argv[1], NULL, &error);
     if (code == DLG_OK)
         code = dlg_cluster_rebalance(client, &options, show_progress, NULL, &result, &error);
     if (code == DLG_OK)

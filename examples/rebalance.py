@@ -14,12 +14,14 @@ def show(progress):
     print(f"{progress.phase}: {done}", flush=True)
 
 
+if len(sys.argv) != 2:
+    sys.exit("usage: rebalance.py CONNINFO")
 with dialogs.open(sys.argv[1]) as db:
-    for node in db.cluster.status().nodes:
-        print(f"{node.host}:{node.port} has {node.shards} shards, {node.bytes} bytes")
     try:
+        for node in db.cluster.status().nodes:
+            print(f"{node.host}:{node.port} has {node.shards} shards, {node.bytes} bytes")
         plan = db.cluster.rebalance(dry_run=True)
         print(len(plan.moves), "shards are to move")
         print(db.cluster.rebalance(progress=show).moves_done, "shards were moved")
-    except dialogs.PreconditionError as error:
+    except (dialogs.PreconditionError, dialogs.NotClusterError) as error:
         sys.exit(f"rebalance: {error}")

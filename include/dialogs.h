@@ -171,7 +171,8 @@ typedef struct dlg_client dlg_client;
  *   conninfo  what libpq accepts (PostgreSQL documentation, 34.1.1: keyword/value or URI, several
  *             hosts, service files, TLS), or `embedded:DIR` for a private server in directory DIR,
  *             which is created when missing, shared by all clients of DIR on this machine, and
- *             stopped after the last one. NULL means "" (libpq's environment variables).
+ *             stopped after the last one (a program that ends without dlg_close() leaves it to the
+ *             next). NULL means "" (libpq's environment variables).
  *   settings  NULL for the defaults; copied.
  *
  * Blocks up to the setting `open_timeout_ms`. With `open=lazy` it returns at once, whether the

@@ -280,7 +280,7 @@ int cluster_need_no_problems(struct cluster_work *work, const dlg_cluster *view)
     if (!problem)
         return DLG_OK;
     if (view->problems.count > 1)
-        snprintf(more, sizeof more, " (and %zu more; `dlgctl cluster status` lists them)", view->problems.count - 1);
+        snprintf(more, sizeof more, " (and %zu more)", view->problems.count - 1);
     return cluster_fail(work, DLG_E_PRECONDITION, "%s; repair: %s%s", problem->text, problem->repair, more);
 }
 

@@ -215,14 +215,17 @@ static void dialog_query(struct list *list)
     engine_query(list->request.engine, query);
 }
 
-/* The halves of a feed: 0, what the user wrote, which any node finds in all shards; 1, what the user got. */
+/*
+ * The halves of a feed: 0, what the user wrote; 1, what the user got. Neither goes to a worker of its own: the first is
+ * in all shards, and the second, for its index, names the recipient twice, which Citus plans with the values only.
+ */
 static void feed_query(struct list *list, int half)
 {
     static const enum statement_id statements[2][2] = {{STATEMENT_FEED_FROM_AFTER, STATEMENT_FEED_FROM_BEFORE},
                                                        {STATEMENT_FEED_TO_AFTER, STATEMENT_FEED_TO_BEFORE}};
     struct query *query = &list->request.queries[half];
     struct position from = half_from(list, half);
-    query_init(query, &list->request, statements[half][list->backwards], half ? &list->user : NULL);
+    query_init(query, &list->request, statements[half][list->backwards], NULL);
     query_set_uuid(query, 0, &list->user);
     query_set_time(query, 1, from.created_us);
     query_set_int64(query, 2, from.id);

@@ -28,7 +28,7 @@
 /* clang-format on */
 /*
  * All that a user got; all that a user wrote to others, so that a message to oneself is not found by both. Their
- * indexes are of these expressions. Where the first is routed to is said once more, for Citus.
+ * indexes are of these expressions. The recipient is named once more for Citus, which finds the shard by it.
  */
 #define FEED_TO "pg_catalog.uuid_send(to_user_id) = pg_catalog.uuid_send($1) AND to_user_id = $1"
 #define FEED_FROM "pg_catalog.uuid_send(user_id) = pg_catalog.uuid_send($1) AND to_user_id <> $1"

@@ -166,6 +166,10 @@ max_connections = 60
 max_worker_processes = 32
 cluster_name = '$1'
 END
+    # Recent minor releases admit output plugins by name; to split a shard takes Citus's own.
+    if "$bin/postgres" --describe-config | grep -q '^output_plugin_libraries'; then
+        echo "output_plugin_libraries = 'pgoutput, test_decoding, citus'"
+    fi
 }
 
 # A node is there wholly or not at all.

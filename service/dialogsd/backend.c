@@ -102,6 +102,20 @@ static void *prepare_until_done(void *payload)
     return NULL;
 }
 
+bool backend_check(const struct config *config)
+{
+    dlg_client *client = NULL;
+    dlg_error *error = NULL;
+    bool embedded = strncmp(config->db, "embedded:", 9) == 0; /* a private server would start */
+    if (embedded || dlg_open(&client, config->db, config->settings, &error) == DLG_OK) {
+        dlg_close(client, 0, NULL);
+        return true;
+    }
+    say("--db: %s", dlg_error_message(error));
+    dlg_error_free(error);
+    return false;
+}
+
 bool backend_open(struct backend *backend, const struct config *config)
 {
     *backend = (struct backend){.config = config};

@@ -22,6 +22,9 @@ struct backend {
     atomic_int fatal; /* DLG_E_*: it makes no sense to go on */
 };
 
+/* Whether a client could be opened with these words, whatever the database does. False: says why not. */
+bool backend_check(const struct config *config);
+
 /*
  * Opens the client and starts what prepares the database in the background: the schema, and the
  * demo users. False, having said why, when that cannot come to good.

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysinfo.h>
+#include <unistd.h>
 
 enum kind { NUMBER, TEXT, SWITCH, ACTION, SETTING };
 
@@ -37,7 +38,7 @@ static const struct option options[] = {
      "the database, as libpq takes it, or embedded:DIR for a private server; default: embedded:, under --data"},
     {"data", "DIR", TEXT, AT(data), NULL, 0, 0,
      "where the private server lives; default: /var/lib/dialogsd for root, else ~/.local/state/dialogs"},
-    {"threads", "N", NUMBER, AT(threads), NULL, 1, 256, "threads that serve HTTP; default: one per processor"},
+    {"threads", "N", NUMBER, AT(threads), NULL, 1, 256, "threads that serve HTTP; default: four per processor"},
     {"log", "FILE", TEXT, AT(log), "-", 0, 0, "where access lines go: a file, - for stdout, off for nowhere"},
     {"demo", NULL, SWITCH, AT(demo), NULL, 0, 0, "create the two users of the examples when they are missing"},
     {"pages", "DIR", TEXT, AT(pages), NULL, 0, 0, "the files of the API page; default: those installed with dialogsd"},
@@ -120,12 +121,12 @@ static bool set_switch(struct config *config, const struct option *option, const
     return true;
 }
 
-static bool set_library(struct config *config, const char *name, const char *value)
+static bool set_library(struct config *config, const char *name, const char *value, const char *from)
 {
     dlg_error *error = NULL;
     bool good = dlg_settings_set(config->settings, name, value, &error) == DLG_OK;
     if (!good)
-        say("%s; dialogsd --help lists the settings", dlg_error_message(error));
+        say("%s: %s; dialogsd --help lists the settings", from, dlg_error_message(error));
     dlg_error_free(error);
     return good;
 }
@@ -138,7 +139,7 @@ static bool set_pair(struct config *config, const char *pair)
         return say("--set takes NAME=VALUE, not \"%s\"", pair);
     memcpy(name, pair, (size_t)(equals - pair));
     name[equals - pair] = '\0';
-    return set_library(config, name, equals + 1);
+    return set_library(config, name, equals + 1, "--set");
 }
 
 static bool option_assign(struct config *config, const struct option *option, const char *value, const char *from)
@@ -180,10 +181,38 @@ static bool read_environment(struct config *config)
     }
     for (size_t i = 0; dlg_setting_describe(i, &name, NULL, NULL, NULL); i++) {
         environment_name(name, variable);
-        if ((value = getenv(variable)) && !set_library(config, name, value))
+        if ((value = getenv(variable)) && !set_library(config, name, value, variable))
             return false;
     }
     return true;
+}
+
+static bool is_variable(const char *variable)
+{
+    char known[NAME_SIZE];
+    const char *name;
+    for (size_t i = 0; i < OPTIONS; i++) {
+        environment_name(options[i].name, known);
+        if (strcmp(known, variable) == 0)
+            return true;
+    }
+    for (size_t i = 0; dlg_setting_describe(i, &name, NULL, NULL, NULL); i++) {
+        environment_name(name, known);
+        if (strcmp(known, variable) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What may be meant for another version of dialogsd is no error, but it may also be a slip. */
+static void name_strangers(void)
+{
+    char variable[NAME_SIZE];
+    for (char **entry = environ; *entry; entry++) {
+        snprintf(variable, sizeof variable, "%.*s", (int)strcspn(*entry, "="), *entry);
+        if (strncmp(variable, "DIALOGSD_", 9) == 0 && !is_variable(variable))
+            say("%s is no option, and ignored; dialogsd --help lists them", variable);
+    }
 }
 
 static const struct option *option_find(const char *name, size_t length)
@@ -201,7 +230,7 @@ static bool take_setting(void *payload, const char *name, const char *value, con
     bool settable = option && option->kind != ACTION && option->kind != SETTING && option->offset != AT(file);
     if (settable)
         return option_assign(config, option, value, place);
-    return set_library(config, name, value) || say("%s: this line is no good", place);
+    return set_library(config, name, value, place);
 }
 
 /* The file goes before the environment, so it is looked for among the flags before they are read. */
@@ -222,7 +251,7 @@ static bool read_file(struct config *config, int count, char **arguments)
 /* Takes "--name value", "--name=value" and "--name"; returns how many words were used, 0 when wrong. */
 static int read_flag(struct config *config, int count, char **arguments)
 {
-    const char *word = arguments[0];
+    const char *word = strcmp(arguments[0], "-h") == 0 ? "--help" : arguments[0];
     const char *name = strncmp(word, "--", 2) == 0 ? word + 2 : "";
     size_t length = strcspn(name, "=");
     const struct option *option = option_find(name, length);
@@ -261,6 +290,16 @@ static int64_t default_body_limit(const struct config *config)
     return 6 * (text_limit ? strtoll(text_limit, NULL, 10) : DLG_TEXT_LIMIT) + 65536;
 }
 
+/*
+ * More than processors: what waits in a thread, streams of events above all, is looked through whenever something of
+ * that thread goes on.
+ */
+static int64_t default_threads(void)
+{
+    enum { EACH = 4, MOST = 256 };
+    return EACH * get_nprocs() < MOST ? EACH * get_nprocs() : MOST;
+}
+
 static bool fill_defaults(struct config *config)
 {
     char *data = place_data(config->data);
@@ -274,7 +313,7 @@ static bool fill_defaults(struct config *config)
     if (!config->tls_certificate != !config->tls_key)
         return say("--tls-certificate and --tls-key go together");
     if (!config->threads)
-        config->threads = get_nprocs() < 256 ? get_nprocs() : 256;
+        config->threads = default_threads();
     if (!config->body_limit)
         config->body_limit = default_body_limit(config);
     return true;
@@ -289,8 +328,9 @@ bool config_read(struct config *config, int count, char **arguments)
         if (options[i].initial && !option_assign(config, &options[i], options[i].initial, options[i].name))
             return false;
     /* A database that is not there yet is waited for behind an open port. */
-    if (!set_library(config, "open", "lazy") || !set_library(config, "feed", "on"))
+    if (!set_library(config, "open", "lazy", "open") || !set_library(config, "feed", "on", "feed"))
         return false;
+    name_strangers();
     return read_file(config, count, arguments) && read_environment(config) && read_flags(config, count, arguments) &&
            fill_defaults(config) && (!config->redis || !*config->redis || relay_check(config->redis));
 }
@@ -310,8 +350,24 @@ void config_free(struct config *config)
     dlg_settings_free(config->settings);
 }
 
+/* "  head   words", the words in lines of at most 100 columns below each other. */
+static void print_entry(FILE *out, const char *head, int width, const char *words)
+{
+    enum { LINE = 100 };
+    int column = fprintf(out, "  %-*s", width, head);
+    while (*words) {
+        int length = (int)strcspn(words, " ");
+        if (column + 1 + length > LINE && column > width + 2)
+            column = fprintf(out, "\n%*s", width + 2, "") - 1;
+        column += fprintf(out, " %.*s", length, words);
+        words += length + (words[length] == ' ');
+    }
+    fputc('\n', out);
+}
+
 void config_help(FILE *out)
 {
+    char words[512];
     fputs("Usage: dialogsd [OPTION...]\n\n"
           "Serves dialogs between users over HTTP; the API page is at /swagger/index.html.\n\n"
           "Options; each also as DIALOGSD_<NAME> in the environment, e.g. DIALOGSD_BODY_LIMIT:\n",
@@ -320,14 +376,14 @@ void config_help(FILE *out)
         char flag[NAME_SIZE];
         const char *argument = options[i].argument ? options[i].argument : "";
         snprintf(flag, sizeof flag, "--%s%s%s", options[i].name, *argument ? " " : "", argument);
-        fprintf(out, "  %-30s %s", flag, options[i].purpose);
-        fprintf(out, options[i].initial ? " [%s]\n" : "\n", options[i].initial);
+        snprintf(words, sizeof words, options[i].initial ? "%s [%s]" : "%s", options[i].purpose, options[i].initial);
+        print_entry(out, flag, 30, words);
     }
     fputs("\nSettings of the library, for --set NAME=VALUE or DIALOGSD_<NAME> in the environment:\n", out);
     const char *name, *initial, *range, *purpose;
-    for (size_t i = 0; dlg_setting_describe(i, &name, &initial, &range, &purpose); i++)
-        fprintf(out, "  %-18s %s (%s) [%s]\n", name, purpose, range,
-                strcmp(name, "open") == 0   ? "lazy"
-                : strcmp(name, "feed") == 0 ? "on"
-                                            : initial);
+    for (size_t i = 0; dlg_setting_describe(i, &name, &initial, &range, &purpose); i++) {
+        bool lazy = strcmp(name, "open") == 0, on = strcmp(name, "feed") == 0;
+        snprintf(words, sizeof words, "%s (%s) [%s]", purpose, range, lazy ? "lazy" : on ? "on" : initial);
+        print_entry(out, name, 30, words);
+    }
 }

@@ -153,6 +153,17 @@ static int serve_config(struct service *service)
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* What would keep it from serving, as far as that can be seen without a database. */
+static int check_config(const struct config *config)
+{
+    bool good = !config->tls_certificate || certificate_load(config->tls_certificate, config->tls_key);
+    certificate_close();
+    if (!good || !backend_check(config))
+        return EXIT_FAILURE;
+    puts("the configuration is good");
+    return EXIT_SUCCESS;
+}
+
 static void print_routes(void)
 {
     for (size_t i = 0; i < routes_count; i++)
@@ -173,7 +184,7 @@ int main(int count, char **arguments)
     else if (service.config.action == CONFIG_ROUTES)
         print_routes();
     else if (service.config.action == CONFIG_CHECK)
-        puts("the configuration is good");
+        result = check_config(&service.config);
     else
         result = serve_config(&service);
     config_free(&service.config);

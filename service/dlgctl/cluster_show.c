@@ -69,6 +69,21 @@ static void show_nodes(const dlg_cluster *cluster)
     }
 }
 
+/* As `isolate --node` and the like take it. */
+static const char *node_name(const dlg_cluster *cluster, int32_t group)
+{
+    static char name[300];
+    for (size_t i = 0; i < dlg_cluster_node_count(cluster); i++) {
+        const dlg_cluster_node *node = dlg_cluster_node_at(cluster, i);
+        if (node->group == group) {
+            snprintf(name, sizeof name, "%s:%d", node->host, (int)node->port);
+            return name;
+        }
+    }
+    snprintf(name, sizeof name, "group %d", (int)group);
+    return name;
+}
+
 static void show_job(const dlg_cluster *cluster)
 {
     const dlg_cluster_progress *job = dlg_cluster_job(cluster);
@@ -100,8 +115,8 @@ static void show_hot(const dlg_cluster *cluster)
         const dlg_hot_recipient *hot = dlg_cluster_hot_at(cluster, i);
         char recipient[DLG_UUID_TEXT_SIZE];
         dlg_uuid_format(&hot->recipient, recipient);
-        printf("  %s %12s  shard %lld, group %d%s\n", recipient, progress_number(hot->rows), (long long)hot->shard,
-               (int)hot->group, hot->isolated ? ", alone" : "");
+        printf("  %s %12s  shard %lld on %s%s\n", recipient, progress_number(hot->rows), (long long)hot->shard,
+               node_name(cluster, hot->group), hot->isolated ? ", alone" : "");
     }
 }
 
@@ -111,7 +126,7 @@ static void show_leftovers(const dlg_cluster *cluster)
         puts("\nLeft by moves, until Citus removes it (CALL citus_cleanup_orphaned_resources()):");
     for (size_t i = 0; i < dlg_cluster_leftover_count(cluster); i++) {
         const dlg_cluster_leftover *leftover = dlg_cluster_leftover_at(cluster, i);
-        printf("  %s %s, group %d\n", leftover->kind, leftover->name, (int)leftover->group);
+        printf("  %s %s on %s\n", leftover->kind, leftover->name, node_name(cluster, leftover->group));
     }
 }
 

@@ -60,11 +60,14 @@ static int run_transfer(struct dlgctl *ctl, transfer act, int fd, const char *ve
     else
         dlg_error_free(error);
     const dlg_progress *done = &totals.done;
-    if (!ctl->quiet || code != DLG_OK)
-        fprintf(stderr, "%s%s: %s users, %s messages, %s bytes in %.1f s; %s rows were there already\n",
-                code == DLG_OK ? "" : "Stopped; so far ", verb, progress_number(done->users),
-                progress_number(done->messages), progress_number(done->bytes), progress_seconds(&totals.progress),
-                progress_number(done->skipped));
+    if (ctl->quiet && code == DLG_OK)
+        return DLGCTL_OK;
+    fprintf(stderr, "%s%s: %s users, %s messages, %s bytes in %.1f s", verb, code == DLG_OK ? "" : " so far",
+            progress_number(done->users), progress_number(done->messages), progress_number(done->bytes),
+            progress_seconds(&totals.progress));
+    if (act == dlg_restore)
+        fprintf(stderr, "; %s rows were there already", progress_number(done->skipped));
+    fputs(code == DLG_OK ? "\n" : "; then it stopped\n", stderr);
     return code == DLG_OK ? DLGCTL_OK : DLGCTL_FAILED;
 }
 

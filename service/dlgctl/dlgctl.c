@@ -164,7 +164,8 @@ int dlgctl_option(struct dlgctl *ctl, int argc, char **argv, const struct option
         all[count] = own[count];
     memcpy(all + count, common, sizeof common);
     for (;;) {
-        int option = getopt_long(argc, argv, ctl->command ? "" : "+", all, NULL);
+        int option = getopt_long(argc, argv, ctl->command ? "h" : "+h", all, NULL);
+        option = option == 'h' ? OPTION_HELP : option;
         if (option == DLGCTL_BAD)
             advise(ctl);
         if (option < OPTION_DB)
@@ -290,7 +291,11 @@ static int no_command(const struct dlgctl *ctl, int argc, char **argv)
     bool help = argc > 1 && strcmp(argv[1], "--help") == 0;
     if (print_summaries(help ? stdout : stderr, argv[0]) == 0)
         return dlgctl_misuse(ctl, "there is no command \"%s\"", argv[0]);
-    return help ? DLGCTL_OK : dlgctl_misuse(ctl, "\"%s\" is the beginning of the commands above", argv[0]);
+    if (help)
+        return DLGCTL_OK;
+    bool more = argc > 1 && *argv[1] != '-';
+    return dlgctl_misuse(ctl, "there is no command \"%s%s%s\", but those above", argv[0], more ? " " : "",
+                         more ? argv[1] : "");
 }
 
 static int run(struct dlgctl *ctl, int argc, char **argv)

@@ -146,10 +146,14 @@ void load_show(struct load *load, uint64_t part)
     progress_show(&load->progress, rows_done(load), part, load->whole);
 }
 
-static void print_count(const char *what, uint64_t count)
+static void print_counts(const dlg_progress *done)
 {
-    if (count > 0)
-        printf("%s %s ", progress_number(count), what);
+    if (!done->users && !done->messages)
+        printf("nothing");
+    if (done->users)
+        printf("%s users", progress_number(done->users));
+    if (done->messages)
+        printf("%s%s messages", done->users ? ", " : "", progress_number(done->messages));
 }
 
 static void print_summary(const struct load *load, bool complete)
@@ -159,9 +163,8 @@ static void print_summary(const struct load *load, bool complete)
     dlg_progress done;
     dlg_loader_progress(load->loader, &done);
     printf(complete ? "Loaded: " : "Stopped; loaded so far: ");
-    print_count("users", done.users);
-    print_count("messages", done.messages);
-    printf("%sin %.1f s, %s/s; %s were there already", rows ? "" : "nothing ", seconds,
+    print_counts(&done);
+    printf(" in %.1f s, %s/s; %s were there already", seconds,
            progress_number(seconds > 0 ? (uint64_t)((double)rows / seconds) : 0), progress_number(done.skipped));
     if (load->path)
         printf(", %s bad rows", progress_number(load->bad));

@@ -48,6 +48,7 @@ static void help_tells_every_option_and_setting(void **state)
     for (size_t i = 0; dlg_setting_describe(i, &name, NULL, NULL, NULL); i++)
         assert_non_null(strstr(text, name));
     free(text);
+    expect("", "-h", 0, "--port PORT");
     expect("", "--version", 0, dlg_version());
 }
 
@@ -69,6 +70,7 @@ static void bad_configurations(void **state)
     } cases[] = {
         {"", "--nope", "no option --nope"},
         {"", "-p 5", "no option -p"},
+        {"", "--tls-certificate /nowhere --check-config", "go together"},
         {"", "extra", "no option extra"},
         {"", "--port", "--port needs a value"},
         {"", "--port 0 --check-config", "--port takes a number from 1 to 65535"},
@@ -84,6 +86,9 @@ static void bad_configurations(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         expect(cases[i].environment, cases[i].arguments, 2, cases[i].says);
+    expect("", "--db hots=1 --check-config", 1, "hots");
+    expect("", "--tls-certificate /nowhere --tls-key /nowhere --check-config", 1, "/nowhere");
+    expect("DIALOGSD_PROT=1", "--check-config", 0, "DIALOGSD_PROT is no option");
 }
 
 static char *write_file(const char *text)
@@ -108,7 +113,7 @@ static void files(void **state)
         {"# a comment\n\n port = 8080\nlog=\"off\"\ndemo = 1\ntimeout_ms = 500\nbody-limit=5000", "", "", 0, "is good"},
         {"port = 0\n", "", "", 2, ":1: port takes a number"},
         {"port = 80\n\nport 5\n", "", "", 2, ":3: a line is NAME = VALUE"},
-        {"timeout_ms = 0\n", "", "", 2, "timeout_ms"},
+        {"\ntimeout_ms = 0\n", "", "", 2, ":2: timeout_ms: "},
         {"nothing = 1\n", "", "", 2, ":1: nothing"},
         {"config = /etc/passwd\n", "", "", 2, ":1: config"},
         {"check-config = 1\n", "", "", 2, ":1: check-config"},

@@ -1,4 +1,4 @@
-"""Two dialogsd behind nginx, with Redis, restarted one after the other under load: rolling.py DIALOGSD
+"""Two dialogsd behind nginx, with Redis, restarted one after the other under load: rolling.py DIALOGSD [CONNINFO]
 
 No request fails, and every message comes exactly once to every stream that hears of it."""
 
@@ -165,11 +165,12 @@ def roll(services, port):
     return len(sent)
 
 
-def main(program):
+def main(program, database=None):
     home, redis_port, port = make_home(), free_port(), free_port()
     redis = Process("redis-server", "--port", str(redis_port), "--bind", "127.0.0.1", "--save", "", "--dir", home)
     wait_for(lambda: answers(redis_port), 20, "Redis does not answer")
-    options = ("--redis", f"redis://127.0.0.1:{redis_port}", "--proxied", "--catch-up", "5")
+    options = ("--redis", f"redis://127.0.0.1:{redis_port}", "--proxied", "--catch-up", "5",
+               *(("--db", database) if database else ()))
     services = [Dialogsd(program, *options, home=home) for _ in range(2)]
     for service in services:
         service.start()
@@ -188,4 +189,4 @@ def main(program):
         shutil.rmtree(home, ignore_errors=True)
 
 
-main(sys.argv[1])
+main(*sys.argv[1:])

@@ -1,0 +1,154 @@
+/* Feeds of a cluster: wanted after the tables were distributed or before, and asked of any node. */
+#include "check.h"
+
+#include "operator.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { USERS = 20, MESSAGES = 3000, SHARDS = 8, LIMIT = 100 };
+
+static struct test_cluster *cluster;
+
+static int start(void **state)
+{
+    (void)state;
+    cluster = test_cluster_start(2, NULL);
+    if (!cluster)
+        return -1;
+    dlg_client *client = operator_open(cluster, 0, NULL, NULL);
+    operator_fill(cluster, USERS, MESSAGES);
+    operator_distribute(client, SHARDS);
+    return dlg_close(client, 0, NULL) == DLG_OK ? 0 : -1;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    test_cluster_free(cluster);
+    return 0;
+}
+
+static dlg_client *open_with_feed(int node)
+{
+    return operator_open(cluster, node, "feed", "on");
+}
+
+/* One of those that operator_fill() makes. */
+static dlg_uuid user_id(int number)
+{
+    dlg_uuid user;
+    char *text = test_cluster_value(cluster, 0, "SELECT md5('user %d')::uuid", number);
+    assert_int_equal(dlg_uuid_parse(text, strlen(text), &user), DLG_OK);
+    free(text);
+    return user;
+}
+
+static int64_t messages_of(const dlg_uuid *user)
+{
+    char id[DLG_UUID_TEXT_SIZE];
+    dlg_uuid_format(user, id);
+    return test_cluster_number(cluster, 0, "SELECT count(*) FROM dialogs WHERE '%s' IN (user_id, to_user_id)", id);
+}
+
+/* The whole feed from the cursor on, which follows it; how many messages that were, in order and each once. */
+static int follow(dlg_client *client, const dlg_uuid *user, char *cursor)
+{
+    dlg_error *error = NULL;
+    int count = 0;
+    int64_t last_us = 0;
+    for (int more = 1; more;) {
+        dlg_list_options options = DLG_LIST_OPTIONS_INIT;
+        dlg_page *page = NULL;
+        options.limit = LIMIT;
+        options.after = cursor;
+        assert_ok(dlg_feed(client, user, &options, &page, &error), error);
+        for (size_t i = 0; i < dlg_page_count(page); i++, count++) {
+            assert_true(dlg_page_message(page, i)->created_us >= last_us);
+            last_us = dlg_page_message(page, i)->created_us;
+        }
+        more = dlg_page_has_more(page);
+        snprintf(cursor, DLG_CURSOR_SIZE, "%s", dlg_page_after(page));
+        dlg_page_free(page);
+    }
+    return count;
+}
+
+/* Asked of a node, the feed has all there is, then what comes, in time or late. */
+static void check_feed(dlg_client *client, dlg_client *writer, int number)
+{
+    dlg_error *error = NULL;
+    dlg_uuid user = user_id(number), peer = user_id(number + 1);
+    char cursor[DLG_CURSOR_SIZE] = "", id[DLG_UUID_TEXT_SIZE];
+    dlg_uuid_format(&user, id);
+    assert_true(messages_of(&user) > 2 * LIMIT);
+    assert_int_equal(follow(client, &user, cursor), messages_of(&user));
+    assert_int_equal(follow(client, &user, cursor), 0);
+    assert_ok(dlg_send(writer, &user, &peer, "from", DLG_NTS, NULL, NULL, &error), error);
+    assert_ok(dlg_send(writer, &peer, &user, "to", DLG_NTS, NULL, NULL, &error), error);
+    assert_int_equal(follow(client, &user, cursor), 2);
+    assert_true(test_cluster_execute(cluster, 0,
+                                     "INSERT INTO dialogs (id, user_id, to_user_id, text, create_date) VALUES "
+                                     "(%d, '%s', '%s', 'late', now() - interval '5 s')",
+                                     1000000 + number, id, id));
+    assert_int_equal(follow(client, &user, cursor), 1);
+    assert_int_equal(follow(client, &user, cursor), 0);
+}
+
+static void check_indexes(void)
+{
+    for (int node = 1; node <= 2; node++)
+        assert_int_equal(test_cluster_number(cluster, node,
+                                             "SET citus.override_table_visibility = off; SELECT count(*) FROM "
+                                             "pg_index WHERE indisvalid AND indexrelid::regclass::text ~ "
+                                             "'^ix_dialogs_feed_(from|to)_[0-9]+$'"),
+                         SHARDS);
+}
+
+static void wanted_after_the_tables_were_distributed(void **state)
+{
+    (void)state;
+    dlg_client *writer = operator_open(cluster, 0, NULL, NULL);
+    dlg_client *client = open_with_feed(0);
+    check_indexes();
+    check_feed(client, writer, 1);
+    dlg_close(client, 0, NULL);
+    client = open_with_feed(0); /* they are there */
+    check_feed(client, writer, 2);
+    dlg_close(client, 0, NULL);
+    dlg_close(writer, 0, NULL);
+}
+
+static void asked_of_a_worker(void **state)
+{
+    (void)state;
+    dlg_client *writer = operator_open(cluster, 0, NULL, NULL);
+    dlg_client *client = open_with_feed(1);
+    check_feed(client, writer, 3);
+    dlg_close(client, 0, NULL);
+    dlg_close(writer, 0, NULL);
+}
+
+static void wanted_before_the_tables_are_distributed(void **state)
+{
+    (void)state;
+    dlg_error *error = NULL;
+    dlg_client *client = open_with_feed(0);
+    assert_ok(dlg_cluster_undistribute(client, 0, NULL, NULL, &error), error);
+    check_feed(client, client, 4);
+    operator_distribute(client, SHARDS);
+    check_indexes();
+    check_feed(client, client, 5);
+    dlg_close(client, 0, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wanted_after_the_tables_were_distributed),
+        cmocka_unit_test(asked_of_a_worker),
+        cmocka_unit_test(wanted_before_the_tables_are_distributed),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
