@@ -278,7 +278,9 @@ static int options_read(struct list *list, const dlg_list_options *options, dlg_
     if (!*text)
         cursor_at(&list->from, list->backwards ? POSITION_LAST : POSITION_FIRST);
     else if (!cursor_read(&list->from, &list->user, &list->peer, text))
-        return error_set(error, DLG_E_CURSOR, "this is not a cursor of this %s", list->feed ? "feed" : "dialog");
+        return error_set(error, DLG_E_CURSOR,
+                         "this is not a cursor of this %s: send back, as it is, one that came with it",
+                         list->feed ? "feed" : "dialog");
     return DLG_OK;
 }
 

@@ -219,6 +219,30 @@ static char *private_database(const struct dlgctl *ctl)
     return conninfo;
 }
 
+static void say_waiting(int signal)
+{
+    static const char text[] = "dlgctl: waiting for the database\n";
+    (void)signal;
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
+        return; /* nobody reads it */
+}
+
+/* A database that does not answer is waited for, as open_timeout_ms says; who waits is told. */
+static int open_aloud(struct dlgctl *ctl, const char *conninfo, dlg_error **error)
+{
+    enum { SILENT_S = 2 };
+    const struct sigaction aloud = {.sa_handler = say_waiting, .sa_flags = SA_RESTART};
+    struct sigaction before;
+    if (ctl->quiet)
+        return dlg_open(&ctl->client, conninfo, ctl->settings, error);
+    sigaction(SIGALRM, &aloud, &before);
+    alarm(SILENT_S);
+    int code = dlg_open(&ctl->client, conninfo, ctl->settings, error);
+    alarm(0);
+    sigaction(SIGALRM, &before, NULL);
+    return code;
+}
+
 int dlgctl_open(struct dlgctl *ctl)
 {
     char *own = ctl->database ? NULL : private_database(ctl);
@@ -226,7 +250,7 @@ int dlgctl_open(struct dlgctl *ctl)
     if (!conninfo)
         return DLGCTL_FAILED;
     dlg_error *error = NULL;
-    int code = dlg_open(&ctl->client, conninfo, ctl->settings, &error);
+    int code = open_aloud(ctl, conninfo, &error);
     free(own);
     return code == DLG_OK ? DLGCTL_OK : dlgctl_fail(ctl, error);
 }

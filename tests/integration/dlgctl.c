@@ -116,6 +116,10 @@ static void an_unreachable_database_is_1(void **state)
     struct child child;
     tool_expect(&child, 1, "host=/nonexistent", TOOL("--set", "open_timeout_ms=300", "init"));
     tool_said(&child, "dlgctl: ");
+    assert_null(strstr(child.err, "waiting"));
+    child_free(&child);
+    tool_expect(&child, 1, "host=/nonexistent", TOOL("--set", "open_timeout_ms=3000", "init"));
+    tool_said(&child, "dlgctl: waiting for the database");
     child_free(&child);
     tool_expect(&child, 1, NULL, TOOL("--data", "/dev/null/data", "init"));
     tool_said(&child, "/dev/null/data");

@@ -111,7 +111,7 @@ static void load(const char *skew, const char *expected)
 static void two_hundred_thousand_list_correctly(void **state)
 {
     (void)state;
-    load("uniform", "Loaded: 2,000 users 200,000 messages");
+    load("uniform", "Loaded: 2,000 users, 200,000 messages");
     assert_int_equal(database_number(test_server_conninfo(server), "SELECT count(*) FROM dialogs"), MESSAGES);
     assert_int_equal(database_number(test_server_conninfo(server), "SELECT count(*) FROM users"), USERS);
     int messages;
@@ -128,7 +128,7 @@ static void so_do_long_dialogs(void **state)
 {
     (void)state;
     database_execute(test_server_conninfo(server), "TRUNCATE dialogs, users");
-    load("zipf", "Loaded: 2,000 users 200,000 messages");
+    load("zipf", "Loaded: 2,000 users, 200,000 messages");
     assert_true(
         database_number(test_server_conninfo(server),
                         "SELECT max(n) FROM (SELECT count(*) AS n FROM dialogs GROUP BY least(user_id, to_user_id), "

@@ -240,14 +240,14 @@ static void skew_is_where_it_was_asked_for(void **state)
     for (size_t i = 0; i < 4; i++) {
         database_execute(tool_database(), "TRUNCATE dialogs, users");
         tool_check(0, TOOL("load", "--generate", "10000", "--users", "100", "--seed", "1", "--skew", skews[i].skew),
-                   "Loaded: 100 users 10,000 messages", NULL);
+                   "Loaded: 100 users, 10,000 messages", NULL);
         int64_t author = share_of_busiest("user_id"), recipient = share_of_busiest("to_user_id");
         assert_true(skews[i].author ? author > 1500 : author < 200);
         assert_true(skews[i].recipient ? recipient > 1000 : recipient < 200);
         assert_int_equal(tool_count("dialogs WHERE user_id = to_user_id"), 0);
         assert_int_equal(tool_count("(SELECT DISTINCT create_date FROM dialogs) AS times"), 10000);
     }
-    tool_check(0, TOOL("load", "--generate", "3", "--users", "1"), "Loaded: 1 users 3 messages", NULL);
+    tool_check(0, TOOL("load", "--generate", "3", "--users", "1"), "Loaded: 1 users, 3 messages", NULL);
     assert_int_equal(tool_count("dialogs WHERE user_id = to_user_id"), 3);
     tool_check(0, TOOL("load", "--generate", "0", "--users", "2"), "Loaded: 2 users in", NULL);
 }
@@ -264,7 +264,7 @@ static void a_terminal_shows_a_bar(void **state)
     tool_wrote(&child, "% [");
     tool_wrote(&child, "/s, ");
     tool_wrote(&child, " left");
-    tool_wrote(&child, "Loaded: 10 users 60,000 messages");
+    tool_wrote(&child, "Loaded: 10 users, 60,000 messages");
     for (char *line = strtok(child.out, "\r\n"); line; line = strtok(NULL, "\r\n"))
         assert_true(strlen(line) <= 80 + 3); /* and the sequence that clears the line */
     child_free(&child);
