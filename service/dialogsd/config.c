@@ -38,7 +38,7 @@ static const struct option options[] = {
      "the database, as libpq takes it, or embedded:DIR for a private server; default: embedded:, under --data"},
     {"data", "DIR", TEXT, AT(data), NULL, 0, 0,
      "where the private server lives; default: /var/lib/dialogsd for root, else ~/.local/state/dialogs"},
-    {"threads", "N", NUMBER, AT(threads), NULL, 1, 256, "threads that serve HTTP; default: four per processor"},
+    {"threads", "N", NUMBER, AT(threads), NULL, 1, 256, "threads that serve HTTP; default: one per processor"},
     {"log", "FILE", TEXT, AT(log), "-", 0, 0, "where access lines go: a file, - for stdout, off for nowhere"},
     {"demo", NULL, SWITCH, AT(demo), NULL, 0, 0, "create the two users of the examples when they are missing"},
     {"pages", "DIR", TEXT, AT(pages), NULL, 0, 0, "the files of the API page; default: those installed with dialogsd"},
@@ -290,16 +290,6 @@ static int64_t default_body_limit(const struct config *config)
     return 6 * (text_limit ? strtoll(text_limit, NULL, 10) : DLG_TEXT_LIMIT) + 65536;
 }
 
-/*
- * More than processors: what waits in a thread, streams of events above all, is looked through whenever something of
- * that thread goes on.
- */
-static int64_t default_threads(void)
-{
-    enum { EACH = 4, MOST = 256 };
-    return EACH * get_nprocs() < MOST ? EACH * get_nprocs() : MOST;
-}
-
 static bool fill_defaults(struct config *config)
 {
     char *data = place_data(config->data);
@@ -313,7 +303,7 @@ static bool fill_defaults(struct config *config)
     if (!config->tls_certificate != !config->tls_key)
         return say("--tls-certificate and --tls-key go together");
     if (!config->threads)
-        config->threads = default_threads();
+        config->threads = get_nprocs() < 256 ? get_nprocs() : 256;
     if (!config->body_limit)
         config->body_limit = default_body_limit(config);
     return true;
