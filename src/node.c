@@ -55,7 +55,8 @@ void node_forget(const struct node *node)
 /*
  * The first question of every session. Generic plans: the one index serves every page alike, and Citus caches the
  * local plans of generic ones only. A coordinator chooses by itself, since Citus cannot plan a statement for many
- * shards generically. Only index scans: a plan that is made while a table is small, and kept, must be right when it has
+ * shards generically, and asks for them over one connection to each worker: to open more takes longer than the shards
+ * do. Only index scans: a plan that is made while a table is small, and kept, must be right when it has
  * grown. A session that waits for a lock gives up before we give up the session, so that no sessions pile up behind
  * locks, and what is stored in the end has a fresh date. A worker also says its group, which gives a recycled address
  * away.
@@ -64,6 +65,8 @@ void node_forget(const struct node *node)
 #define START_SQL                                                                             \
     "SELECT pg_catalog.clock_timestamp(), pg_catalog.pg_is_in_recovery(), " IS_CITUS ", %s, " \
     "pg_catalog.set_config('plan_cache_mode', %s, false), "                                   \
+    "CASE WHEN " IS_CITUS " THEN "                                                            \
+    "pg_catalog.set_config('citus.max_adaptive_executor_pool_size', '1', false) END, "        \
     "pg_catalog.set_config('enable_seqscan', 'off', false), "                                 \
     "pg_catalog.set_config('enable_bitmapscan', 'off', false), "                              \
     "pg_catalog.set_config('lock_timeout', '%lld', false)"

@@ -162,7 +162,7 @@ def roll(services, port):
         assert set(stream.heard) == set(sent)
     late = statistics.median(max(0, stream.times[text] - at) for stream in streams for text, at in sent.items())
     assert late < 0.1, f"half of the messages came more than {late:.3f} s after they were acknowledged"
-    return len(sent)
+    return len(sent), late
 
 
 def main(program, database=None):
@@ -179,7 +179,8 @@ def main(program, database=None):
     nginx = Process("nginx", "-p", home, "-e", "stderr", "-c", os.path.join(home, "nginx.conf"))
     try:
         wait_for(lambda: answers(port), 20, "nginx does not answer")
-        print(roll(services, port), "messages, none missed and none doubled")
+        count, late = roll(services, port)
+        print(f"{count} messages, none missed and none doubled, half of them within {late * 1000:.1f} ms")
     finally:
         nginx.stop()
         for service in services:
