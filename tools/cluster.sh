@@ -167,7 +167,7 @@ max_worker_processes = 32
 cluster_name = '$1'
 END
     # Recent minor releases admit output plugins by name; to split a shard takes Citus's own.
-    if "$bin/postgres" --describe-config | grep -q '^output_plugin_libraries'; then
+    if "$bin/postgres" --describe-config | grep '^output_plugin_libraries' >/dev/null; then
         echo "output_plugin_libraries = 'pgoutput, test_decoding, citus'"
     fi
 }

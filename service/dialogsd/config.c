@@ -168,6 +168,12 @@ static void environment_name(const char *name, char *to)
         to[i] = to[i] == '-' ? '_' : (char)toupper((unsigned char)to[i]);
 }
 
+/* In the environment, or in a file. */
+static bool is_settable(const struct option *option)
+{
+    return option->kind != ACTION && option->kind != SETTING;
+}
+
 static bool read_environment(struct config *config)
 {
     char variable[NAME_SIZE];
@@ -175,8 +181,8 @@ static bool read_environment(struct config *config)
     const char *value;
     for (size_t i = 0; i < OPTIONS; i++) {
         environment_name(options[i].name, variable);
-        bool settable = options[i].kind != ACTION && options[i].kind != SETTING;
-        if (settable && (value = getenv(variable)) && !option_assign(config, &options[i], value, variable))
+        if (is_settable(&options[i]) && (value = getenv(variable)) &&
+            !option_assign(config, &options[i], value, variable))
             return false;
     }
     for (size_t i = 0; dlg_setting_describe(i, &name, NULL, NULL, NULL); i++) {
@@ -187,34 +193,6 @@ static bool read_environment(struct config *config)
     return true;
 }
 
-static bool is_variable(const char *variable)
-{
-    char known[NAME_SIZE];
-    const char *name;
-    for (size_t i = 0; i < OPTIONS; i++) {
-        environment_name(options[i].name, known);
-        if (strcmp(known, variable) == 0)
-            return true;
-    }
-    for (size_t i = 0; dlg_setting_describe(i, &name, NULL, NULL, NULL); i++) {
-        environment_name(name, known);
-        if (strcmp(known, variable) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* What may be meant for another version of dialogsd is no error, but it may also be a slip. */
-static void name_strangers(void)
-{
-    char variable[NAME_SIZE];
-    for (char **entry = environ; *entry; entry++) {
-        snprintf(variable, sizeof variable, "%.*s", (int)strcspn(*entry, "="), *entry);
-        if (strncmp(variable, "DIALOGSD_", 9) == 0 && !is_variable(variable))
-            say("%s is no option, and ignored; dialogsd --help lists them", variable);
-    }
-}
-
 static const struct option *option_find(const char *name, size_t length)
 {
     for (size_t i = 0; i < OPTIONS; i++)
@@ -223,12 +201,37 @@ static const struct option *option_find(const char *name, size_t length)
     return NULL;
 }
 
+/* Whether it is environment_name() of anything. */
+static bool is_variable(const struct config *config, const char *variable)
+{
+    char name[NAME_SIZE];
+    int length = snprintf(name, sizeof name, "%s", variable + strlen("DIALOGSD_"));
+    for (char *at = name; *at; at++)
+        *at = (char)tolower((unsigned char)*at);
+    if (dlg_settings_get(config->settings, name))
+        return true;
+    for (char *at = name; *at; at++)
+        *at = *at == '_' ? '-' : *at;
+    const struct option *option = option_find(name, (size_t)length);
+    return option && is_settable(option);
+}
+
+/* What may be meant for another version of dialogsd is no error, but it may also be a slip. */
+static void name_strangers(const struct config *config)
+{
+    char variable[NAME_SIZE];
+    for (char **entry = environ; *entry; entry++) {
+        snprintf(variable, sizeof variable, "%.*s", (int)strcspn(*entry, "="), *entry);
+        if (strncmp(variable, "DIALOGSD_", 9) == 0 && !is_variable(config, variable))
+            say("%s is no option, and ignored; dialogsd --help lists them", variable);
+    }
+}
+
 static bool take_setting(void *payload, const char *name, const char *value, const char *place)
 {
     struct config *config = payload;
     const struct option *option = option_find(name, strlen(name));
-    bool settable = option && option->kind != ACTION && option->kind != SETTING && option->offset != AT(file);
-    if (settable)
+    if (option && is_settable(option) && option->offset != AT(file))
         return option_assign(config, option, value, place);
     return set_library(config, name, value, place);
 }
@@ -320,7 +323,7 @@ bool config_read(struct config *config, int count, char **arguments)
     /* A database that is not there yet is waited for behind an open port. */
     if (!set_library(config, "open", "lazy", "open") || !set_library(config, "feed", "on", "feed"))
         return false;
-    name_strangers();
+    name_strangers(config);
     return read_file(config, count, arguments) && read_environment(config) && read_flags(config, count, arguments) &&
            fill_defaults(config) && (!config->redis || !*config->redis || relay_check(config->redis));
 }

@@ -89,6 +89,8 @@ static void bad_configurations(void **state)
     expect("", "--db hots=1 --check-config", 1, "hots");
     expect("", "--tls-certificate /nowhere --tls-key /nowhere --check-config", 1, "/nowhere");
     expect("DIALOGSD_PROT=1", "--check-config", 0, "DIALOGSD_PROT is no option");
+    expect("DIALOGSD_DEMOS=1", "--check-config", 0, "DIALOGSD_DEMOS is no option");
+    expect("DIALOGSD_HELP=1", "--check-config", 0, "DIALOGSD_HELP is no option");
 }
 
 static char *write_file(const char *text)
