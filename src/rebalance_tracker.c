@@ -71,6 +71,8 @@ static void task_read(struct cluster_work *work, struct tracker *tracker, const 
     uint64_t copied = (uint64_t)json_integer_value(json_object_get(size, "target"));
     const struct rebalance_move *move =
         move_of_task(tracker->rebalance, json_integer_value(json_object_get(task, "task_id")));
+    if (move && move->done)
+        return; /* since the status was asked */
     uint64_t most = move ? move->move.bytes : 0;
     tracker->bytes_under_way += copied < most ? copied : most;
     if (work->progress.shard)
@@ -112,17 +114,18 @@ static void progress_make(struct cluster_work *work, const struct tracker *track
     work->progress.bytes_total = info->bytes_total;
 }
 
-#define DONE_TASKS \
-    "(SELECT coalesce(json_agg(task_id), '[]') FROM pg_dist_background_task WHERE job_id = $1 AND status = 'done')"
-
-static const char status_sql[] = "SELECT state, details, " DONE_TASKS " FROM citus_job_status($1, true)";
+static const char status_sql[] = "SELECT state, details FROM citus_job_status($1, true)";
 
 /* The same from the coordinator's own tables: sizes are asked of the nodes, one of which may be down. */
 static const char brief_sql[] =
     "SELECT state, json_build_object('tasks', (SELECT coalesce(json_agg(json_build_object('task_id', task_id, "
     "'retried', "
     "retry_count, 'message', message)), '[]') FROM pg_dist_background_task WHERE job_id = $1 AND retry_count > 0 AND "
-    "status IN ('running', 'runnable'))), " DONE_TASKS " FROM pg_dist_background_job WHERE job_id = $1";
+    "status IN ('running', 'runnable'))) FROM pg_dist_background_job WHERE job_id = $1";
+
+/* By itself, after the status: that is newer than the snapshot of the statement which asks for it. */
+static const char done_sql[] = "SELECT coalesce(json_agg(task_id), '[]') FROM pg_dist_background_task WHERE job_id = "
+                               "$1 AND status = 'done'";
 
 static bool is_unreachable(const struct cluster_work *work, const PGresult *result)
 {
@@ -130,35 +133,43 @@ static bool is_unreachable(const struct cluster_work *work, const PGresult *resu
 }
 
 /* The connection may be lost while hours go by, or a node; the rebalance goes on at the servers, and so do we. */
-static PGresult *status_ask(struct cluster_work *work, int64_t job)
+static PGresult *patiently_ask(struct cluster_work *work, const char *sql, const char *otherwise,
+                               const char *const *job)
 {
-    char number[24];
-    const char *values[] = {number};
-    snprintf(number, sizeof number, "%lld", (long long)job);
-    PGresult *result = cluster_query(work, work->conn, status_sql, 1, values);
+    PGresult *result = cluster_query(work, work->conn, sql, 1, job);
     if (is_unreachable(work, result) && (PQstatus(work->conn) == CONNECTION_OK || cluster_reconnect(work) == DLG_OK))
-        result = cluster_query(work, work->conn, brief_sql, 1, values);
+        result = cluster_query(work, work->conn, otherwise, 1, job);
     return result;
+}
+
+static void status_take(struct cluster_work *work, struct tracker *tracker, const PGresult *status,
+                        const PGresult *done)
+{
+    dlg_rebalance_info *info = &tracker->rebalance->info;
+    uint32_t before = info->moves_done;
+    done_read(tracker->rebalance, field_text(done, 0, 0));
+    status_read(work, tracker, status);
+    info->state = tracker->state;
+    progress_make(work, tracker);
+    if (info->moves_done != before)
+        cluster_refresh(work);
 }
 
 int tracker_poll(struct cluster_work *work, struct tracker *tracker)
 {
-    PGresult *result = status_ask(work, tracker->job);
-    if (!result)
-        return dlg_error_code(work->error);
-    if (PQntuples(result) == 0) {
-        PQclear(result);
-        return cluster_fail(work, DLG_E_DATABASE, "Citus has forgotten job %lld", (long long)tracker->job);
-    }
-    uint32_t before = tracker->rebalance->info.moves_done;
-    done_read(tracker->rebalance, field_text(result, 0, 2));
-    status_read(work, tracker, result);
-    PQclear(result);
-    tracker->rebalance->info.state = tracker->state;
-    progress_make(work, tracker);
-    if (tracker->rebalance->info.moves_done != before)
-        cluster_refresh(work);
-    return DLG_OK;
+    char number[24];
+    const char *job[] = {number};
+    snprintf(number, sizeof number, "%lld", (long long)tracker->job);
+    PGresult *status = patiently_ask(work, status_sql, brief_sql, job);
+    PGresult *done = status ? patiently_ask(work, done_sql, done_sql, job) : NULL;
+    int code = done ? DLG_OK : dlg_error_code(work->error);
+    if (done && PQntuples(status) > 0)
+        status_take(work, tracker, status, done);
+    else if (done)
+        code = cluster_fail(work, DLG_E_DATABASE, "Citus has forgotten job %lld", (long long)tracker->job);
+    PQclear(status);
+    PQclear(done);
+    return code;
 }
 
 /* ---- Stopping ---- */

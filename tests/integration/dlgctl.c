@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ANN "387ac1c1-6581-4ace-a113-707c8585fe28"
@@ -114,11 +115,15 @@ static void an_unreachable_database_is_1(void **state)
 {
     (void)state;
     struct child child;
+    time_t begun = time(NULL);
     tool_expect(&child, 1, "host=/nonexistent", TOOL("--set", "open_timeout_ms=300", "init"));
     tool_said(&child, "dlgctl: ");
-    assert_null(strstr(child.err, "waiting"));
+    if (time(NULL) - begun < 2) /* the machine did not stand still */
+        assert_null(strstr(child.err, "waiting"));
     child_free(&child);
-    tool_expect(&child, 1, "host=/nonexistent", TOOL("--set", "open_timeout_ms=3000", "init"));
+    /* Not `init`: who looks at the tables gives up when the next attempt would be too late. */
+    tool_expect(&child, 1, "host=/nonexistent",
+                TOOL("--set", "open_timeout_ms=3000", "--set", "schema=none", "user", "show", ANN));
     tool_said(&child, "dlgctl: waiting for the database");
     child_free(&child);
     tool_expect(&child, 1, NULL, TOOL("--data", "/dev/null/data", "init"));
