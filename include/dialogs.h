@@ -388,8 +388,11 @@ DLG_API void dlg_page_free(dlg_page *page);          /* NULL is fine */
 /*
  * The cursors at the page's two ends, borrowed; texts of URL-safe characters. `before` asks for
  * older messages, `after` for newer ones. `after` at the newest end is made for following a
- * dialog: it also finds messages that commit late with an earlier time, and shows none twice.
- * An empty page returns the position that was asked for.
+ * dialog: it also finds messages that commit up to 15 seconds late with an earlier time, and shows
+ * none twice. It remembers the last 8192 that were shown within that time, however short the text
+ * is. Where more than 192 of these are remembered, and more than 192 come late at once, it cannot
+ * tell the one from the other: the messages of those seconds are shown again, so that none is
+ * missed (ids tell). An empty page returns the position that was asked for.
  */
 DLG_API const char *dlg_page_before(const dlg_page *page);
 DLG_API const char *dlg_page_after(const dlg_page *page);
@@ -406,7 +409,7 @@ DLG_API int dlg_page_cursor(const dlg_page *page, size_t count, char *cursor);
 /*
  * One page of a user's feed: the messages of all their dialogs, to and from them, in the order (created_us, id).
  * Options, page and cursors are those of dlg_list(); a cursor belongs to the user. Following it finds messages that
- * commit up to 15 seconds late, and shows none twice; where more than 160 fall into that time, only among the last 160.
+ * commit late and shows none twice, within the limits of dlg_page_after().
  * On a cluster it asks all shards for what the user wrote: it is for catching up, not for asking all the time.
  *
  * It needs the setting `feed`, with which dlg_open() and dlg_schema_install() make the indexes for it. They make a send
@@ -419,7 +422,9 @@ DLG_API int dlg_feed_async(dlg_client *client, const dlg_uuid *user, const dlg_l
 
 /*
  * Moves a cursor of a user's feed on behind a message that became known by other means, e.g. because this program has
- * just sent it: the feed does not show it again. What lies between stays to be read. Does not block.
+ * just sent it: the feed does not show it again. What lies between stays to be read. For each message once, and not for
+ * one that a page has shown. It remembers up to 16384 that lie behind what the last page has shown; ask for another
+ * page now and then. Does not block.
  *
  *   cursor  DLG_CURSOR_SIZE bytes, read and written.
  *

@@ -4,11 +4,12 @@
 #include "statement.h"
 
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* version, number of marks, at, horizon, marks, check */
-enum { VERSION = 1, HEADER = 2, POSITION = 17, MARK = 6, CHECK = 8 };
-enum { BODY_MOST = HEADER + 2 * POSITION + MARK * CURSOR_FEED_MARKS + CHECK };
+/* version, number of those seen, at, horizon, their names or the sketch, check */
+enum { VERSION = 2, HEADER = 5, POSITION = 17, NAME = SKETCH_BITS / 8, CHECK = 8 };
+enum { BODY_MOST = HEADER + 2 * POSITION + NAME * SKETCH_CELLS + CHECK };
 enum { VARIANT = sodium_base64_VARIANT_URLSAFE_NO_PADDING };
 _Static_assert(sodium_base64_ENCODED_LEN(BODY_MOST, VARIANT) <= DLG_CURSOR_SIZE, "DLG_CURSOR_SIZE");
 
@@ -19,6 +20,11 @@ int position_compare(struct position a, struct position b)
     if (a.id != b.id)
         return a.id < b.id ? -1 : 1;
     return a.side - b.side;
+}
+
+int position_order(const void *a, const void *b)
+{
+    return position_compare(*(const struct position *)a, *(const struct position *)b);
 }
 
 struct position position_before(struct position position)
@@ -37,90 +43,186 @@ struct position position_after(struct position position)
     return position;
 }
 
+/* ---- What was seen ---- */
+
+/* The finaliser of splitmix64: makes of any bits such as are all alike. */
+static uint64_t mix(uint64_t bits)
+{
+    bits = (bits ^ bits >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    bits = (bits ^ bits >> 27) * UINT64_C(0x94d049bb133111eb);
+    return bits ^ bits >> 31;
+}
+
+static uint64_t name_of(struct position position)
+{
+    uint64_t bits = mix((uint64_t)position.id) + 2 * (uint64_t)position.created_us + (uint64_t)position.side;
+    uint64_t name = mix(bits) >> (64 - SKETCH_BITS);
+    return name ? name : 1;
+}
+
+bool cursor_is_sketch(const struct cursor *cursor)
+{
+    return cursor->count > SKETCH_CELLS;
+}
+
+/* How much of `seen` is in use. */
+static size_t cells_used(const struct cursor *cursor)
+{
+    return cursor_is_sketch(cursor) ? SKETCH_CELLS : cursor->count;
+}
+
 void cursor_at(struct cursor *cursor, struct position at)
 {
     cursor->at = cursor->horizon = at;
-    cursor->mark_count = 0;
+    cursor->count = 0;
 }
 
 void cursor_copy(struct cursor *to, const struct cursor *from)
 {
-    memcpy(to, from, offsetof(struct cursor, marks) + from->mark_count * sizeof *from->marks);
+    memcpy(to, from, offsetof(struct cursor, seen) + cells_used(from) * sizeof *from->seen);
 }
 
-/* The low bits of an id are time and chance: different enough among the few of one horizon. */
-static uint32_t mark_of(struct position position)
+/* Where among the names one is; their number when it is not. */
+static size_t name_find(const uint64_t *names, size_t count, uint64_t name)
 {
-    uint64_t id = (uint64_t)position.id;
-    return (uint32_t)(id ^ id >> 32) ^ (position.side ? UINT32_C(0x9e3779b9) : 0);
+    size_t i = 0;
+    while (i < count && names[i] != name)
+        i++;
+    return i;
 }
 
-bool cursor_has_seen(const struct cursor *cursor, struct position position)
+static void sketch_make(struct cursor *cursor)
 {
-    for (size_t i = 0; i < cursor->mark_count; i++)
-        if (cursor->marks[i].id == mark_of(position))
-            return true;
-    return false;
+    uint64_t names[SKETCH_CELLS];
+    memcpy(names, cursor->seen, sizeof names);
+    memset(cursor->seen, 0, sizeof cursor->seen);
+    for (size_t i = 0; i < SKETCH_CELLS; i++)
+        sketch_toggle(cursor->seen, names[i]);
 }
 
-/* Whether it is certain that the marked message is not after the horizon. */
-static bool is_passed(const struct cursor *cursor, const struct mark *mark)
+static void name_add(struct cursor *cursor, uint64_t name)
 {
-    struct position latest = {mark->created_us, INT64_MAX, 1};
-    return position_compare(latest, cursor->horizon) <= 0 || position_compare(cursor->at, cursor->horizon) <= 0;
+    if (cursor->count < SKETCH_CELLS) {
+        if (name_find(cursor->seen, cursor->count, name) == cursor->count)
+            cursor->seen[cursor->count++] = name;
+        return;
+    }
+    if (cursor->count == SKETCH_CELLS)
+        sketch_make(cursor);
+    sketch_toggle(cursor->seen, name);
+    cursor->count++;
 }
+
+void cursor_learn(struct cursor *cursor, const struct position *known, size_t count)
+{
+    cursor->count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (position_compare(known[i], cursor->horizon) > 0)
+            name_add(cursor, name_of(known[i]));
+}
+
+static int name_compare(const void *a, const void *b)
+{
+    uint64_t first = *(const uint64_t *)a, second = *(const uint64_t *)b;
+    return first < second ? -1 : first > second;
+}
+
+/* The names of those shown that the sketch does not have. */
+static bool sketch_tell(const struct cursor *cursor, const struct position *shown, size_t count, uint64_t *unseen,
+                        size_t *unseen_count)
+{
+    uint64_t cells[SKETCH_CELLS];
+    uint64_t *names = malloc((count + 1) * sizeof *names);
+    if (!names)
+        return false;
+    memcpy(cells, cursor->seen, sizeof cells);
+    for (size_t i = 0; i < count; i++) {
+        names[i] = name_of(shown[i]);
+        sketch_toggle(cells, names[i]);
+    }
+    qsort(names, count, sizeof *names, name_compare);
+    bool told = sketch_open(cells, names, count, unseen, unseen_count);
+    free(names);
+    return told;
+}
+
+bool cursor_tell(const struct cursor *cursor, const struct position *shown, size_t count, struct position *known,
+                 size_t *known_count)
+{
+    uint64_t unseen[SKETCH_CELLS];
+    size_t unseen_count = 0;
+    bool sketch = cursor_is_sketch(cursor);
+    *known_count = 0;
+    if (sketch && !sketch_tell(cursor, shown, count, unseen, &unseen_count))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t name = name_of(shown[i]);
+        bool seen = sketch ? name_find(unseen, unseen_count, name) == unseen_count
+                           : name_find(cursor->seen, cursor->count, name) < cursor->count;
+        if (seen)
+            known[(*known_count)++] = shown[i];
+    }
+    return true;
+}
+
+/* ---- Moving on ---- */
 
 /* Everything up to there counts as seen. */
-static void horizon_raise(struct cursor *cursor, struct position to)
+static void horizon_raise(struct cursor *cursor, const struct position *known, size_t count, struct position to)
 {
     if (position_compare(to, cursor->horizon) <= 0)
         return;
     cursor->horizon = to;
-    size_t kept = 0;
-    for (size_t i = 0; i < cursor->mark_count; i++)
-        if (!is_passed(cursor, &cursor->marks[i]))
-            cursor->marks[kept++] = cursor->marks[i];
-    cursor->mark_count = (uint8_t)kept;
+    if (position_compare(cursor->at, to) <= 0) {
+        cursor->count = 0;
+        return;
+    }
+    if (cursor_is_sketch(cursor)) {
+        cursor_learn(cursor, known, count);
+        return;
+    }
+    for (size_t i = 0; i < count && position_compare(known[i], to) <= 0; i++) {
+        size_t place = name_find(cursor->seen, cursor->count, name_of(known[i]));
+        if (place < cursor->count)
+            cursor->seen[place] = cursor->seen[--cursor->count];
+    }
 }
 
-void cursor_advance(struct cursor *cursor, const struct position *seen, size_t count, bool complete,
-                    int64_t late_from_us, size_t most)
+static struct position earlier(struct position a, struct position b)
+{
+    return position_compare(a, b) < 0 ? a : b;
+}
+
+void cursor_advance(struct cursor *cursor, const struct position *known, size_t known_count,
+                    const struct position *seen, size_t count, bool complete, int64_t late_from_us)
 {
     for (size_t i = 0; i < count; i++)
         if (position_compare(seen[i], cursor->at) > 0)
             cursor->at = seen[i];
     struct position settled = {late_from_us, INT64_MAX, 1};
     struct position end = complete || count == 0 ? cursor->at : seen[count - 1];
-    horizon_raise(cursor, position_compare(settled, end) < 0 ? settled : end);
-    size_t next = 0;
-    while (next < count && position_compare(seen[next], cursor->horizon) <= 0)
-        next++;
-    while (cursor->mark_count + count - next > most)
-        horizon_raise(cursor, seen[next++]);
-    for (; next < count; next++)
-        cursor->marks[cursor->mark_count++] = (struct mark){mark_of(seen[next]), seen[next].created_us};
+    horizon_raise(cursor, known, known_count, earlier(settled, end));
+    if (known_count + count > CURSOR_SEEN) {
+        size_t excess = known_count + count - CURSOR_SEEN;
+        horizon_raise(cursor, known, known_count, earlier(excess <= known_count ? known[excess - 1] : end, end));
+    }
+    for (size_t i = 0; i < count; i++)
+        cursor_add(cursor, seen[i]);
 }
 
-/* The oldest mark, which is where the horizon goes when there is no room for another. */
-static struct position oldest_mark(const struct cursor *cursor)
-{
-    int64_t oldest_us = INT64_MAX;
-    for (size_t i = 0; i < cursor->mark_count; i++)
-        if (cursor->marks[i].created_us < oldest_us)
-            oldest_us = cursor->marks[i].created_us;
-    return (struct position){oldest_us, INT64_MAX, 1};
-}
-
-void cursor_mark(struct cursor *cursor, struct position seen, size_t most)
+void cursor_add(struct cursor *cursor, struct position seen)
 {
     if (position_compare(seen, cursor->at) > 0)
         cursor->at = seen;
     if (position_compare(seen, cursor->horizon) <= 0)
         return;
-    while (cursor->mark_count >= most)
-        horizon_raise(cursor, oldest_mark(cursor));
-    cursor->marks[cursor->mark_count++] = (struct mark){mark_of(seen), seen.created_us};
+    if (cursor->count == CURSOR_SEEN_MOST)
+        cursor_at(cursor, cursor->at);
+    else
+        name_add(cursor, name_of(seen));
 }
+
+/* ---- As a text ---- */
 
 /* The position is no secret: the check keeps a cursor from being used, by mistake, in another dialog. */
 static void cursor_check(const uint8_t *body, size_t length, const dlg_uuid *user, const dlg_uuid *peer, uint8_t *check)
@@ -150,30 +252,29 @@ static struct position position_get(const uint8_t *from)
     return (struct position){get_int64((const char *)from), get_int64((const char *)from + 8), from[16] != 0};
 }
 
-/* The time is kept as an age in whole milliseconds before the cursor's own, at most a minute. */
-static uint8_t *mark_put(uint8_t *to, const struct mark *mark, int64_t at_us)
+static uint8_t *name_put(uint8_t *to, uint64_t name)
 {
-    int64_t age = (at_us - mark->created_us) / 1000;
-    age = age < 0 ? 0 : age > UINT16_MAX ? UINT16_MAX : age;
-    put_int32((char *)to, (int32_t)mark->id);
-    to[4] = (uint8_t)(age >> 8);
-    to[5] = (uint8_t)age;
-    return to + MARK;
+    for (size_t i = 0; i < NAME; i++)
+        to[i] = (uint8_t)(name >> 8 * (NAME - 1 - i));
+    return to + NAME;
 }
 
-static struct mark mark_get(const uint8_t *from, int64_t at_us)
+static uint64_t name_get(const uint8_t *from)
 {
-    int64_t age = from[4] << 8 | from[5];
-    return (struct mark){(uint32_t)get_int32((const char *)from), at_us - age * 1000};
+    uint64_t name = 0;
+    for (size_t i = 0; i < NAME; i++)
+        name = name << 8 | from[i];
+    return name;
 }
 
 void cursor_write(const struct cursor *cursor, const dlg_uuid *user, const dlg_uuid *peer, char *text)
 {
-    uint8_t body[BODY_MOST] = {VERSION, cursor->mark_count};
+    uint8_t body[BODY_MOST] = {VERSION};
+    put_int32((char *)body + 1, (int32_t)cursor->count);
     uint8_t *to = position_put(body + HEADER, cursor->at);
     to = position_put(to, cursor->horizon);
-    for (size_t i = 0; i < cursor->mark_count; i++)
-        to = mark_put(to, &cursor->marks[i], cursor->at.created_us);
+    for (size_t i = 0; i < cells_used(cursor); i++)
+        to = name_put(to, cursor->seen[i]);
     size_t length = (size_t)(to - body);
     cursor_check(body, length, user, peer, to);
     sodium_bin2base64(text, DLG_CURSOR_SIZE, body, length + CHECK, VARIANT);
@@ -186,19 +287,17 @@ bool cursor_read(struct cursor *cursor, const dlg_uuid *user, const dlg_uuid *pe
     size_t size = strnlen(text, DLG_CURSOR_SIZE);
     if (!base64_decode(VARIANT, text, size, body, sizeof body, &length))
         return false;
-    if (length < HEADER + 2 * POSITION + CHECK || body[0] != VERSION || body[1] > CURSOR_FEED_MARKS ||
-        length != HEADER + 2 * POSITION + MARK * (size_t)body[1] + CHECK)
+    if (length < HEADER + 2 * POSITION + CHECK || body[0] != VERSION)
+        return false;
+    cursor->count = (uint32_t)get_int32((const char *)body + 1);
+    if (cursor->count > CURSOR_SEEN_MOST || length != HEADER + 2 * POSITION + NAME * cells_used(cursor) + CHECK)
         return false;
     cursor_check(body, length - CHECK, user, peer, check);
     if (sodium_memcmp(check, body + length - CHECK, CHECK) != 0)
         return false;
     cursor->at = position_get(body + HEADER);
     cursor->horizon = position_get(body + HEADER + POSITION);
-    cursor->mark_count = 0;
-    for (size_t i = 0; i < body[1]; i++) {
-        struct mark mark = mark_get(body + HEADER + 2 * POSITION + MARK * i, cursor->at.created_us);
-        if (!is_passed(cursor, &mark))
-            cursor->marks[cursor->mark_count++] = mark;
-    }
+    for (size_t i = 0; i < cells_used(cursor); i++)
+        cursor->seen[i] = name_get(body + HEADER + 2 * POSITION + NAME * i);
     return true;
 }

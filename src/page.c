@@ -33,6 +33,7 @@ void dlg_page_free(dlg_page *page)
         return;
     PQclear(page->halves[0]);
     PQclear(page->halves[1]);
+    free(page->known);
     free(page);
 }
 
@@ -84,8 +85,8 @@ void page_cursor_after(const dlg_page *page, size_t count, char *text)
         seen[i] = position_at(page, i);
     bool feed = uuid_is_nil(&page->peer);
     if (count || (feed && is_complete(page, 0))) /* an empty page of a feed is news too: nothing came late */
-        cursor_advance(&cursor, seen, count, is_complete(page, count), page->late_from_us,
-                       feed ? CURSOR_FEED_MARKS : CURSOR_MARKS);
+        cursor_advance(&cursor, page->known, page->known_count, seen, count, is_complete(page, count),
+                       page->late_from_us);
     cursor_write(&cursor, &page->user, &page->peer, text);
 }
 
@@ -117,7 +118,7 @@ int dlg_feed_cursor(const dlg_uuid *user, const dlg_message *message, char *curs
         return DLG_E_ARGUMENT;
     if (!cursor_read(&read, user, &everybody, cursor))
         return DLG_E_CURSOR;
-    cursor_mark(&read, message_position(message, user, &everybody), CURSOR_FEED_MARKS);
+    cursor_add(&read, message_position(message, user, &everybody));
     cursor_write(&read, user, &everybody, cursor);
     return DLG_OK;
 }

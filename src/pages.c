@@ -1,167 +1,42 @@
 #include "pages.h"
 
-#include "page.h"
+#include "engine.h"
+#include "list.h"
 #include "uuid.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * A dialog is two halves, each in one shard: what the user wrote to the peer, in the peer's, and the other way
- * round. In a cluster both are read at once, each from its owner; a single server is asked for both together, and sends
- * only as many rows as the page has. Either way the exact order is made here. The messages point into libpq's results.
- *
- * A feed is all dialogs of a user at once. It has two halves too: what the user wrote to others, which is in all
- * shards, and what others wrote, in the user's own. Its `peer` is nil.
- */
-struct list {
-    struct request request;
-    dlg_uuid user;
-    dlg_uuid peer;
-    int32_t limit;
-    bool backwards;
-    bool feed;        /* of all dialogs */
-    bool together;    /* both halves are in the answer of the first query */
-    int64_t asked_us; /* hybrid clock, before the queries were sent */
-    dlg_page *page;
-    struct cursor from; /* large, so last: it is not zeroed */
-};
+/* ---- Answers ---- */
 
-/* ---- Merging ---- */
-
-enum { COLUMN_ID, COLUMN_TEXT, COLUMN_CREATED, COLUMN_UPDATED, COLUMN_MINE };
-
-/* Of a feed, instead of the last. */
-enum { COLUMN_AUTHOR = COLUMN_MINE, COLUMN_RECIPIENT };
-
-static const struct query *half_source(const struct list *list, int half)
+static bool has_failed(struct request *request)
 {
-    return &list->request.queries[list->together ? 0 : half];
-}
-
-static void message_read(const struct list *list, int half, int row, dlg_message *message)
-{
-    const struct query *query = half_source(list, half);
-    message->id = query_int64(query, row, COLUMN_ID);
-    message->author = half == 0 ? list->user : list->peer;
-    message->recipient = half == 0 ? list->peer : list->user;
-    if (list->feed) {
-        query_uuid(query, row, COLUMN_AUTHOR, &message->author);
-        query_uuid(query, row, COLUMN_RECIPIENT, &message->recipient);
-    }
-    message->created_us = query_time(query, row, COLUMN_CREATED);
-    message->updated_us = query_time(query, row, COLUMN_UPDATED);
-    message->text = query_text(query, row, COLUMN_TEXT, &message->length);
-}
-
-/* One half, read row by row; `next` and `at` are valid while `row` is below `rows`. */
-struct half {
-    int row;
-    int rows;
-    int side;
-    dlg_message next;
-    struct position at;
-};
-
-/* As message_position() has it. */
-static struct half half_begin(const struct list *list, int index)
-{
-    int order = list->feed ? -1 : dlg_uuid_compare(&list->user, &list->peer);
-    return (struct half){.rows = query_rows(half_source(list, index)), .side = index == 0 ? order > 0 : order < 0};
-}
-
-/* Steps over what belongs to the other half, and what the cursor has seen. */
-static void half_advance(const struct list *list, int index, struct half *half)
-{
-    for (; half->row < half->rows; half->row++) {
-        if (list->together && query_bool(half_source(list, index), half->row, COLUMN_MINE) != (index == 0))
-            continue;
-        message_read(list, index, half->row, &half->next);
-        half->at = (struct position){half->next.created_us, half->next.id, half->side};
-        if (list->backwards || !cursor_has_seen(&list->from, half->at))
-            return;
-    }
-}
-
-/* Which half comes next: 0 or 1, or -1 at the end of both. */
-static int half_choose(const struct list *list, const struct half halves[2])
-{
-    bool first = halves[0].row < halves[0].rows;
-    bool second = halves[1].row < halves[1].rows;
-    if (!first || !second)
-        return first ? 0 : second ? 1 : -1;
-    int order = position_compare(halves[0].at, halves[1].at);
-    return (order <= 0) != list->backwards ? 0 : 1;
-}
-
-static void page_merge(const struct list *list, dlg_page *page)
-{
-    struct half halves[2] = {half_begin(list, 0), half_begin(list, 1)};
-    half_advance(list, 0, &halves[0]);
-    half_advance(list, 1, &halves[1]);
-    int chosen;
-    while ((chosen = half_choose(list, halves)) >= 0) {
-        if (page->count == (size_t)list->limit) {
-            page->has_more = true;
-            return;
-        }
-        page->messages[page->count++] = halves[chosen].next;
-        halves[chosen].row++;
-        half_advance(list, chosen, &halves[chosen]);
-    }
-}
-
-static void page_reverse(dlg_page *page)
-{
-    for (size_t i = 0; i < page->count / 2; i++) {
-        dlg_message swap = page->messages[i];
-        page->messages[i] = page->messages[page->count - 1 - i];
-        page->messages[page->count - 1 - i] = swap;
-    }
-}
-
-static dlg_page *page_new(struct list *list)
-{
-    size_t most = (size_t)query_rows(&list->request.queries[0]) + (size_t)query_rows(&list->request.queries[1]);
-    if (most > (size_t)list->limit)
-        most = (size_t)list->limit;
-    dlg_page *page = malloc(sizeof *page + most * sizeof *page->messages);
-    if (!page)
-        return NULL;
-    page->user = list->user;
-    page->peer = list->peer;
-    page->backwards = list->backwards;
-    page->has_more = false;
-    cursor_copy(&page->from, &list->from);
-    page->late_from_us = list->asked_us - CURSOR_LATE_US;
-    page->before[0] = page->after[0] = '\0';
-    page->count = 0;
-    page_merge(list, page);
-    if (page->backwards)
-        page_reverse(page);
     for (int i = 0; i < 2; i++) {
-        page->halves[i] = list->request.queries[i].result;
-        list->request.queries[i].result = NULL;
+        if (request->queries[i].error) {
+            request_fail(request, &request->queries[i]);
+            return true;
+        }
     }
-    return page;
+    return false;
 }
 
-/* ---- Steps ---- */
+static void fail_for_memory(struct request *request)
+{
+    dlg_error *error = NULL;
+    error_set(&error, DLG_E_MEMORY, "out of memory");
+    request_complete(request, error);
+}
 
 static void list_done(struct request *request)
 {
     struct list *list = (struct list *)request;
-    for (int i = 0; i < 2; i++) {
-        if (request->queries[i].error) {
-            request_fail(request, &request->queries[i]);
-            return;
-        }
-    }
-    list->page = page_new(list);
+    if (has_failed(request))
+        return;
+    bool knows = list->backwards || list->from.count == 0 || list->known;
+    if (knows || window_read(list))
+        list->page = list_merge(list);
     if (!list->page) {
-        dlg_error *error = NULL;
-        error_set(&error, DLG_E_MEMORY, "out of memory");
-        request_complete(request, error);
+        fail_for_memory(request);
         return;
     }
     if (list->page->count)
@@ -169,32 +44,18 @@ static void list_done(struct request *request)
     request_complete(request, NULL);
 }
 
-/* Where one half begins, exclusive: a message of the other side may be at the very place. */
-static struct position half_from(const struct list *list, int side)
-{
-    struct position from = list->backwards ? list->from.at : list->from.horizon;
-    if (list->backwards && side < from.side)
-        return position_after(from);
-    if (!list->backwards && side > from.side)
-        return position_before(from);
-    return from;
-}
-
-static int64_t rows_wanted(const struct list *list)
-{
-    return list->limit + 1 + (list->backwards ? 0 : list->from.mark_count);
-}
+/* ---- Questions ---- */
 
 static void half_query(struct list *list, int half, const dlg_uuid *author, const dlg_uuid *recipient)
 {
     struct query *query = &list->request.queries[half];
-    struct position from = half_from(list, dlg_uuid_compare(author, recipient) > 0);
+    struct position from = half_from(list, list->begin, list->sides[half]);
     query_init(query, &list->request, list->backwards ? STATEMENT_PAGE_BEFORE : STATEMENT_PAGE_AFTER, recipient);
     query_set_uuid(query, 0, author);
     query_set_uuid(query, 1, recipient);
     query_set_time(query, 2, from.created_us);
     query_set_int64(query, 3, from.id);
-    query_set_int64(query, 4, rows_wanted(list));
+    query_set_int64(query, 4, list->rows);
     engine_query(list->request.engine, query);
 }
 
@@ -202,8 +63,8 @@ static void half_query(struct list *list, int half, const dlg_uuid *author, cons
 static void dialog_query(struct list *list)
 {
     struct query *query = &list->request.queries[0];
-    int side = dlg_uuid_compare(&list->user, &list->peer) > 0;
-    struct position mine = half_from(list, side), theirs = half_from(list, !side);
+    struct position mine = half_from(list, list->begin, list->sides[0]);
+    struct position theirs = half_from(list, list->begin, list->sides[1]);
     query_init(query, &list->request, list->backwards ? STATEMENT_DIALOG_BEFORE : STATEMENT_DIALOG_AFTER, NULL);
     query_set_uuid(query, 0, &list->user);
     query_set_uuid(query, 1, &list->peer);
@@ -211,7 +72,7 @@ static void dialog_query(struct list *list)
     query_set_int64(query, 3, mine.id);
     query_set_time(query, 4, theirs.created_us);
     query_set_int64(query, 5, theirs.id);
-    query_set_int64(query, 6, rows_wanted(list) + 1);
+    query_set_int64(query, 6, list->rows + 1);
     engine_query(list->request.engine, query);
 }
 
@@ -224,22 +85,20 @@ static void feed_query(struct list *list, int half)
     static const enum statement_id statements[2][2] = {{STATEMENT_FEED_FROM_AFTER, STATEMENT_FEED_FROM_BEFORE},
                                                        {STATEMENT_FEED_TO_AFTER, STATEMENT_FEED_TO_BEFORE}};
     struct query *query = &list->request.queries[half];
-    struct position from = half_from(list, half);
+    struct position from = half_from(list, list->begin, list->sides[half]);
     query_init(query, &list->request, statements[half][list->backwards], NULL);
     query_set_uuid(query, 0, &list->user);
     query_set_time(query, 1, from.created_us);
     query_set_int64(query, 2, from.id);
-    query_set_int64(query, 3, rows_wanted(list));
+    query_set_int64(query, 3, list->rows);
     engine_query(list->request.engine, query);
 }
 
-static void list_start(struct request *request)
+static void page_ask(struct list *list)
 {
-    struct list *list = (struct list *)request;
     bool self = dlg_uuid_compare(&list->user, &list->peer) == 0;
-    list->asked_us = clock_now(&request->engine->clock);
-    list->together = !self && !list->feed && !request->engine->topology.is_citus;
-    request->step = list_done;
+    list->together = !self && !list->feed && !list->request.engine->topology.is_citus;
+    list->request.step = list_done;
     if (list->feed) {
         feed_query(list, 0);
         feed_query(list, 1);
@@ -254,9 +113,40 @@ static void list_start(struct request *request)
         half_query(list, 1, &list->peer, &list->user);
 }
 
+static void window_done(struct request *request)
+{
+    struct list *list = (struct list *)request;
+    if (has_failed(request))
+        return;
+    bool good = window_take(list);
+    for (int i = 0; i < 2; i++)
+        query_clear(&request->queries[i]);
+    if (good)
+        page_ask(list);
+    else
+        fail_for_memory(request);
+}
+
+static void list_start(struct request *request)
+{
+    struct list *list = (struct list *)request;
+    list->asked_us = clock_now(&request->engine->clock);
+    list->rows = list->limit + 1;
+    list->begin = list->backwards ? list->from.at : list->from.horizon;
+    if (!list->backwards && cursor_is_sketch(&list->from)) {
+        request->step = window_done;
+        window_ask(list);
+        return;
+    }
+    list->rows += list->backwards ? 0 : list->from.count;
+    page_ask(list);
+}
+
 static void list_destroy(struct request *request)
 {
-    dlg_page_free(((struct list *)request)->page);
+    struct list *list = (struct list *)request;
+    dlg_page_free(list->page);
+    free(list->known);
 }
 
 /* ---- Calls ---- */
@@ -297,6 +187,9 @@ static int request_make(const dlg_uuid *user, const dlg_uuid *peer, const dlg_li
     list->user = *user;
     list->peer = *peer;
     list->feed = uuid_is_nil(peer);
+    int order = list->feed ? -1 : dlg_uuid_compare(user, peer);
+    list->sides[0] = order > 0;
+    list->sides[1] = order < 0;
     int code = options_read(list, options, error);
     if (code != DLG_OK)
         request_release(&list->request);

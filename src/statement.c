@@ -26,6 +26,11 @@
     "(" PAGE_OF(", false", "$2", "$1", compare, "$5, $6", order, "$7") ")"              \
     ") AS dialog ORDER BY create_date " order ", id " order " LIMIT $7"
 /* clang-format on */
+/* Where messages stand, without their texts; in the order of a page's columns. */
+#define PLACES_OF(table, which, from, until, limit)                                                              \
+    "SELECT id, ''::text, create_date FROM public." table " WHERE " which " AND (create_date, id) > (" from ") " \
+    "AND (create_date, id) <= (" until ") ORDER BY create_date, id LIMIT " limit
+#define PAGE_PLACES_OF(table) PLACES_OF(table, "user_id = $1 AND to_user_id = $2", "$3, $4", "$5, $6", "$7")
 /*
  * All that a user got; all that a user wrote to others, so that a message to oneself is not found by both. Their
  * indexes are of these expressions. The recipient is named once more for Citus, which finds the shard by it.
@@ -91,6 +96,21 @@ static const struct statement table[STATEMENT_COUNT] = {
                                     .sql = FEED_OF(FEED_FROM, "<", "DESC"),
                                     .count = 4,
                                     .types = {OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
+    [STATEMENT_PAGE_PLACES] = {.name = "dlg_page_places",
+                               .sql = PAGE_PLACES_OF("dialogs"),
+                               .shard_sql = PAGE_PLACES_OF("dialogs_%lld"),
+                               .count = 7,
+                               .types = {OID_UUID, OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_TIMESTAMPTZ, OID_INT8,
+                                         OID_INT8}},
+    [STATEMENT_FEED_TO_PLACES] = {.name = "dlg_feed_to_places",
+                                  .sql = PLACES_OF("dialogs", FEED_TO, "$2, $3", "$4, $5", "$6"),
+                                  .count = 6,
+                                  .types = {OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
+    [STATEMENT_FEED_FROM_PLACES] = {.name = "dlg_feed_from_places",
+                                    .sql = PLACES_OF("dialogs", FEED_FROM, "$2, $3", "$4, $5", "$6"),
+                                    .count = 6,
+                                    .types = {OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_TIMESTAMPTZ, OID_INT8,
+                                              OID_INT8}},
     [STATEMENT_USER_INSERT] =
         {.name = "dlg_user_insert",
          .users = true,

@@ -9,6 +9,7 @@
 #include "handlers.h"
 #include "input.h"
 #include "messages.h"
+#include "recent.h"
 #include "reply.h"
 
 #include <stdlib.h>
@@ -17,15 +18,10 @@
 /* How much is read, and written, at a time. A stream that begins now shows nothing of it, but has to know it. */
 enum { PAGE_MESSAGES = 50, NOW_MESSAGES = 160, TEXT_BYTES = 32 * 1024, BLOCK_BYTES = 1024 };
 
-/* What the database has shown is remembered for so long: the hub brings a message once it is stored, not much later. */
-enum { RECENT_US = 60 * 1000000 };
+/* After so many that it heard a stream asks the database again: its cursor remembers them until then. */
+enum { HEARD_MOST = 1024, AGAIN_US = 2 * 1000000 };
 
 enum asked { NOTHING, UNDER_WAY, ARRIVED };
-
-struct known {
-    int64_t id;
-    dlg_uuid recipient; /* ids are unique per recipient */
-};
 
 struct stream {
     struct subscriber subscriber;
@@ -36,14 +32,14 @@ struct stream {
     dlg_reply *reply; /* ARRIVED: it */
     bool abandoned;   /* the answer is over; the callback has to free the stream */
     /* Of the connection's thread: */
-    bool caught_up;     /* the database has shown all that it had when the stream began */
-    char *cursor;       /* of all that was written */
-    bool moved;         /* since the client was told */
-    struct text text;   /* what is being sent */
-    size_t sent;        /* of it */
-    struct known *seen; /* what the database has shown lately */
-    size_t seen_count;
-    int64_t forget_us; /* when that is forgotten; monotonic */
+    bool caught_up;   /* the database has shown all that it had when the stream began */
+    char *cursor;     /* of all that was written */
+    bool moved;       /* since the client was told */
+    unsigned heard;   /* events since the database was asked */
+    bool skipped;     /* some that the database has to show, and has not shown yet */
+    struct text text; /* what is being sent */
+    size_t sent;      /* of it */
+    struct recent shown;
 };
 
 static void stream_free(struct stream *stream)
@@ -51,7 +47,7 @@ static void stream_free(struct stream *stream)
     dlg_reply_free(stream->reply);
     text_free(&stream->text);
     free(stream->cursor);
-    free(stream->seen);
+    recent_forget(&stream->shown);
     free(stream);
 }
 
@@ -100,49 +96,12 @@ static void write_beat(struct stream *stream)
 
 /* ---- What the database shows ---- */
 
-static bool was_seen(struct stream *stream, const dlg_message *message)
-{
-    if (stream->seen && monotonic_us() > stream->forget_us) {
-        free(stream->seen);
-        stream->seen = NULL;
-        stream->seen_count = 0;
-    }
-    for (size_t i = 0; stream->seen && i < stream->seen_count; i++)
-        if (stream->seen[i].id == message->id && dlg_uuid_compare(&stream->seen[i].recipient, &message->recipient) == 0)
-            return true;
-    return false;
-}
-
-/* Of several pages the last ones are remembered: what the hub brings now has only just been stored. */
-static bool remember(struct stream *stream, const dlg_page *page)
-{
-    enum { MOST = 512 };
-    size_t count = dlg_page_count(page);
-    size_t kept = stream->seen_count + count > MOST ? MOST - count : stream->seen_count;
-    if (!count)
-        return true;
-    struct known *seen = calloc(kept + count, sizeof *seen);
-    if (!seen)
-        return false;
-    if (kept)
-        memcpy(seen, stream->seen + stream->seen_count - kept, kept * sizeof *seen);
-    for (size_t i = 0; i < count; i++) {
-        const dlg_message *message = dlg_page_message(page, i);
-        seen[kept + i] = (struct known){message->id, message->recipient};
-    }
-    free(stream->seen);
-    stream->seen = seen;
-    stream->seen_count = kept + count;
-    stream->forget_us = monotonic_us() + RECENT_US;
-    return true;
-}
-
 /* Each message with the cursor behind it. */
 static bool write_page(struct stream *stream, const dlg_page *page)
 {
     char cursor[DLG_CURSOR_SIZE];
     struct text json = {0};
-    bool good = remember(stream, page);
+    bool good = recent_add(&stream->shown, page);
     for (size_t i = 0; good && i < dlg_page_count(page); i++) {
         json.length = 0;
         message_add(&json, dlg_page_message(page, i));
@@ -178,7 +137,9 @@ static bool ask(struct stream *stream)
     dlg_list_options options = DLG_LIST_OPTIONS_INIT;
     options.limit = PAGE_MESSAGES;
     options.after = stream->cursor;
+    stream->heard = 0;
     hub_lock(stream->hub, subscriber);
+    stream->skipped = stream->skipped || subscriber->queued > 0;
     subscriber_drop(subscriber);
     subscriber->reading = true;
     subscriber->lost = subscriber->look = false;
@@ -195,13 +156,15 @@ static bool ask(struct stream *stream)
 }
 
 /*
- * The database did not answer. A stream that has caught up goes on with what the hub brings, and looks again later;
- * one that has not is over, and its client comes back with its cursor.
+ * The database did not answer. A stream that has caught up goes on with what the hub brings, and looks again later,
+ * soon when it counted on the database; one that has not is over, and its client comes back with its cursor.
  */
 static bool do_without(struct stream *stream)
 {
     hub_lock(stream->hub, &stream->subscriber);
     stream->subscriber.reading = false;
+    if (stream->skipped)
+        stream->subscriber.look_at_us = monotonic_us() + AGAIN_US;
     bool whole = stream->caught_up && !stream->subscriber.lost;
     hub_unlock(stream->hub, &stream->subscriber);
     return whole;
@@ -221,6 +184,7 @@ static bool take_page(struct stream *stream, dlg_reply *reply)
     stream->subscriber.reading = again;
     hub_unlock(stream->hub, &stream->subscriber);
     stream->caught_up = stream->caught_up || !again;
+    stream->skipped = stream->skipped && again;
     return !again || ask(stream);
 }
 
@@ -229,7 +193,8 @@ static bool take_page(struct stream *stream, dlg_reply *reply)
 static bool write_event(struct stream *stream, const struct event *event)
 {
     char cursor[DLG_CURSOR_SIZE];
-    if (was_seen(stream, &event->message))
+    stream->heard++;
+    if (recent_has(&stream->shown, &event->message))
         return true;
     memcpy(cursor, stream->cursor, strlen(stream->cursor) + 1);
     bool good =
@@ -275,9 +240,9 @@ static enum next choose(struct stream *stream, dlg_reply **reply)
         stream->reply = NULL;
         stream->asked = NOTHING;
         next = PAGE;
-    } else if (!subscriber->reading && subscriber->queued) {
+    } else if (!subscriber->reading && subscriber->queued && stream->heard < HEARD_MOST) {
         next = EVENTS;
-    } else if (!subscriber->reading && subscriber->look) {
+    } else if (!subscriber->reading && (subscriber->look || stream->heard >= HEARD_MOST)) {
         next = LOOK;
     } else if (subscriber->beat) {
         subscriber->beat = false;

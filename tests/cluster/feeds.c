@@ -52,8 +52,8 @@ static int64_t messages_of(const dlg_uuid *user)
     return test_cluster_number(cluster, 0, "SELECT count(*) FROM dialogs WHERE '%s' IN (user_id, to_user_id)", id);
 }
 
-/* The whole feed from the cursor on, which follows it; how many messages that were, in order and each once. */
-static int follow(dlg_client *client, const dlg_uuid *user, char *cursor)
+/* The whole feed, or dialog, from the cursor on, which follows it; how many messages that were, in order. */
+static int follow_with(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, char *cursor)
 {
     dlg_error *error = NULL;
     int count = 0;
@@ -63,7 +63,9 @@ static int follow(dlg_client *client, const dlg_uuid *user, char *cursor)
         dlg_page *page = NULL;
         options.limit = LIMIT;
         options.after = cursor;
-        assert_ok(dlg_feed(client, user, &options, &page, &error), error);
+        int code = peer ? dlg_list(client, user, peer, &options, &page, &error)
+                        : dlg_feed(client, user, &options, &page, &error);
+        assert_ok(code, error);
         for (size_t i = 0; i < dlg_page_count(page); i++, count++) {
             assert_true(dlg_page_message(page, i)->created_us >= last_us);
             last_us = dlg_page_message(page, i)->created_us;
@@ -73,6 +75,42 @@ static int follow(dlg_client *client, const dlg_uuid *user, char *cursor)
         dlg_page_free(page);
     }
     return count;
+}
+
+static int follow(dlg_client *client, const dlg_uuid *user, char *cursor)
+{
+    return follow_with(client, user, NULL, cursor);
+}
+
+/* `count` messages of the two, one way and the other, that became visible now. */
+static void appear(const dlg_uuid *user, const dlg_uuid *peer, int count, const char *late)
+{
+    static int64_t last = 2000000;
+    char id[DLG_UUID_TEXT_SIZE], other[DLG_UUID_TEXT_SIZE];
+    dlg_uuid_format(user, id);
+    dlg_uuid_format(peer, other);
+    for (int way = 0; way < 2; way++, last += count)
+        assert_true(test_cluster_execute(cluster, 0,
+                                         "INSERT INTO dialogs (id, user_id, to_user_id, text, create_date) SELECT "
+                                         "%lld + n, '%s', '%s', 'one', clock_timestamp() - interval '%s' FROM "
+                                         "generate_series(1, %d) AS n",
+                                         (long long)last, way ? id : other, way ? other : id, late, count));
+}
+
+/* More than a cursor has names for, then some that were committed late: of the feed, or of a dialog. */
+static void check_crowd(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, bool feed)
+{
+    enum { CROWD = 300, LATE = 20 };
+    char cursor[DLG_CURSOR_SIZE] = "";
+    const dlg_uuid *with = feed ? NULL : peer;
+    appear(user, peer, 1, "20 s");
+    follow_with(client, user, with, cursor);
+    appear(user, peer, CROWD, "0 s");
+    assert_int_equal(follow_with(client, user, with, cursor), 2 * CROWD);
+    appear(user, peer, LATE, "1 s");
+    appear(user, peer, LATE, "0 s");
+    assert_int_equal(follow_with(client, user, with, cursor), 4 * LATE);
+    assert_int_equal(follow_with(client, user, with, cursor), 0);
 }
 
 /* Asked of a node, the feed has all there is, then what comes, in time or late. */
@@ -94,6 +132,8 @@ static void check_feed(dlg_client *client, dlg_client *writer, int number)
                                      1000000 + number, id, id));
     assert_int_equal(follow(client, &user, cursor), 1);
     assert_int_equal(follow(client, &user, cursor), 0);
+    check_crowd(client, &user, &peer, true);
+    check_crowd(client, &user, &peer, false);
 }
 
 static void check_indexes(void)

@@ -111,6 +111,63 @@ static void a_late_commit_is_not_missed(void **state)
     free(person.token);
 }
 
+/* So much came before that the cursor has no room for a name of each. */
+static void a_late_commit_behind_a_crowd_is_not_missed(void **state)
+{
+    (void)state;
+    enum { COUNT = 500 };
+    int port = world.process.port;
+    struct person person;
+    struct sse stream;
+    char last[DLG_CURSOR_SIZE];
+    person_make(&person, port);
+    sse_open(&stream, port, person.token, NULL);
+    insert(&world.anna, &person, "there before", "0 seconds");
+    for (int i = 0; i < COUNT; i++) {
+        person_send(port, &world.anna, &person, "crowd");
+        sse_expect(&stream, "crowd");
+    }
+    snprintf(last, sizeof last, "%s", stream.last_id);
+    sse_close(&stream);
+    insert(&world.anna, &person, "late", "100 milliseconds");
+    person_send(port, &world.anna, &person, "newer");
+    sse_open(&stream, port, person.token, last);
+    sse_expect(&stream, "there before");
+    sse_expect(&stream, "late");
+    sse_expect(&stream, "newer");
+    expect_silence(&stream);
+    sse_close(&stream);
+    free(person.token);
+}
+
+/* A stream that hears much asks the database sooner, so that its cursor has an end. */
+static void a_lively_stream_looks_more_often(void **state)
+{
+    (void)state;
+    enum { COUNT = 1100 };
+    struct person person;
+    struct sse stream;
+    int others = 0, ours = 0;
+    person_make(&person, world.process.port);
+    sse_open(&stream, world.process.port, person.token, NULL);
+    insert(&world.anna, &person, "by other means", "0 seconds");
+    for (int sent = 0; sent < COUNT; sent++) {
+        person_send(world.process.port, &world.anna, &person, "ours");
+        if (!sse_next(&stream, 5000))
+            fail_msg("after %d messages nothing came", sent);
+        char *text = sse_text(&stream);
+        others += strcmp(text, "by other means") == 0;
+        ours += strcmp(text, "ours") == 0;
+        free(text);
+    }
+    assert_int_equal(others, 1);
+    assert_int_equal(ours, COUNT - 1);
+    sse_expect(&stream, "ours");
+    expect_silence(&stream);
+    sse_close(&stream);
+    free(person.token);
+}
+
 static void what_others_wrote_is_found_now_and_then(void **state)
 {
     (void)state;
@@ -323,6 +380,8 @@ int main(void)
         cmocka_unit_test(both_sides_get_it),
         cmocka_unit_test(a_cut_stream_goes_on_where_it_was),
         cmocka_unit_test(a_late_commit_is_not_missed),
+        cmocka_unit_test(a_late_commit_behind_a_crowd_is_not_missed),
+        cmocka_unit_test(a_lively_stream_looks_more_often),
         cmocka_unit_test(what_others_wrote_is_found_now_and_then),
         cmocka_unit_test(none_is_missed_and_none_doubled),
         cmocka_unit_test(who_does_not_read_is_cut_off),

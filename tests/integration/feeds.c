@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST = 400, PEERS = 5 };
+enum { MOST = 4000, PEERS = 5 };
 
 struct reader {
     struct fixture *fixture;
@@ -139,6 +139,38 @@ static void finds_each_once_however_late(void **state)
     }
 }
 
+/* So many within the time in which messages may be late that the cursor has no room for a name of each. */
+static void finds_each_once_in_a_crowd(void **state)
+{
+    struct reader reader = reader_new(*state);
+    int count = 0;
+    srand(11);
+    while (count < 3000) {
+        for (int i = 1 + rand() % 200; i > 0 && count < 3000; i--)
+            appear(&reader, count++, rand() % 10 ? 0 : rand() % 6000);
+        follow(&reader, 50 + rand() % 100);
+    }
+    follow(&reader, 100);
+    assert_each_once(&reader, 3000);
+}
+
+/* So many late ones that they cannot be told from what was seen: shown again rather than missed. */
+static void none_is_missed_when_too_many_are_late(void **state)
+{
+    struct reader reader = reader_new(*state);
+    for (int i = 0; i < 400; i++)
+        appear(&reader, i, 0);
+    follow(&reader, 100);
+    for (int i = 400; i < 800; i++)
+        appear(&reader, i, 3000);
+    follow(&reader, 100);
+    for (int i = 0; i < 800; i++)
+        assert_in_range(reader.seen[i], 1, i < 400 ? 2 : 1);
+    int before = reader.seen[0];
+    follow(&reader, 100);
+    assert_int_equal(reader.seen[0], before);
+}
+
 /* Handing a page on message by message: whoever stops after any of them loses none. */
 static void every_message_has_its_cursor(void **state)
 {
@@ -164,7 +196,7 @@ static void messages_may_come_by_other_means(void **state)
     struct reader reader = reader_new(*state);
     appear(&reader, 0, 0);
     follow(&reader, 50);
-    for (int i = 1; i < 60; i++) {
+    for (int i = 1; i < 600; i++) {
         char text[16];
         int length = snprintf(text, sizeof text, "%d", i);
         const dlg_uuid *peer = &reader.peers[i % PEERS];
@@ -178,7 +210,7 @@ static void messages_may_come_by_other_means(void **state)
         reader.seen[i]++;
     }
     follow(&reader, 9);
-    assert_each_once(&reader, 60);
+    assert_each_once(&reader, 600);
 }
 
 static void refuses_what_is_not_the_users(void **state)
@@ -228,9 +260,14 @@ static int open_with_feeds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(has_all_dialogs_in_order),         cmocka_unit_test(pages_go_both_ways),
-        cmocka_unit_test(finds_each_once_however_late),     cmocka_unit_test(every_message_has_its_cursor),
-        cmocka_unit_test(messages_may_come_by_other_means), cmocka_unit_test(refuses_what_is_not_the_users),
+        cmocka_unit_test(has_all_dialogs_in_order),
+        cmocka_unit_test(pages_go_both_ways),
+        cmocka_unit_test(finds_each_once_however_late),
+        cmocka_unit_test(finds_each_once_in_a_crowd),
+        cmocka_unit_test(none_is_missed_when_too_many_are_late),
+        cmocka_unit_test(every_message_has_its_cursor),
+        cmocka_unit_test(messages_may_come_by_other_means),
+        cmocka_unit_test(refuses_what_is_not_the_users),
         cmocka_unit_test(answers_asynchronously_too),
     };
     return cmocka_run_group_tests(tests, open_with_feeds, fixture_close);

@@ -157,6 +157,44 @@ static void feeds_are_read_by_index(void **state)
     client_close(client);
 }
 
+/* A crowd, of which cursors have a sketch: following asks for places first. */
+static void places_are_read_by_index(void **state)
+{
+    struct fixture *fixture = *state;
+    struct pair pair;
+    dlg_error *error = NULL;
+    dlg_client *client = client_open(test_server_conninfo(fixture->server), "feed=on");
+    sql_run(fixture->sql,
+            "INSERT INTO dialogs (user_id, to_user_id, text) SELECT md5((n %% 2)::text)::uuid, md5((1 - n "
+            "%% 2)::text)::uuid, 'x' FROM generate_series(1, 600) n");
+    dlg_uuid_parse(sql_text(fixture->sql, "SELECT md5('0')::uuid"), DLG_NTS, &pair.ann);
+    dlg_uuid_parse(sql_text(fixture->sql, "SELECT md5('1')::uuid"), DLG_NTS, &pair.ben);
+    long from = log_end(fixture);
+    dlg_list_options options = DLG_LIST_OPTIONS_INIT;
+    dlg_page *page = NULL, *next = NULL;
+    options.limit = DLG_PAGE_LIMIT;
+    assert_ok(dlg_list(client, &pair.ann, &pair.ben, &options, &page, &error), error);
+    options.after = dlg_page_after(page);
+    assert_ok(dlg_list(client, &pair.ann, &pair.ben, &options, &next, &error), error);
+    assert_int_equal(dlg_page_count(next), 0);
+    dlg_page_free(page);
+    dlg_page_free(next);
+    assert_int_equal(log_check(fixture, from, "SELECT id, ''::text"), 2);
+    from = log_end(fixture);
+    options.after = NULL;
+    assert_ok(dlg_feed(client, &pair.ann, &options, &page, &error), error);
+    options.after = dlg_page_after(page);
+    assert_ok(dlg_feed(client, &pair.ann, &options, &next, &error), error);
+    assert_int_equal(dlg_page_count(next), 0);
+    dlg_page_free(page);
+    dlg_page_free(next);
+    assert_true(log_has(fixture, from, "Query Text: SELECT id, ''::text"));
+    assert_true(log_has(fixture, from, "Index Scan using ix_dialogs_feed_from on"));
+    assert_true(log_has(fixture, from, "Index Scan using ix_dialogs_feed_to on"));
+    assert_false(log_has(fixture, from, "Seq Scan"));
+    client_close(client);
+}
+
 static void other_statements_are_by_index_too(void **state)
 {
     struct fixture *fixture = *state;
@@ -260,6 +298,7 @@ int main(void)
         cmocka_unit_test(names_are_searched_by_their_index),
         cmocka_unit_test(one_index_is_all_there_is_beside_the_key),
         cmocka_unit_test(feeds_are_read_by_index),
+        cmocka_unit_test(places_are_read_by_index),
         cmocka_unit_test(the_classic_query_sees_what_the_library_sent),
         cmocka_unit_test(plain_inserts_appear_in_the_library),
     };

@@ -1,0 +1,84 @@
+/*
+ * list.h - one page on its way: the questions to the database, and what becomes of the answers.
+ *
+ * A dialog is two halves, each in one shard: what the user wrote to the peer, in the peer's, and the other way
+ * round. In a cluster both are read at once, each from its owner; a single server is asked for both together, and sends
+ * only as many rows as the page has. Either way the exact order is made here. The messages point into libpq's results.
+ *
+ * A feed is all dialogs of a user at once. It has two halves too: what the user wrote to others, which is in all
+ * shards, and what others wrote, in the user's own. Its `peer` is nil.
+ *
+ * Who follows asks again for what the cursor has seen after its horizon, and drops it. When there is much of that, and
+ * the cursor has a sketch of it only, a first step asks for the places of all that is there now, without the texts: the
+ * sketch tells which of them came late, and the page begins at the first of these, or behind all of it.
+ */
+#ifndef DIALOGS_LIST_H
+#define DIALOGS_LIST_H
+
+#include "page.h"
+#include "request.h"
+
+struct list {
+    struct request request;
+    dlg_uuid user;
+    dlg_uuid peer;
+    int32_t limit;
+    bool backwards;
+    bool feed;              /* of all dialogs */
+    bool together;          /* both halves are in the answer of the first query */
+    int sides[2];           /* of the halves, as message_position() has it */
+    int64_t asked_us;       /* hybrid clock, before the queries were sent */
+    struct position begin;  /* the page is behind it, or before */
+    int64_t rows;           /* asked for, of each half */
+    struct position *known; /* what the cursor has seen of what was read, in order */
+    size_t known_count;
+    dlg_page *page;
+    struct cursor from; /* large, so last: it is not zeroed */
+};
+
+/* ---- Halves ---- */
+
+/* Answers about places have the first three only; of a feed the last is the author. */
+enum { COLUMN_ID, COLUMN_TEXT, COLUMN_CREATED, COLUMN_UPDATED, COLUMN_MINE };
+enum { COLUMN_AUTHOR = COLUMN_MINE, COLUMN_RECIPIENT };
+
+/* The answer that has the half, maybe among other things. */
+static inline const struct query *half_source(const struct list *list, int half)
+{
+    return &list->request.queries[list->together ? 0 : half];
+}
+
+static inline int half_rows(const struct list *list, int half)
+{
+    return query_rows(half_source(list, half));
+}
+
+/* Whether a row is of this half. */
+static inline bool half_has(const struct list *list, int half, int row)
+{
+    return !list->together || query_bool(&list->request.queries[0], row, COLUMN_MINE) == (half == 0);
+}
+
+/* Where its message stands. */
+struct position half_position(const struct list *list, int half, int row);
+
+/* The place in the half at `side`, exclusive, that stands for `from` in it. */
+struct position half_from(const struct list *list, struct position from, int side);
+
+/* ---- merge.c ---- */
+
+/* The page of the answers, or NULL when out of memory. */
+dlg_page *list_merge(struct list *list);
+
+/* ---- window.c: what lies between the cursor's horizon and the cursor ---- */
+
+/* Asks for the places of it. */
+void window_ask(struct list *list);
+
+/* Learns from the answer where the page begins. False when out of memory. */
+bool window_take(struct list *list);
+
+/* The same of the rows of the page itself, when the cursor has a name of each that was seen. */
+bool window_read(struct list *list);
+
+#endif
