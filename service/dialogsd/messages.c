@@ -8,7 +8,7 @@
 void message_add(struct text *text, const dlg_message *message)
 {
     char id[24];
-    text_reserve(text, message->length + 256);
+    text_reserve(text, message->length + MESSAGE_ROOM);
     text_add_string(text, "{\"from\":\"");
     text_add_uuid(text, &message->author);
     text_add_string(text, "\",\"to\":\"");
@@ -35,9 +35,19 @@ static void messages_pack_page(struct text *text, const dlg_page *page)
         message_pack(text, dlg_page_message(page, i));
 }
 
+/* All at once, so that what is written moves no more. */
+static void reserve_page(struct text *text, const dlg_page *page)
+{
+    size_t room = 0;
+    for (size_t i = 0; i < dlg_page_count(page); i++)
+        room += dlg_page_message(page, i)->length + MESSAGE_ROOM;
+    text_reserve(text, room);
+}
+
 void messages_add(struct text *text, const dlg_page *page, struct part part)
 {
     size_t count = dlg_page_count(page);
+    reserve_page(text, page);
     if (part.packed) {
         messages_pack_page(text, page);
         return;

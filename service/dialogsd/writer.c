@@ -127,11 +127,6 @@ void write_uuid(struct writer *writer, const dlg_uuid *uuid)
 
 /* ---- Messages: most of what is ever written ---- */
 
-static void pack_name(msgpack_packer *packer, const char *name, size_t length)
-{
-    msgpack_pack_str_with_body(packer, name, length);
-}
-
 static void pack_time(msgpack_packer *packer, int64_t time_us)
 {
     int64_t micros = time_us % 1000000;
@@ -141,23 +136,42 @@ static void pack_time(msgpack_packer *packer, int64_t time_us)
     msgpack_pack_timestamp(packer, &time);
 }
 
+/* What is the same in every message: heads of maps (fixmap), names (fixstr), heads of uuids (bin 8). */
+#define MAP_5 "\x85"
+#define MAP_6 "\x86"
+#define NAME_2(name) "\xa2" name
+#define NAME_4(name) "\xa4" name
+#define NAME_10(name) "\xaa" name
+#define UUID_HEAD "\xc4\x10"
+
+static char *put(char *to, const void *bytes, size_t length)
+{
+    return (char *)memcpy(to, bytes, length) + length;
+}
+
+#define PUT(to, literal) put(to, literal, sizeof(literal) - 1)
+#define ADD(text, literal) text_add(text, literal, sizeof(literal) - 1)
+
 void message_pack(struct text *text, const dlg_message *message)
 {
     msgpack_packer packer = packer_of(text);
-    text_reserve(text, message->length + 128);
-    msgpack_pack_map(&packer, message->updated_us ? 6 : 5);
-    pack_name(&packer, "from", 4);
-    msgpack_pack_bin_with_body(&packer, message->author.bytes, sizeof message->author.bytes);
-    pack_name(&packer, "to", 2);
-    msgpack_pack_bin_with_body(&packer, message->recipient.bytes, sizeof message->recipient.bytes);
-    pack_name(&packer, "text", 4);
+    char *to = text_reserve(text, message->length + MESSAGE_ROOM);
+    if (!to)
+        return;
+    to = message->updated_us ? PUT(to, MAP_6) : PUT(to, MAP_5);
+    to = PUT(to, NAME_4("from") UUID_HEAD);
+    to = put(to, message->author.bytes, sizeof message->author.bytes);
+    to = PUT(to, NAME_2("to") UUID_HEAD);
+    to = put(to, message->recipient.bytes, sizeof message->recipient.bytes);
+    to = PUT(to, NAME_4("text"));
+    text->length = (size_t)(to - text->data);
     msgpack_pack_str_with_body(&packer, message->text, message->length);
-    pack_name(&packer, "id", 2);
+    ADD(text, NAME_2("id"));
     msgpack_pack_int64(&packer, message->id);
-    pack_name(&packer, "created_at", 10);
+    ADD(text, NAME_10("created_at"));
     pack_time(&packer, message->created_us);
     if (message->updated_us) {
-        pack_name(&packer, "updated_at", 10);
+        ADD(text, NAME_10("updated_at"));
         pack_time(&packer, message->updated_us);
     }
 }

@@ -29,6 +29,9 @@ void write_printable(struct writer *writer, const char *string);
 void write_number(struct writer *writer, int64_t number);
 void write_uuid(struct writer *writer, const dlg_uuid *uuid);
 
+/* At most so much has a message beside its text, in msgpack or in JSON. */
+enum { MESSAGE_ROOM = 256 };
+
 /* A message as an object at the end of `text`, in msgpack; the id is a number there. */
 void message_pack(struct text *text, const dlg_message *message);
 
