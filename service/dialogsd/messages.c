@@ -35,19 +35,9 @@ static void messages_pack_page(struct text *text, const dlg_page *page)
         message_pack(text, dlg_page_message(page, i));
 }
 
-/* All at once, so that what is written moves no more. */
-static void reserve_page(struct text *text, const dlg_page *page)
-{
-    size_t room = 0;
-    for (size_t i = 0; i < dlg_page_count(page); i++)
-        room += dlg_page_message(page, i)->length + MESSAGE_ROOM;
-    text_reserve(text, room);
-}
-
 void messages_add(struct text *text, const dlg_page *page, struct part part)
 {
     size_t count = dlg_page_count(page);
-    reserve_page(text, page);
     if (part.packed) {
         messages_pack_page(text, page);
         return;
