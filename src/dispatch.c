@@ -305,8 +305,9 @@ static void on_lost(struct lane *lane, dlg_error *why)
 static void on_watch(struct lane *lane, int fd, bool readable, bool writable)
 {
     struct engine *engine = lane_engine(lane);
-    if (lane->watched >= 0 && lane->watched != fd)
-        epoll_ctl(engine->epoll, EPOLL_CTL_DEL, lane->watched, NULL); /* may be closed and gone already */
+    /* One that libpq has closed is gone from the epoll too, and its number may be another thread's by now. */
+    if (lane->watched >= 0 && lane->watched != fd && lane->watched == PQsocket(lane->conn))
+        epoll_ctl(engine->epoll, EPOLL_CTL_DEL, lane->watched, NULL);
     struct epoll_event event = {.events = (readable ? (uint32_t)EPOLLIN : 0) | (writable ? (uint32_t)EPOLLOUT : 0),
                                 .data.ptr = lane};
     lane->watched = fd;
