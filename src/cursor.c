@@ -121,12 +121,6 @@ void cursor_learn(struct cursor *cursor, const struct position *known, size_t co
             name_add(cursor, name_of(known[i]));
 }
 
-static int name_compare(const void *a, const void *b)
-{
-    uint64_t first = *(const uint64_t *)a, second = *(const uint64_t *)b;
-    return first < second ? -1 : first > second;
-}
-
 /* The names of those shown that the sketch does not have. */
 static bool sketch_tell(const struct cursor *cursor, const struct position *shown, size_t count, uint64_t *unseen,
                         size_t *unseen_count)
@@ -140,7 +134,7 @@ static bool sketch_tell(const struct cursor *cursor, const struct position *show
         names[i] = name_of(shown[i]);
         sketch_toggle(cells, names[i]);
     }
-    qsort(names, count, sizeof *names, name_compare);
+    qsort(names, count, sizeof *names, sketch_compare);
     bool told = sketch_open(cells, names, count, unseen, unseen_count);
     free(names);
     return told;

@@ -1,5 +1,7 @@
 #include "sketch.h"
 
+#include <stdlib.h>
+
 struct opening {
     uint64_t *cells;
     const uint64_t *sorted; /* what may be in the difference */
@@ -25,22 +27,15 @@ static bool is_in_cell(uint64_t element, size_t cell)
     return element && cell_of(element, cell / SKETCH_PART) == cell;
 }
 
+int sketch_compare(const void *a, const void *b)
+{
+    uint64_t first = *(const uint64_t *)a, second = *(const uint64_t *)b;
+    return first < second ? -1 : first > second;
+}
+
 static bool is_among(const struct opening *opening, uint64_t element)
 {
-    const uint64_t *sorted = opening->sorted;
-    size_t count = opening->count;
-    while (count > 0) {
-        size_t half = count / 2;
-        if (sorted[half] == element)
-            return true;
-        if (sorted[half] < element) {
-            sorted += half + 1;
-            count -= half + 1;
-        } else {
-            count = half;
-        }
-    }
-    return false;
+    return bsearch(&element, opening->sorted, opening->count, sizeof element, sketch_compare) != NULL;
 }
 
 /* An element that is not among the known ones is believed when a second cell says the same. */

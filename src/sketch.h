@@ -16,6 +16,9 @@ enum { SKETCH_PARTS = 3, SKETCH_PART = 64, SKETCH_CELLS = SKETCH_PARTS * SKETCH_
 /* Puts an element in, or takes it out. */
 void sketch_toggle(uint64_t *cells, uint64_t element);
 
+/* The order of elements, for qsort(). */
+int sketch_compare(const void *a, const void *b);
+
 /*
  * Takes the sketch of a difference apart: `found` receives, in no order, its elements that are in `sorted[0..count)`,
  * at most SKETCH_CELLS, and `found_count` their number. False when there are too many for the sketch.

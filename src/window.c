@@ -13,20 +13,14 @@ static int64_t places_wanted(const struct list *list)
     return list->from.count + SKETCH_CELLS + 1;
 }
 
-/* The last place of the half that is not behind the cursor. */
-static struct position half_until(const struct list *list, int half)
-{
-    struct position at = list->from.at;
-    return list->sides[half] > at.side ? position_before(at) : at;
-}
-
 static void half_ask(struct list *list, int half)
 {
     static const enum statement_id feeds[2] = {STATEMENT_FEED_FROM_PLACES, STATEMENT_FEED_TO_PLACES};
     struct query *query = &list->request.queries[half];
     const dlg_uuid *author = half == 0 ? &list->user : &list->peer;
     const dlg_uuid *recipient = half == 0 ? &list->peer : &list->user;
-    struct position from = half_from(list, list->from.horizon, list->sides[half]), until = half_until(list, half);
+    struct position from = half_from(list, list->from.horizon, list->sides[half]);
+    struct position until = half_from(list, list->from.at, list->sides[half]);
     int next = 0;
     query_init(query, &list->request, list->feed ? feeds[half] : STATEMENT_PAGE_PLACES, list->feed ? NULL : recipient);
     query_set_uuid(query, next++, list->feed ? &list->user : author);
@@ -105,10 +99,13 @@ bool window_take(struct list *list)
     size_t count;
     bool told;
     struct position *shown;
-    bool whole = half_rows(list, 0) < places_wanted(list) && half_rows(list, 1) < places_wanted(list);
+    if (half_rows(list, 0) >= places_wanted(list) || half_rows(list, 1) >= places_wanted(list)) {
+        begin_at_horizon(list); /* there are more than were asked for */
+        return true;
+    }
     if (!window_tell(list, &shown, &count, &told))
         return false;
-    if (whole && told)
+    if (told)
         begin_at_late(list, shown, count);
     else
         begin_at_horizon(list);

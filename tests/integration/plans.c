@@ -157,12 +157,29 @@ static void feeds_are_read_by_index(void **state)
     client_close(client);
 }
 
+/* The newest page of a dialog, or (`peer` NULL) of a feed, and what came since: nothing. */
+static void read_and_follow(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer)
+{
+    dlg_error *error = NULL;
+    dlg_page *pages[2] = {NULL, NULL};
+    dlg_list_options options = DLG_LIST_OPTIONS_INIT;
+    options.limit = DLG_PAGE_LIMIT;
+    for (int i = 0; i < 2; i++) {
+        int code = peer ? dlg_list(client, user, peer, &options, &pages[i], &error)
+                        : dlg_feed(client, user, &options, &pages[i], &error);
+        assert_ok(code, error);
+        options.after = dlg_page_after(pages[0]);
+    }
+    assert_int_equal(dlg_page_count(pages[1]), 0);
+    for (int i = 0; i < 2; i++)
+        dlg_page_free(pages[i]);
+}
+
 /* A crowd, of which cursors have a sketch: following asks for places first. */
 static void places_are_read_by_index(void **state)
 {
     struct fixture *fixture = *state;
     struct pair pair;
-    dlg_error *error = NULL;
     dlg_client *client = client_open(test_server_conninfo(fixture->server), "feed=on");
     sql_run(fixture->sql,
             "INSERT INTO dialogs (user_id, to_user_id, text) SELECT md5((n %% 2)::text)::uuid, md5((1 - n "
@@ -170,24 +187,10 @@ static void places_are_read_by_index(void **state)
     dlg_uuid_parse(sql_text(fixture->sql, "SELECT md5('0')::uuid"), DLG_NTS, &pair.ann);
     dlg_uuid_parse(sql_text(fixture->sql, "SELECT md5('1')::uuid"), DLG_NTS, &pair.ben);
     long from = log_end(fixture);
-    dlg_list_options options = DLG_LIST_OPTIONS_INIT;
-    dlg_page *page = NULL, *next = NULL;
-    options.limit = DLG_PAGE_LIMIT;
-    assert_ok(dlg_list(client, &pair.ann, &pair.ben, &options, &page, &error), error);
-    options.after = dlg_page_after(page);
-    assert_ok(dlg_list(client, &pair.ann, &pair.ben, &options, &next, &error), error);
-    assert_int_equal(dlg_page_count(next), 0);
-    dlg_page_free(page);
-    dlg_page_free(next);
+    read_and_follow(client, &pair.ann, &pair.ben);
     assert_int_equal(log_check(fixture, from, "SELECT id, ''::text"), 2);
     from = log_end(fixture);
-    options.after = NULL;
-    assert_ok(dlg_feed(client, &pair.ann, &options, &page, &error), error);
-    options.after = dlg_page_after(page);
-    assert_ok(dlg_feed(client, &pair.ann, &options, &next, &error), error);
-    assert_int_equal(dlg_page_count(next), 0);
-    dlg_page_free(page);
-    dlg_page_free(next);
+    read_and_follow(client, &pair.ann, NULL);
     assert_true(log_has(fixture, from, "Query Text: SELECT id, ''::text"));
     assert_true(log_has(fixture, from, "Index Scan using ix_dialogs_feed_from on"));
     assert_true(log_has(fixture, from, "Index Scan using ix_dialogs_feed_to on"));

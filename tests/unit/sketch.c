@@ -18,12 +18,6 @@ static uint64_t chance(void)
     return state;
 }
 
-static int compare(const void *a, const void *b)
-{
-    uint64_t first = *(const uint64_t *)a, second = *(const uint64_t *)b;
-    return first < second ? -1 : first > second;
-}
-
 static void elements_make(void)
 {
     for (size_t i = 0; i < MANY; i++)
@@ -34,9 +28,9 @@ static bool open_all(uint64_t *cells, size_t *count, uint64_t *found)
 {
     static uint64_t sorted[MANY];
     memcpy(sorted, elements, sizeof sorted);
-    qsort(sorted, MANY, sizeof *sorted, compare);
+    qsort(sorted, MANY, sizeof *sorted, sketch_compare);
     bool told = sketch_open(cells, sorted, MANY, found, count);
-    qsort(found, *count, sizeof *found, compare);
+    qsort(found, *count, sizeof *found, sketch_compare);
     return told;
 }
 
@@ -56,7 +50,7 @@ static void a_difference_is_found(void **state)
             assert_true(open_all(cells, &count, found));
             assert_int_equal(count, difference);
             memcpy(expected, elements, difference * sizeof *expected);
-            qsort(expected, difference, sizeof *expected, compare);
+            qsort(expected, difference, sizeof *expected, sketch_compare);
             assert_memory_equal(found, expected, difference * sizeof *found);
         }
     }
