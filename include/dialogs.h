@@ -392,7 +392,8 @@ DLG_API void dlg_page_free(dlg_page *page);          /* NULL is fine */
  * none twice. It remembers the last 8192 that were shown within that time, however short the text
  * is. Where more than 192 of these are remembered, and more than 192 come late at once, it cannot
  * tell the one from the other: the messages of those seconds are shown again, so that none is
- * missed (ids tell). An empty page returns the position that was asked for.
+ * missed (ids tell). What comes late before a page that was asked for with `before` is found by going back.
+ * An empty page returns the position that was asked for.
  */
 DLG_API const char *dlg_page_before(const dlg_page *page);
 DLG_API const char *dlg_page_after(const dlg_page *page);
@@ -409,7 +410,8 @@ DLG_API int dlg_page_cursor(const dlg_page *page, size_t count, char *cursor);
 /*
  * One page of a user's feed: the messages of all their dialogs, to and from them, in the order (created_us, id).
  * Options, page and cursors are those of dlg_list(); a cursor belongs to the user. Following it finds messages that
- * commit late and shows none twice, within the limits of dlg_page_after().
+ * commit late and shows none twice, within the limits of dlg_page_after(); also those that come late before the page
+ * from which it is followed, be it of one message only.
  * On a cluster it asks all shards for what the user wrote: it is for catching up, not for asking all the time.
  *
  * It needs the setting `feed`, with which dlg_open() and dlg_schema_install() make the indexes for it. They make a send

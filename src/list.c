@@ -8,11 +8,14 @@ struct position half_position(const struct list *list, int half, int row)
 }
 
 /* A message of the other side may be at the very place. */
+struct position half_after(struct position from, int side)
+{
+    return side > from.side ? position_before(from) : from;
+}
+
 struct position half_from(const struct list *list, struct position from, int side)
 {
-    if (list->backwards && side < from.side)
-        return position_after(from);
-    if (!list->backwards && side > from.side)
-        return position_before(from);
-    return from;
+    if (!list->backwards)
+        return half_after(from, side);
+    return side < from.side ? position_after(from) : from;
 }

@@ -11,12 +11,22 @@
  * Who follows asks again for what the cursor has seen after its horizon, and drops it. When there is much of that, and
  * the cursor has a sketch of it only, a first step asks for the places of all that is there now, without the texts: the
  * sketch tells which of them came late, and the page begins at the first of these, or behind all of it.
+ *
+ * Who begins to follow a feed at its newest page is not shown what was there before it, but what comes late between
+ * that: a second step asks for the places of what is there, which become part of the page's cursor.
  */
 #ifndef DIALOGS_LIST_H
 #define DIALOGS_LIST_H
 
 #include "page.h"
 #include "request.h"
+
+/* What lies behind `from`, up to `until`. */
+struct window {
+    struct position from;
+    struct position until;
+    int64_t most; /* of the newest of each half */
+};
 
 struct list {
     struct request request;
@@ -30,6 +40,7 @@ struct list {
     int64_t asked_us;       /* hybrid clock, before the queries were sent */
     struct position begin;  /* the page is behind it, or before */
     int64_t rows;           /* asked for, of each half */
+    struct window window;   /* whose places are asked for */
     struct position *known; /* what the cursor has seen of what was read, in order */
     size_t known_count;
     dlg_page *page;
@@ -62,7 +73,8 @@ static inline bool half_has(const struct list *list, int half, int row)
 /* Where its message stands. */
 struct position half_position(const struct list *list, int half, int row);
 
-/* The place in the half at `side`, exclusive, that stands for `from` in it. */
+/* The place in the half at `side`, exclusive, that stands for `from`: for reading on, or in the page's direction. */
+struct position half_after(struct position from, int side);
 struct position half_from(const struct list *list, struct position from, int side);
 
 /* ---- merge.c ---- */
@@ -70,15 +82,24 @@ struct position half_from(const struct list *list, struct position from, int sid
 /* The page of the answers, or NULL when out of memory. */
 dlg_page *list_merge(struct list *list);
 
-/* ---- window.c: what lies between the cursor's horizon and the cursor ---- */
+/* ---- window.c: which messages a cursor knows of behind its horizon ---- */
 
-/* Asks for the places of it. */
+/* Asks for the places of all that are there between the horizon and the cursor. */
 void window_ask(struct list *list);
 
 /* Learns from the answer where the page begins. False when out of memory. */
 bool window_take(struct list *list);
 
-/* The same of the rows of the page itself, when the cursor has a name of each that was seen. */
+/* Learns the same from the rows of the page, when the cursor has a name of each. False when out of memory. */
 bool window_read(struct list *list);
+
+/* Whether messages may come late before the page, which was read backwards and does not go as far as that. */
+bool window_is_open(const struct list *list);
+
+/* Asks for the places of those that are there now, for the cursor from which the page is followed. */
+void window_ask_before(struct list *list);
+
+/* Puts them into it. False when out of memory. */
+bool window_take_before(struct list *list);
 
 #endif

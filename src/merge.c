@@ -97,6 +97,17 @@ static void page_reverse(dlg_page *page)
     }
 }
 
+/* What a page read backwards does not show of what lies before it was not asked for. */
+static void start_find(const struct list *list, dlg_page *page)
+{
+    if (!page->backwards)
+        cursor_copy(&page->start, &list->from);
+    else if (page->has_more)
+        cursor_at(&page->start, position_before(message_position(&page->messages[0], &list->user, &list->peer)));
+    else
+        cursor_at(&page->start, POSITION_FIRST);
+}
+
 dlg_page *list_merge(struct list *list)
 {
     size_t most = (size_t)half_rows(list, 0) + (size_t)half_rows(list, 1);
@@ -108,7 +119,7 @@ dlg_page *list_merge(struct list *list)
     page->user = list->user;
     page->peer = list->peer;
     page->backwards = list->backwards;
-    cursor_copy(&page->from, &list->from);
+    page->asked = list->from.at;
     page->late_from_us = list->asked_us - CURSOR_LATE_US;
     page->before[0] = page->after[0] = '\0';
     page->count = 0;
@@ -118,6 +129,7 @@ dlg_page *list_merge(struct list *list)
     list->known = NULL;
     if (page->backwards)
         page_reverse(page);
+    start_find(list, page);
     for (int i = 0; i < 2; i++) {
         page->halves[i] = list->request.queries[i].result;
         list->request.queries[i].result = NULL;

@@ -49,7 +49,7 @@ const char *dlg_page_before(const dlg_page *page)
     if (!page)
         return "";
     struct cursor cursor;
-    struct position at = page->count ? position_at(page, 0) : page->from.at;
+    struct position at = page->count ? position_at(page, 0) : page->asked;
     if (!page->count && !page->backwards)
         at = position_after(at); /* the last message, at that very place, is before it */
     cursor_at(&cursor, at);
@@ -58,21 +58,10 @@ const char *dlg_page_before(const dlg_page *page)
     return text;
 }
 
-/* Where following starts from: what lies before has been seen, or was not asked for. */
-static void cursor_start(const dlg_page *page, struct cursor *cursor)
-{
-    cursor_copy(cursor, &page->from);
-    if (!page->backwards)
-        return;
-    cursor_at(cursor, POSITION_FIRST);
-    if (page->has_more)
-        cursor_at(cursor, position_before(position_at(page, 0)));
-}
-
 /* Whether the first `count` messages are all that there was. */
 static bool is_complete(const dlg_page *page, size_t count)
 {
-    bool open = page->backwards ? position_compare(page->from.at, POSITION_LAST) == 0 : !page->has_more;
+    bool open = page->backwards ? position_compare(page->asked, POSITION_LAST) == 0 : !page->has_more;
     return open && count == page->count;
 }
 
@@ -80,7 +69,7 @@ void page_cursor_after(const dlg_page *page, size_t count, char *text)
 {
     struct cursor cursor;
     struct position seen[DLG_PAGE_LIMIT];
-    cursor_start(page, &cursor);
+    cursor_copy(&cursor, &page->start);
     for (size_t i = 0; i < count; i++)
         seen[i] = position_at(page, i);
     bool feed = uuid_is_nil(&page->peer);

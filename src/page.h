@@ -11,8 +11,9 @@ struct dlg_page {
     dlg_uuid peer;  /* nil: of a feed */
     bool backwards; /* asked for with `before` */
     bool has_more;
-    struct cursor from;     /* what was asked for */
-    struct position *known; /* what the cursor had seen of what was read, in order */
+    struct position asked;  /* the place asked for */
+    struct cursor start;    /* where following begins: what lies before was seen, or was not asked for */
+    struct position *known; /* what it knows of behind its horizon, in order, as far as it was read */
     size_t known_count;
     int64_t late_from_us; /* messages stamped after this may have company that comes late */
     PGresult *halves[2];

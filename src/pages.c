@@ -27,6 +27,24 @@ static void fail_for_memory(struct request *request)
     request_complete(request, error);
 }
 
+static void answers_forget(struct request *request)
+{
+    for (int i = 0; i < 2; i++)
+        query_clear(&request->queries[i]);
+}
+
+static void before_done(struct request *request)
+{
+    if (has_failed(request))
+        return;
+    bool good = window_take_before((struct list *)request);
+    answers_forget(request);
+    if (good)
+        request_complete(request, NULL);
+    else
+        fail_for_memory(request);
+}
+
 static void list_done(struct request *request)
 {
     struct list *list = (struct list *)request;
@@ -41,7 +59,12 @@ static void list_done(struct request *request)
     }
     if (list->page->count)
         clock_observe(&request->engine->clock, list->page->messages[list->page->count - 1].created_us);
-    request_complete(request, NULL);
+    if (!window_is_open(list)) {
+        request_complete(request, NULL);
+        return;
+    }
+    request->step = before_done;
+    window_ask_before(list);
 }
 
 /* ---- Questions ---- */
@@ -119,8 +142,7 @@ static void window_done(struct request *request)
     if (has_failed(request))
         return;
     bool good = window_take(list);
-    for (int i = 0; i < 2; i++)
-        query_clear(&request->queries[i]);
+    answers_forget(request);
     if (good)
         page_ask(list);
     else

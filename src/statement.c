@@ -26,10 +26,10 @@
     "(" PAGE_OF(", false", "$2", "$1", compare, "$5, $6", order, "$7") ")"              \
     ") AS dialog ORDER BY create_date " order ", id " order " LIMIT $7"
 /* clang-format on */
-/* Where messages stand, without their texts; in the order of a page's columns. */
+/* Where the newest of a window stand, without their texts; in the order of a page's columns. */
 #define PLACES_OF(table, which, from, until, limit)                                                              \
     "SELECT id, ''::text, create_date FROM public." table " WHERE " which " AND (create_date, id) > (" from ") " \
-    "AND (create_date, id) <= (" until ") ORDER BY create_date, id LIMIT " limit
+    "AND (create_date, id) <= (" until ") ORDER BY create_date DESC, id DESC LIMIT " limit
 #define PAGE_PLACES_OF(table) PLACES_OF(table, "user_id = $1 AND to_user_id = $2", "$3, $4", "$5, $6", "$7")
 /*
  * All that a user got; all that a user wrote to others, so that a message to oneself is not found by both. Their

@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How much is read, and written, at a time. A stream that begins now shows nothing of it, but has to know it. */
-enum { PAGE_MESSAGES = 50, NOW_MESSAGES = 160, TEXT_BYTES = 32 * 1024, BLOCK_BYTES = 1024 };
+/* How much is read, and written, at a time. Of a stream that begins now only the newest: it says where that is. */
+enum { PAGE_MESSAGES = 50, NOW_MESSAGES = 1, TEXT_BYTES = 32 * 1024, BLOCK_BYTES = 1024 };
 
 /* After so many that it heard a stream asks the database again: its cursor remembers them until then. */
 enum { HEARD_MOST = 1024, AGAIN_US = 2 * 1000000 };

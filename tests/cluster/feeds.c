@@ -113,6 +113,24 @@ static void check_crowd(dlg_client *client, const dlg_uuid *user, const dlg_uuid
     assert_int_equal(follow_with(client, user, with, cursor), 0);
 }
 
+/* Followed from the newest page, the feed shows what comes late before it, and not what was there. */
+static void check_beginning(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer)
+{
+    enum { CROWD = 300, LATE = 20 };
+    char cursor[DLG_CURSOR_SIZE];
+    dlg_error *error = NULL;
+    dlg_page *page = NULL;
+    dlg_list_options options = DLG_LIST_OPTIONS_INIT;
+    options.limit = 1;
+    appear(user, peer, CROWD, "0 s");
+    assert_ok(dlg_feed(client, user, &options, &page, &error), error);
+    snprintf(cursor, sizeof cursor, "%s", dlg_page_after(page));
+    dlg_page_free(page);
+    appear(user, peer, LATE, "2 s");
+    assert_int_equal(follow(client, user, cursor), 2 * LATE);
+    assert_int_equal(follow(client, user, cursor), 0);
+}
+
 /* Asked of a node, the feed has all there is, then what comes, in time or late. */
 static void check_feed(dlg_client *client, dlg_client *writer, int number)
 {
@@ -134,6 +152,7 @@ static void check_feed(dlg_client *client, dlg_client *writer, int number)
     assert_int_equal(follow(client, &user, cursor), 0);
     check_crowd(client, &user, &peer, true);
     check_crowd(client, &user, &peer, false);
+    check_beginning(client, &user, &peer);
 }
 
 static void check_indexes(void)

@@ -94,7 +94,7 @@ static void a_late_commit_is_not_missed(void **state)
     struct sse stream;
     char last[DLG_CURSOR_SIZE];
     person_make(&person, port);
-    for (int i = 0; i < 100; i++)
+    for (int i = 0; i < 300; i++)
         person_send(port, &world.anna, &person, "before it begins");
     sse_open(&stream, port, person.token, NULL);
     person_send(port, &world.anna, &person, "seen");

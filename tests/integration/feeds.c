@@ -171,6 +171,62 @@ static void none_is_missed_when_too_many_are_late(void **state)
     assert_int_equal(reader.seen[0], before);
 }
 
+/* `count` messages at once, that became visible now, with this text. */
+static void appear_many(struct reader *reader, int count, int text, const char *late)
+{
+    static int next = 20000;
+    sql_run(reader->fixture->sql,
+            "INSERT INTO dialogs (id, user_id, to_user_id, text, create_date) SELECT %d + n, '%s', '%s', '%d', "
+            "clock_timestamp() - interval '%s' FROM generate_series(1, %d) AS n",
+            next, uuid_text(&reader->peers[0]), uuid_text(&reader->user), text, late, count);
+    next += count;
+}
+
+/* The place from which to follow: behind the first `shown` of the newest `limit` messages. */
+static void begin_at_newest(struct reader *reader, int limit, size_t shown)
+{
+    dlg_list_options options = DLG_LIST_OPTIONS_INIT;
+    options.limit = limit;
+    dlg_page *page = feed(reader, options);
+    for (size_t i = 0; i < shown; i++)
+        reader->seen[atoi(dlg_page_message(page, i)->text)]++;
+    assert_int_equal(dlg_page_cursor(page, shown, reader->cursor), DLG_OK);
+    dlg_page_free(page);
+}
+
+/* What came before the newest page is not shown when it is followed; what comes late between it is. */
+static void following_begins_at_the_newest_page(void **state)
+{
+    for (int crowd = 0; crowd <= 1000; crowd = 10 * crowd + 10) {
+        struct reader reader = reader_new(*state);
+        appear_many(&reader, 1, MOST - 1, "1 minute");
+        appear_many(&reader, crowd / 2, MOST - 1, "14 seconds");
+        appear_many(&reader, crowd / 2, MOST - 1, "0 seconds");
+        for (int i = 0; i < 5; i++)
+            appear(&reader, i, 0);
+        begin_at_newest(&reader, 3, 2);
+        for (int i = 5; i < 50; i++)
+            appear(&reader, i, (i - 5) * 300); /* before the page, and behind it */
+        follow(&reader, 7);
+        reader.seen[0] = reader.seen[1] = 1; /* not asked for */
+        assert_each_once(&reader, 50);
+    }
+}
+
+/* More within the time in which messages may be late than a cursor remembers: of the newest it does. */
+static void following_begins_behind_more_than_is_remembered(void **state)
+{
+    struct reader reader = reader_new(*state);
+    appear_many(&reader, 9000, MOST - 1, "8 seconds");
+    appear_many(&reader, 8000, MOST - 1, "4 seconds");
+    appear(&reader, 0, 0);
+    begin_at_newest(&reader, 1, 0);
+    for (int i = 1; i < 100; i++)
+        appear(&reader, i, i % 4 ? 0 : 2000);
+    follow(&reader, 50);
+    assert_each_once(&reader, 100);
+}
+
 /* Handing a page on message by message: whoever stops after any of them loses none. */
 static void every_message_has_its_cursor(void **state)
 {
@@ -265,6 +321,8 @@ int main(void)
         cmocka_unit_test(finds_each_once_however_late),
         cmocka_unit_test(finds_each_once_in_a_crowd),
         cmocka_unit_test(none_is_missed_when_too_many_are_late),
+        cmocka_unit_test(following_begins_at_the_newest_page),
+        cmocka_unit_test(following_begins_behind_more_than_is_remembered),
         cmocka_unit_test(every_message_has_its_cursor),
         cmocka_unit_test(messages_may_come_by_other_means),
         cmocka_unit_test(refuses_what_is_not_the_users),
