@@ -88,11 +88,10 @@ int query_rows(const struct query *query)
     return query->result ? PQntuples(query->result) : 0;
 }
 
+/* The length of NULL is 0. */
 static const char *field(const struct query *query, int row, int column, int size)
 {
-    if (PQgetisnull(query->result, row, column) || PQgetlength(query->result, row, column) != size)
-        return NULL;
-    return PQgetvalue(query->result, row, column);
+    return PQgetlength(query->result, row, column) == size ? PQgetvalue(query->result, row, column) : NULL;
 }
 
 bool query_bool(const struct query *query, int row, int column)
@@ -121,10 +120,11 @@ int64_t query_time(const struct query *query, int row, int column)
 
 const char *query_text(const struct query *query, int row, int column, size_t *length)
 {
-    if (PQgetisnull(query->result, row, column))
+    int bytes = PQgetlength(query->result, row, column);
+    if (bytes == 0 && PQgetisnull(query->result, row, column))
         return NULL;
     if (length)
-        *length = (size_t)PQgetlength(query->result, row, column);
+        *length = (size_t)bytes;
     return PQgetvalue(query->result, row, column);
 }
 
