@@ -31,4 +31,12 @@ void dispatch_stop(struct engine *engine);
 /* Takes a query out of wherever it waits. Not for one that is under way in a lane. */
 void dispatch_forget(struct query *query);
 
+/* ---- Between the parts of it ---- */
+
+/* dispatch.c: puts a query that came back to the front of its node's queue. */
+void dispatch_return(struct engine *engine, struct query *query);
+
+/* dispatch_answers.c: tells callers whether the engine is connected. */
+void dispatch_update_ready(struct engine *engine);
+
 #endif

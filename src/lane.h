@@ -7,6 +7,7 @@
 #define DIALOGS_LANE_H
 
 #include "segment.h"
+#include "steps.h"
 
 enum lane_state { LANE_CLOSED, LANE_CONNECTING, LANE_STARTING, LANE_READY };
 
@@ -26,27 +27,6 @@ struct lane_events {
     void (*watch)(struct lane *lane, int fd, bool readable, bool writable);
 };
 
-/* What has been sent and has no answer yet, in order. */
-enum step_kind {
-    STEP_START,
-    STEP_PREPARE,
-    STEP_BEGIN,
-    STEP_QUERY,
-    STEP_ROWS,
-    STEP_PLACED,
-    STEP_COMMIT,
-    STEP_ROLLBACK,
-    STEP_SYNC
-};
-struct step {
-    enum step_kind kind;
-    union {
-        struct preparation preparation;
-        struct query *query;
-        struct segment *segment;
-    };
-};
-
 struct lane {
     const struct lane_events *events;
     void *owner;
@@ -56,8 +36,7 @@ struct lane {
     int fd;
     bool wants_write;
     struct prepared prepared;
-    struct step *steps; /* ring */
-    size_t step_head, step_count, step_size;
+    struct steps steps;
     STAILQ_HEAD(, segment) segments; /* under way, oldest first */
     size_t in_flight;                /* queries in them */
     struct rows_buffer rows;
@@ -103,5 +82,18 @@ void lane_free(struct lane *lane);
  * memory alone, which the parent's I/O thread may have been changing when the process was copied.
  */
 void lane_forget(const struct lane *lane);
+
+/* ---- Between the parts of a lane: each uses those above it only ---- */
+
+/* lane.c: waits for these events; why the connection failed; sends what libpq still holds. */
+void lane_watch(struct lane *lane, bool readable, bool writable);
+dlg_error *lane_error(const struct lane *lane, const char *what);
+void lane_flush(struct lane *lane);
+
+/* lane_sender.c: a command of the lane's own. */
+void lane_ask(struct lane *lane, const char *sql, enum step_kind kind);
+
+/* lane_receiver.c: takes what has come. */
+void lane_receive(struct lane *lane);
 
 #endif

@@ -2,11 +2,11 @@
 
 #include "log.h"
 #include "peers.h"
+#include "redis_line.h"
 #include "text.h"
 
 #include <errno.h>
 #include <hiredis/async.h>
-#include <hiredis/hiredis.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -38,19 +38,6 @@ struct saying {
     char data[];
 };
 
-struct target {
-    char *host; /* or a socket's path */
-    char *password;
-    int port; /* 0: a socket */
-    int database;
-};
-
-struct line {
-    struct relay *relay;
-    redisAsyncContext *context; /* NULL: not connected */
-    bool reads, writes;         /* what hiredis waits for */
-};
-
 struct relay {
     struct relay_handler handler;
     struct target target;
@@ -70,136 +57,12 @@ struct relay {
     int64_t heard_us, beat_us, retry_us, pause_us;
 };
 
-/* ---- The target ---- */
-
-static void target_free(struct target *target)
-{
-    free(target->host);
-    if (target->password)
-        explicit_bzero(target->password, strlen(target->password));
-    free(target->password);
-}
-
-/* "[:PASSWORD@]HOST[:PORT][/DATABASE]" */
-static bool read_authority(struct target *target, const char *text)
-{
-    const char *at = strrchr(text, '@');
-    if (at && *text != ':')
-        return false;
-    if (at)
-        target->password = strndup(text + 1, (size_t)(at - text) - 1);
-    text = at ? at + 1 : text;
-    size_t host = *text == '[' ? strcspn(text, "]") + 1 : strcspn(text, ":/");
-    bool bracket = *text == '[';
-    target->host = strndup(text + bracket, host - 2 * bracket);
-    text += host;
-    char *end = (char *)(uintptr_t)text;
-    target->port = 6379;
-    if (*text == ':')
-        target->port = (int)strtol(text + 1, &end, 10);
-    if (*end == '/' && end[1])
-        target->database = (int)strtol(end + 1, &end, 10);
-    else if (*end == '/')
-        end++;
-    return target->host && *target->host && !*end && target->port > 0 && target->port < 65536 && target->database >= 0;
-}
-
-static bool target_read(struct target *target, const char *url)
-{
-    static const char tcp[] = "redis://", local[] = "unix://";
-    *target = (struct target){0};
-    bool good = false;
-    if (strncmp(url, tcp, sizeof tcp - 1) == 0) {
-        good = read_authority(target, url + sizeof tcp - 1);
-    } else if (strncmp(url, local, sizeof local - 1) == 0) {
-        target->host = strdup(url + sizeof local - 1);
-        good = target->host && *target->host == '/';
-    }
-    return good || say("--redis takes redis://[:PASSWORD@]HOST[:PORT][/DATABASE] or unix:///PATH");
-}
-
 bool relay_check(const char *url)
 {
     struct target target;
     bool good = target_read(&target, url);
     target_free(&target);
     return good;
-}
-
-/* ---- hiredis's events ---- */
-
-static void add_read(void *line)
-{
-    ((struct line *)line)->reads = true;
-}
-
-static void drop_read(void *line)
-{
-    ((struct line *)line)->reads = false;
-}
-
-static void add_write(void *line)
-{
-    ((struct line *)line)->writes = true;
-}
-
-static void drop_write(void *line)
-{
-    ((struct line *)line)->writes = false;
-}
-
-static void forget(void *line)
-{
-    ((struct line *)line)->reads = ((struct line *)line)->writes = false;
-}
-
-static void on_disconnect(const redisAsyncContext *context, int status)
-{
-    (void)status;
-    ((struct line *)context->data)->context = NULL;
-}
-
-/* A connection that failed frees itself, without on_disconnect(). */
-static void on_connect(const redisAsyncContext *context, int status)
-{
-    if (status != REDIS_OK)
-        ((struct line *)context->data)->context = NULL;
-}
-
-static void line_close(struct line *line)
-{
-    redisAsyncContext *context = line->context;
-    line->context = NULL;
-    if (context)
-        redisAsyncFree(context);
-}
-
-static bool line_open(struct line *line)
-{
-    struct relay *relay = line->relay;
-    const struct target *target = &relay->target;
-    redisAsyncContext *context =
-        target->port ? redisAsyncConnect(target->host, target->port) : redisAsyncConnectUnix(target->host);
-    if (!context || context->err) {
-        if (context)
-            redisAsyncFree(context);
-        return false;
-    }
-    *line = (struct line){.relay = relay, .context = context};
-    context->data = line;
-    context->ev.data = line;
-    context->ev.addRead = add_read;
-    context->ev.delRead = drop_read;
-    context->ev.addWrite = add_write;
-    context->ev.delWrite = drop_write;
-    context->ev.cleanup = forget;
-    redisAsyncSetConnectCallback(context, on_connect);
-    redisAsyncSetDisconnectCallback(context, on_disconnect);
-    if (target->password)
-        redisAsyncCommand(context, NULL, NULL, "AUTH %s", target->password);
-    if (target->database)
-        redisAsyncCommand(context, NULL, NULL, "SELECT %d", target->database);
-    return line->context != NULL;
 }
 
 /* ---- Listening ---- */
@@ -352,7 +215,7 @@ static void connect_lines(struct relay *relay, int64_t now_us)
     relay->heard_us = now_us;
     relay->retry_us = now_us + relay->pause_us;
     relay->pause_us = relay->pause_us * 2 < LONGEST_PAUSE_US ? relay->pause_us * 2 : LONGEST_PAUSE_US;
-    if (!line_open(&relay->listener) || !line_open(&relay->speaker))
+    if (!line_open(&relay->listener, &relay->target) || !line_open(&relay->speaker, &relay->target))
         return;
     redisAsyncCommand(relay->listener.context, on_channel, relay, "SUBSCRIBE " CHANNEL);
     redisAsyncCommand(relay->speaker.context, NULL, NULL, "ZREMRANGEBYSCORE " REVOKED " -inf %lld",
@@ -449,18 +312,24 @@ static void *run(void *payload)
     return NULL;
 }
 
+static void relay_free(struct relay *relay)
+{
+    if (relay)
+        target_free(&relay->target);
+    free(relay);
+}
+
 struct relay *relay_open(const char *url, const struct relay_handler *handler)
 {
     struct relay *relay = calloc(1, sizeof *relay);
     dlg_uuid random;
     if (!relay || !target_read(&relay->target, url)) {
-        free(relay);
+        relay_free(relay);
         return NULL;
     }
     dlg_uuid_random(&random);
     memcpy(relay->origin, random.bytes, ORIGIN_SIZE);
     relay->handler = *handler;
-    relay->listener.relay = relay->speaker.relay = relay;
     relay->pause_us = FIRST_PAUSE_US;
     pthread_mutex_init(&relay->lock, NULL);
     STAILQ_INIT(&relay->queue);
@@ -468,8 +337,7 @@ struct relay *relay_open(const char *url, const struct relay_handler *handler)
     if (relay->wake >= 0 && pthread_create(&relay->thread, NULL, run, relay) == 0)
         return relay;
     say("cannot start a thread: %s", strerror(errno));
-    target_free(&relay->target);
-    free(relay);
+    relay_free(relay);
     return NULL;
 }
 
@@ -485,8 +353,7 @@ void relay_close(struct relay *relay)
         free(saying);
     close(relay->wake);
     pthread_mutex_destroy(&relay->lock);
-    target_free(&relay->target);
-    free(relay);
+    relay_free(relay);
 }
 
 bool relay_up(const struct relay *relay)
