@@ -43,7 +43,6 @@ struct engine {
 
     /* Whose turn it is: the I/O thread's, or a lone caller's. Is taken before `lock`, or only tried. */
     pthread_mutex_t turn;
-    bool crowded;            /* the I/O thread has many to serve */
     int64_t asleep_until_us; /* when the I/O thread takes its next turn, if nothing happens; monotonic */
     int epoll;
     int wake;     /* eventfd: `incoming` became non-empty, or stop */

@@ -130,36 +130,36 @@ static int turn_wait(struct engine *engine, struct epoll_event *events, int most
     return count;
 }
 
-/* Requests at once from which on there is a crowd, and down to which there still is. */
+/* So many requests at once make a crowd, which ends below the second; more than the third fill turns by themselves. */
 enum { CROWD_BEGIN = 16, CROWD_END = 4, CROWD_MOST = 200 };
 
 /*
  * In a crowd the thread lets whoever runs go on, when no processor is free (sched(7), SCHED_BATCH). Each turn then
  * serves many; otherwise it would take the processor from the very server that it waits for, once for each answer. A
- * few do not wait for others: for them it runs at once. What its owner has chosen for the thread is left alone.
+ * few do not wait for others: for them it runs at once. Returns whether there is a crowd; `crowd`: there was.
  */
-static void crowd_note(struct engine *engine)
+static bool crowd_note(const struct engine *engine, bool crowd)
 {
     const struct sched_param none = {0};
     uint32_t queued = atomic_load_explicit(&engine->queued, memory_order_relaxed);
-    bool crowd = queued >= (engine->crowded ? CROWD_END : CROWD_BEGIN) && queued <= CROWD_MOST;
-    if (crowd == engine->crowded)
-        return;
-    engine->crowded = crowd;
-    if (sched_getscheduler(0) == (crowd ? SCHED_OTHER : SCHED_BATCH))
-        sched_setscheduler(0, crowd ? SCHED_BATCH : SCHED_OTHER, &none);
+    bool still = queued >= (crowd ? CROWD_END : CROWD_BEGIN) && queued <= CROWD_MOST;
+    if (still != crowd)
+        sched_setscheduler(0, still ? SCHED_BATCH : SCHED_OTHER, &none);
+    return still;
 }
 
 void *engine_run(void *argument)
 {
     struct engine *engine = argument;
     struct epoll_event events[64];
+    bool usual = sched_getscheduler(0) == SCHED_OTHER; /* a class that its owner chose stays */
+    bool crowd = false;
     pthread_mutex_lock(&engine->turn);
     engine->now_us = clock_monotonic_us();
     do {
         dispatch_timers(engine);
         dispatch_run(engine);
-        crowd_note(engine);
+        crowd = usual && crowd_note(engine, crowd);
         int count = turn_wait(engine, events, 64);
         engine->now_us = clock_monotonic_us();
         handle_events(engine, events, count);

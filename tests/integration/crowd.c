@@ -1,0 +1,110 @@
+/* Many requests at once: then, and only then, the I/O thread lets others go first. */
+#include "fixture.h"
+
+#include <dirent.h>
+#include <sched.h>
+#include <stdlib.h>
+
+static void send_one(dlg_client *client)
+{
+    struct pair pair = pair_new();
+    send_text(client, &pair.ann, &pair.ben, "alone");
+}
+
+/* How many threads of this process are of the class. */
+static int threads_of(int class)
+{
+    int count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    assert_non_null(tasks);
+    for (const struct dirent *entry; (entry = readdir(tasks));)
+        count += atoi(entry->d_name) > 0 && sched_getscheduler(atoi(entry->d_name)) == class;
+    closedir(tasks);
+    return count;
+}
+
+static void wait_for_threads(int class, int count)
+{
+    for (int64_t end = now_us() + 30 * 1000000; threads_of(class) != count; pause_ms(1))
+        if (now_us() > end)
+            fail_msg("%d threads of class %d, not %d", threads_of(class), class, count);
+}
+
+static void begin_to_send(dlg_client *client, int count, struct tally *tally)
+{
+    struct pair pair = pair_new();
+    dlg_error *error = NULL;
+    for (int i = 0; i < count; i++)
+        assert_ok(dlg_send_async(client, &pair.ann, &pair.ben, "one", DLG_NTS, NULL, tally_note, tally, &error), error);
+}
+
+static void block(struct fixture *fixture)
+{
+    sql_run(fixture->sql, "BEGIN; LOCK TABLE dialogs IN EXCLUSIVE MODE");
+}
+
+static void unblock(struct fixture *fixture, const struct tally *tally, int count)
+{
+    sql_run(fixture->sql, "COMMIT");
+    for (int64_t end = now_us() + 30 * 1000000; tally->replies < count; pause_ms(1))
+        if (now_us() > end)
+            fail_msg("%d replies of %d", tally->replies, count);
+    assert_int_equal(tally->stored, count);
+}
+
+static void a_crowd_lets_others_go_first(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tally tally = {0};
+    assert_int_equal(threads_of(SCHED_BATCH), 0);
+    block(fixture);
+    begin_to_send(fixture->client, 64, &tally);
+    wait_for_threads(SCHED_BATCH, 1);
+    unblock(fixture, &tally, 64);
+    send_one(fixture->client); /* another turn */
+    wait_for_threads(SCHED_BATCH, 0);
+}
+
+static void neither_few_nor_very_many_do(void **state)
+{
+    static const int counts[] = {8, 400};
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        struct tally tally = {0};
+        block(fixture);
+        begin_to_send(fixture->client, counts[i], &tally);
+        pause_ms(200);
+        assert_int_equal(threads_of(SCHED_BATCH), 0);
+        unblock(fixture, &tally, counts[i]);
+    }
+}
+
+/* Who starts the client in a class of its own keeps it, whatever comes. */
+static void the_owner_s_choice_stays(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct sched_param none = {0};
+    struct tally tally = {0};
+    assert_int_equal(sched_setscheduler(0, SCHED_BATCH, &none), 0);
+    dlg_client *client = client_open(test_server_conninfo(fixture->server), "");
+    int threads = threads_of(SCHED_BATCH);
+    assert_true(threads > 1);
+    block(fixture);
+    begin_to_send(client, 64, &tally);
+    unblock(fixture, &tally, 64);
+    send_one(client);
+    pause_ms(200);
+    assert_int_equal(threads_of(SCHED_BATCH), threads);
+    client_close(client);
+    assert_int_equal(sched_setscheduler(0, SCHED_OTHER, &none), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_crowd_lets_others_go_first),
+        cmocka_unit_test(neither_few_nor_very_many_do),
+        cmocka_unit_test(the_owner_s_choice_stays),
+    };
+    return cmocka_run_group_tests(tests, fixture_open, fixture_close);
+}
