@@ -593,7 +593,9 @@ DLG_API int dlg_loader_message(dlg_loader *loader, const dlg_message *message, d
 DLG_API int dlg_loader_user(dlg_loader *loader, const dlg_user *user, const char *password_hash, dlg_error **error);
 
 /*
- * Commits what was given so far. On a cluster that is a two-phase commit of Citus: DLG_OK says that all of it is kept.
+ * Commits what was given so far; dlg_loader_message() and dlg_loader_user() do so by themselves after 10,000 rows or
+ * 8 MiB. A chunk that fails because a server or a node is away is repeated for up to the setting `open_timeout_ms` since
+ * its first failure; after that DLG_E_UNAVAILABLE, and the chunk is kept: flush again. On a cluster that is a two-phase commit of Citus: DLG_OK says that all of it is kept.
  * Should a worker die between the phases, its part is seen once Citus has repeated the second one, up to
  * citus.recover_2pc_interval (a minute) after the worker is back, or at once by recover_prepared_transactions().
  */

@@ -17,7 +17,7 @@
 #include <time.h>
 
 /* Large enough that a commit costs little beside its rows, small enough to be repeated lightly. */
-enum { CHUNK_ROWS = 10000, CHUNK_BYTES = 8 * 1024 * 1024, REPEATS = 10 };
+enum { CHUNK_ROWS = 10000, CHUNK_BYTES = 8 * 1024 * 1024 };
 
 struct dlg_loader {
     dlg_client *client;
@@ -118,9 +118,10 @@ int dlg_loader_flush(dlg_loader *loader, dlg_error **error)
     dlg_error *failure = NULL;
     size_t written = 0;
     enum chunk_outcome outcome = attempt(loader, &written, &failure);
+    /* From the first failure on, and in time alone: a node that comes back refuses at once until it is there. */
     int64_t deadline_us = clock_monotonic_us() + client_settings(loader->client)->open_timeout_ms * 1000;
     unsigned repeats = 0;
-    for (; outcome == CHUNK_AGAIN && repeats < REPEATS && clock_monotonic_us() < deadline_us; repeats++) {
+    for (; outcome == CHUNK_AGAIN && clock_monotonic_us() < deadline_us; repeats++) {
         disconnect(loader);
         wait_before(repeats);
         outcome = attempt(loader, &written, &failure);

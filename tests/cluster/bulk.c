@@ -23,15 +23,22 @@ static const char *coordinator(void)
     return test_cluster_conninfo(cluster, 0);
 }
 
-static dlg_client *open_client(const char *conninfo, const char *schema)
+/* `patience_ms`: how long its loaders wait for a worker. */
+static dlg_client *open_patient(const char *conninfo, const char *schema, const char *patience_ms)
 {
     dlg_client *client = NULL;
     dlg_error *error = NULL;
     dlg_settings *settings = dlg_settings_new();
     assert_ok(dlg_settings_set(settings, "schema", schema, &error), error);
+    assert_ok(dlg_settings_set(settings, "open_timeout_ms", patience_ms, &error), error);
     assert_ok(dlg_open(&client, conninfo, settings, &error), error);
     dlg_settings_free(settings);
     return client;
+}
+
+static dlg_client *open_client(const char *conninfo, const char *schema)
+{
+    return open_patient(conninfo, schema, "60000");
 }
 
 static int group_setup(void **state)
@@ -171,7 +178,7 @@ static int stop_killing(void **state)
 static void finish_commits(void)
 {
     int64_t finished = test_cluster_number(cluster, 0, "SELECT recover_prepared_transactions()");
-    print_message("%d kills, %lld commits finished after one\n", atomic_load(&kills), (long long)finished);
+    print_message("%lld commits finished after a kill\n", (long long)finished);
 }
 
 static void a_worker_that_dies_loses_and_doubles_nothing(void **state)
@@ -181,10 +188,50 @@ static void a_worker_that_dies_loses_and_doubles_nothing(void **state)
     int messages = 5 * MESSAGES;
     load_all(client, messages);
     stop_killing(NULL);
+    print_message("%d kills\n", atomic_load(&kills));
     finish_commits();
     assert_true(atomic_load(&kills) > 1);
     assert_int_equal(count("dialogs"), messages);
     assert_int_equal(count("(SELECT DISTINCT id FROM dialogs) AS ids"), messages);
+    dlg_close(client, 0, NULL);
+}
+
+static void load_without_patience(void)
+{
+    dlg_error *error = NULL;
+    dlg_loader *loader = NULL;
+    dlg_client *client = open_patient(coordinator(), "install", "1000");
+    assert_ok(dlg_loader_open(client, &loader, &error), error);
+    for (int i = 0; i < USERS; i++)
+        load_row(loader, i);
+    assert_true(test_server_kill(test_cluster_server(cluster, 2)));
+    assert_int_equal(dlg_loader_flush(loader, &error), DLG_E_UNAVAILABLE);
+    assert_int_equal(dlg_error_retriable(error), 1);
+    dlg_error_free(error);
+    dlg_loader_free(loader);
+    dlg_close(client, 0, NULL);
+}
+
+static void *restart_late(void *payload)
+{
+    const struct timespec pause = {.tv_sec = 8}; /* many attempts, each of which is refused at once */
+    nanosleep(&pause, NULL);
+    return test_server_restart(test_cluster_server(cluster, 2)) ? payload : NULL;
+}
+
+static void a_worker_that_is_away_is_waited_for(void **state)
+{
+    (void)state;
+    pthread_t restarter;
+    void *restarted = NULL;
+    dlg_client *client = open_client(coordinator(), "install");
+    load_without_patience();
+    assert_int_equal(pthread_create(&restarter, NULL, restart_late, client), 0);
+    load_all(client, MESSAGES);
+    assert_int_equal(pthread_join(restarter, &restarted), 0);
+    assert_non_null(restarted);
+    finish_commits();
+    assert_int_equal(count("dialogs"), MESSAGES);
     dlg_close(client, 0, NULL);
 }
 
@@ -231,6 +278,7 @@ int main(void)
         cmocka_unit_test_setup(loads_through_the_coordinator, setup),
         cmocka_unit_test_setup(loads_through_a_worker, setup),
         cmocka_unit_test_setup_teardown(a_worker_that_dies_loses_and_doubles_nothing, start_killing, stop_killing),
+        cmocka_unit_test_setup(a_worker_that_is_away_is_waited_for, setup),
         cmocka_unit_test_setup(archives_go_between_clusters_and_servers, setup),
     };
     return cmocka_run_group_tests(tests, group_setup, group_teardown);

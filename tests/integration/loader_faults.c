@@ -33,7 +33,7 @@ static void says_what_the_database_refuses(void **state)
 }
 
 /* ---- Connections lost ----
- * At most one for each chunk that was loaded, since a loader gives up on a chunk after some attempts. */
+ * At most one for each chunk that was loaded, since a loader gives up on a chunk after some time. */
 
 static atomic_bool loading;
 static atomic_int killed, chunks;
