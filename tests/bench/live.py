@@ -9,7 +9,7 @@ import time
 
 import measure
 from loads import SECONDS, TEXT, fill, prepare, user
-from measure import Contest, Limit
+from measure import Close, Contest, Limit
 from probes import allow_files
 from servers import Servers
 from services import add_users, dialogsd, login
@@ -200,11 +200,12 @@ def forms(wanted):
         with dialogsd(server, *FLAGS) as service:
             add_users(server, USERS)
             tokens = [login(service, user(n)) for n in range(1, USERS + 1)]
-            lists = lambda accept: lambda: measure.wrk(service.url("/dialog/PARTNER/list"), 64, int(SECONDS), tokens,
+            seconds = max(1, int(SECONDS / Close.TURNS))
+            lists = lambda accept: lambda: measure.wrk(service.url("/dialog/PARTNER/list"), 64, seconds, tokens,
                                                        accept=accept)
             yield from wanted([
-                Contest("msgpack_vs_json", "lists of 50/s, 64 connections", ">= 1.1", lists("application/vnd.msgpack"),
-                        lists("application/json"), "the same in JSON")])
+                Close("msgpack_vs_json", "lists of 50/s, 64 connections", ">= 1.1", lists("application/vnd.msgpack"),
+                      lists("application/json"), "the same in JSON")])
 
 
 GROUPS = {

@@ -200,7 +200,7 @@ static void load_without_patience(void)
 {
     dlg_error *error = NULL;
     dlg_loader *loader = NULL;
-    dlg_client *client = open_patient(coordinator(), "install", "1000");
+    dlg_client *client = open_patient(coordinator(), "install", "5000");
     assert_ok(dlg_loader_open(client, &loader, &error), error);
     for (int i = 0; i < USERS; i++)
         load_row(loader, i);
