@@ -200,8 +200,7 @@ def forms(wanted):
         with dialogsd(server, *FLAGS) as service:
             add_users(server, USERS)
             tokens = [login(service, user(n)) for n in range(1, USERS + 1)]
-            seconds = max(1, int(SECONDS / Close.TURNS))
-            lists = lambda accept: lambda: measure.wrk(service.url("/dialog/PARTNER/list"), 64, seconds, tokens,
+            lists = lambda accept: lambda: measure.wrk(service.url("/dialog/PARTNER/list"), 64, int(SECONDS), tokens,
                                                        accept=accept)
             yield from wanted([
                 Close("msgpack_vs_json", "lists of 50/s, 64 connections", ">= 1.1", lists("application/vnd.msgpack"),

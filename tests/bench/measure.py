@@ -111,12 +111,10 @@ class Limit(Contest):
 
 
 class Close(Contest):
-    """Two that differ by little, less than what a shared machine does within seconds: they take turns more often."""
-
-    TURNS = 3
+    """Two that differ by less than a shared machine does from one round to the next: more rounds."""
 
     def run(self, rounds):
-        return super().run(self.TURNS * rounds)
+        return super().run(3 * rounds)
 
 
 def show_progress(name, number, rounds):
