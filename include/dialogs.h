@@ -595,9 +595,10 @@ DLG_API int dlg_loader_user(dlg_loader *loader, const dlg_user *user, const char
 /*
  * Commits what was given so far; dlg_loader_message() and dlg_loader_user() do so by themselves after 10,000 rows or
  * 8 MiB. A chunk that fails because a server or a node is away is repeated for up to the setting `open_timeout_ms` since
- * its first failure; after that DLG_E_UNAVAILABLE, and the chunk is kept: flush again. On a cluster that is a two-phase commit of Citus: DLG_OK says that all of it is kept.
- * Should a worker die between the phases, its part is seen once Citus has repeated the second one, up to
- * citus.recover_2pc_interval (a minute) after the worker is back, or at once by recover_prepared_transactions().
+ * its first failure; after that the last error, such as DLG_E_UNAVAILABLE, and the chunk is kept: flush again.
+ * On a cluster a chunk is a two-phase commit of Citus: DLG_OK says that all of it is kept. Should a worker die between
+ * the phases, its part is seen once Citus has repeated the second one, up to citus.recover_2pc_interval (a minute)
+ * after the worker is back, or at once by recover_prepared_transactions().
  */
 DLG_API int dlg_loader_flush(dlg_loader *loader, dlg_error **error);
 DLG_API void dlg_loader_progress(const dlg_loader *loader, dlg_progress *progress);

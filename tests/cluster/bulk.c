@@ -212,11 +212,11 @@ static void load_without_patience(void)
     dlg_close(client, 0, NULL);
 }
 
-static void *restart_late(void *payload)
+static void *restart_late(void *worker)
 {
     const struct timespec pause = {.tv_sec = 8}; /* many attempts, each of which is refused at once */
     nanosleep(&pause, NULL);
-    return test_server_restart(test_cluster_server(cluster, 2)) ? payload : NULL;
+    return test_server_restart(worker) ? worker : NULL;
 }
 
 static void a_worker_that_is_away_is_waited_for(void **state)
@@ -226,7 +226,7 @@ static void a_worker_that_is_away_is_waited_for(void **state)
     void *restarted = NULL;
     dlg_client *client = open_client(coordinator(), "install");
     load_without_patience();
-    assert_int_equal(pthread_create(&restarter, NULL, restart_late, client), 0);
+    assert_int_equal(pthread_create(&restarter, NULL, restart_late, test_cluster_server(cluster, 2)), 0);
     load_all(client, MESSAGES);
     assert_int_equal(pthread_join(restarter, &restarted), 0);
     assert_non_null(restarted);

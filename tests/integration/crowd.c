@@ -5,12 +5,6 @@
 #include <sched.h>
 #include <stdlib.h>
 
-static void send_one(dlg_client *client)
-{
-    struct pair pair = pair_new();
-    send_text(client, &pair.ann, &pair.ben, "alone");
-}
-
 /* How many threads of this process are of the class. */
 static int threads_of(int class)
 {
@@ -61,7 +55,6 @@ static void a_crowd_lets_others_go_first(void **state)
     begin_to_send(fixture->client, 64, &tally);
     wait_for_threads(SCHED_BATCH, 1);
     unblock(fixture, &tally, 64);
-    send_one(fixture->client); /* another turn */
     wait_for_threads(SCHED_BATCH, 0);
 }
 
@@ -76,6 +69,7 @@ static void neither_few_nor_very_many_do(void **state)
         pause_ms(200);
         assert_int_equal(threads_of(SCHED_BATCH), 0);
         unblock(fixture, &tally, counts[i]);
+        wait_for_threads(SCHED_BATCH, 0);
     }
 }
 
@@ -92,8 +86,7 @@ static void the_owner_s_choice_stays(void **state)
     block(fixture);
     begin_to_send(client, 64, &tally);
     unblock(fixture, &tally, 64);
-    send_one(client);
-    pause_ms(200);
+    pause_ms(200); /* turns after the crowd */
     assert_int_equal(threads_of(SCHED_BATCH), threads);
     client_close(client);
     assert_int_equal(sched_setscheduler(0, SCHED_OTHER, &none), 0);
