@@ -18,13 +18,17 @@ static int refuse(dlg_error **error, const char *directory)
     return error_set(error, DLG_E_EMBEDDED, "the directory %s cannot be used: %s", directory, strerrordesc_np(errno));
 }
 
-/* Makes one directory. A root's parents must let the server's account pass. */
+/*
+ * Makes one directory, whatever the umask. A root's parents must let the server's account pass, and its last one is
+ * left as mkdir() made it: another process may have opened it since then, and let the account pass.
+ */
 static bool make(const char *path, bool parent)
 {
-    mode_t mode = parent && geteuid() == 0 ? 0711 : 0700;
-    if (mkdir(path, mode) == 0)
-        return chmod(path, mode) == 0; /* whatever the umask */
-    return errno == EEXIST;
+    bool root = geteuid() == 0;
+    mode_t mode = parent && root ? 0711 : 0700;
+    if (mkdir(path, mode) < 0)
+        return errno == EEXIST;
+    return (root && !parent) || chmod(path, mode) == 0;
 }
 
 static bool make_with_parents(const char *path)

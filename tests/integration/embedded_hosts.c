@@ -13,7 +13,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+int __real_chmod(const char *path, mode_t mode);
+int __wrap_chmod(const char *path, mode_t mode);
+
 enum { PROCESSES = 6, CHURN_PROCESSES = 3, CHURN_ROUNDS = 4, THREADS = 4 };
+
+/* In a process that is interrupted just there. */
+static bool slow_chmod;
+
+int __wrap_chmod(const char *path, mode_t mode)
+{
+    if (slow_chmod)
+        usleep(500000);
+    return __real_chmod(path, mode);
+}
 
 /* Opens, tells which server it got, closes when the pipe `go` ends. */
 static _Noreturn void join_in(const struct place *place, int tell, int go)
@@ -23,6 +36,7 @@ static _Noreturn void join_in(const struct place *place, int tell, int go)
     pid_t server = place_server(place->directory);
     if (strcmp(place_ask(conninfo, "SELECT 1"), "1") != 0 || write(tell, &server, sizeof server) != sizeof server)
         _exit(1);
+    close(tell);
     ssize_t got = read(go, &end, 1);
     embedded_close(embedded);
     _exit(got == 0 ? 0 : 1);
@@ -38,10 +52,14 @@ static void processes_make_one_server_together(void **state)
     for (int i = 0; i < PROCESSES; i++) {
         children[i] = fork();
         if (children[i] == 0) {
+            slow_chmod = i == 0;
             close(go[1]);
             join_in(place, tell[1], go[0]);
         }
+        while (access(place->directory, F_OK) < 0)
+            usleep(1000);
     }
+    close(tell[1]);
     for (int i = 0; i < PROCESSES; i++) {
         pid_t theirs;
         assert_int_equal(read(tell[0], &theirs, sizeof theirs), sizeof theirs);
@@ -55,7 +73,6 @@ static void processes_make_one_server_together(void **state)
     assert_true(place_ends(server));
     close(go[0]);
     close(tell[0]);
-    close(tell[1]);
 }
 
 static _Noreturn void churn(const struct place *place)
