@@ -4,9 +4,7 @@
 #include "exchange.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -104,14 +102,8 @@ struct MHD_Daemon *server_start(struct service *service, int fd)
 void server_stop_accepting(struct MHD_Daemon *daemon)
 {
     int fd = MHD_quiesce_daemon(daemon);
-    if (fd < 0)
-        return;
-    /* One of its threads may be about to take the number out of its epoll, and ends the process if it is not valid. */
-    int nothing = eventfd(0, EFD_CLOEXEC);
-    if (nothing < 0 || dup3(nothing, fd, O_CLOEXEC) < 0)
+    if (fd >= 0)
         close(fd);
-    if (nothing >= 0)
-        close(nothing);
 }
 
 void server_stop(struct MHD_Daemon *daemon)

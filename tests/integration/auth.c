@@ -157,7 +157,7 @@ static void note(dlg_reply *reply, void *payload)
 
 static void wait_for_lock(struct fixture *fixture)
 {
-    while (sql_number(fixture->sql, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == 0)
+    while (sql_number(fixture->sql, "SELECT count(*) FROM pg_locks WHERE NOT granted") == 0)
         pause_ms(2);
 }
 

@@ -49,6 +49,13 @@ static void note(dlg_reply *reply, void *payload)
     fates->replies++;
 }
 
+/* Until one of ours waits at the server for the table. */
+static void wait_until_blocked(struct fixture *fixture)
+{
+    while (!sql_number(fixture->sql, "SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        pause_ms(5);
+}
+
 /* What has left may be stored still; what waits here never is. */
 static void the_fate_tells_what_has_left(void **state)
 {
@@ -56,10 +63,13 @@ static void the_fate_tells_what_has_left(void **state)
     struct fixture *fixture = *state;
     struct pair pair = pair_new();
     struct fates fates = {0};
-    dlg_client *client = open_client(fixture, "batch_messages=1 timeout_ms=400 write_connections=2");
+    dlg_client *client = open_client(fixture, "batch_messages=1 timeout_ms=2000 write_connections=2");
     lock_table(fixture);
-    for (int i = 0; i < COUNT; i++)
+    for (int i = 0; i < COUNT; i++) {
         assert_int_equal(dlg_send_async(client, &pair.ann, &pair.ben, "x", 1, NULL, note, &fates, NULL), DLG_OK);
+        if (i == 0)
+            wait_until_blocked(fixture);
+    }
     while (fates.replies < COUNT)
         pause_ms(5);
     assert_int_equal(fates.timed_out, COUNT);
