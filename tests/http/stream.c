@@ -151,7 +151,7 @@ static void a_database_that_goes_away(void **state)
     struct person person;
     char request[2048], some[4096];
     process_start(&process, test_server_conninfo(world.server),
-                  (const char *const[]){"--set", "timeout_ms=500", "--set", "token_issuer=dialogs", NULL});
+                  (const char *const[]){"--set", "timeout_ms=3000", "--set", "token_issuer=dialogs", NULL});
     process_wait_ready(&process);
     person_make(&person, process.port);
     char sql[512];
@@ -167,7 +167,7 @@ static void a_database_that_goes_away(void **state)
     assert_true(wire_say(fd, request));
     assert_true(read(fd, some, sizeof some) > 0);
     assert_true(test_server_kill(world.server));
-    char *rest = wire_read(fd, 5000, &closed);
+    char *rest = wire_read(fd, 20000, &closed);
     assert_true(closed);
     assert_null(strstr(rest, "\r\n0\r\n\r\n"));
     free(rest);
