@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
@@ -20,24 +19,21 @@ long __wrap_syscall(long number, ...);
 
 enum { CONNECTIONS = 32, THREADS = 2 };
 
-static struct {
-    bool stopping;
-    pthread_t stopper;
-    int connections[CONNECTIONS];
-    int removals; /* by the stopper */
-} scene;
+static _Thread_local bool stopping; /* this thread stops the server */
+static int removals;                /* by that one */
+static int connections[CONNECTIONS];
 
 /* A whole answer on each connection: every thread of the server has been awake. */
 static void wake_all(void)
 {
     static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
     for (int i = 0; i < CONNECTIONS; i++)
-        assert_int_equal(send(scene.connections[i], request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
+        assert_int_equal(send(connections[i], request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
     for (int i = 0; i < CONNECTIONS; i++) {
         char answer[512];
         size_t length = 0;
         do {
-            ssize_t got = recv(scene.connections[i], answer + length, sizeof answer - 1 - length, 0);
+            ssize_t got = recv(connections[i], answer + length, sizeof answer - 1 - length, 0);
             assert_true(got > 0);
             length += (size_t)got;
             answer[length] = '\0';
@@ -53,8 +49,8 @@ long __wrap_syscall(long number, ...)
     int epoll = va_arg(list, int), what = va_arg(list, int), fd = va_arg(list, int);
     struct epoll_event *event = va_arg(list, struct epoll_event *);
     va_end(list);
-    if (scene.stopping && what == EPOLL_CTL_DEL && pthread_equal(pthread_self(), scene.stopper)) {
-        scene.removals++;
+    if (stopping && what == EPOLL_CTL_DEL) {
+        removals++;
         wake_all();
     }
     return __real_syscall(number, epoll, what, fd, event);
@@ -92,19 +88,18 @@ static void a_server_that_stops_to_accept_goes_on(void **state)
                                                  NULL, MHD_OPTION_THREAD_POOL_SIZE, THREADS, MHD_OPTION_END);
     assert_non_null(daemon);
     for (int i = 0; i < CONNECTIONS; i++)
-        scene.connections[i] = connect_to(daemon);
+        connections[i] = connect_to(daemon);
     wake_all();
-    scene.stopper = pthread_self();
-    scene.stopping = true;
+    stopping = true;
     int fd = MHD_quiesce_daemon(daemon);
-    scene.stopping = false;
+    stopping = false;
     assert_true(fd >= 0);
     close(fd);
-    assert_int_equal(scene.removals, THREADS);
+    assert_int_equal(removals, THREADS);
     wake_all();
     MHD_stop_daemon(daemon);
     for (int i = 0; i < CONNECTIONS; i++)
-        close(scene.connections[i]);
+        close(connections[i]);
 }
 
 static void other_failures_are_told(void **state)
