@@ -18,17 +18,15 @@ static int refuse(dlg_error **error, const char *directory)
     return error_set(error, DLG_E_EMBEDDED, "the directory %s cannot be used: %s", directory, strerrordesc_np(errno));
 }
 
-/*
- * Makes one directory, whatever the umask. A root's parents must let the server's account pass, and its last one is
- * left as mkdir() made it: another process may have opened it since then, and let the account pass.
- */
+/* Makes one directory. A root's parents must let the server's account pass. */
 static bool make(const char *path, bool parent)
 {
-    bool root = geteuid() == 0;
-    mode_t mode = parent && root ? 0711 : 0700;
+    mode_t mode = parent && geteuid() == 0 ? 0711 : 0700;
+    struct stat made;
     if (mkdir(path, mode) < 0)
         return errno == EEXIST;
-    return (root && !parent) || chmod(path, mode) == 0;
+    /* Only what the umask took: another process may have opened it since then, and let the server's account pass. */
+    return stat(path, &made) == 0 && ((made.st_mode & mode) == mode || chmod(path, mode) == 0);
 }
 
 static bool make_with_parents(const char *path)

@@ -167,7 +167,7 @@ static void a_database_that_goes_away(void **state)
     assert_true(wire_say(fd, request));
     assert_true(read(fd, some, sizeof some) > 0);
     assert_true(test_server_kill(world.server));
-    char *rest = wire_read(fd, 20000, &closed);
+    char *rest = wire_read(fd, 7500, &closed);
     assert_true(closed);
     assert_null(strstr(rest, "\r\n0\r\n\r\n"));
     free(rest);

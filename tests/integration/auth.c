@@ -155,12 +155,6 @@ static void note(dlg_reply *reply, void *payload)
     dlg_reply_free(reply);
 }
 
-static void wait_for_lock(struct fixture *fixture)
-{
-    while (sql_number(fixture->sql, "SELECT count(*) FROM pg_locks WHERE NOT granted") == 0)
-        pause_ms(2);
-}
-
 /* Somebody logs in with the old password just while it is changed: the old one must not come back. */
 static void a_renewal_does_not_undo_a_change(void **state)
 {

@@ -7,16 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void lock_table(struct fixture *fixture)
-{
-    sql_run(fixture->sql, "BEGIN; LOCK TABLE dialogs IN EXCLUSIVE MODE");
-}
-
-static void unlock_table(struct fixture *fixture)
-{
-    sql_run(fixture->sql, "COMMIT");
-}
-
 static dlg_client *open_client(struct fixture *fixture, const char *settings)
 {
     return client_open(test_server_conninfo(fixture->server), settings);

@@ -35,12 +35,6 @@ static int64_t count(struct fixture *fixture, const struct pair *pair)
     return sql_number(fixture->sql, "SELECT count(*) FROM dialogs WHERE to_user_id = '%s'", uuid_text(&pair->ben));
 }
 
-/* Sends wait while it is held, lists do not. */
-static void lock_table(struct fixture *fixture)
-{
-    sql_run(fixture->sql, "BEGIN; LOCK TABLE dialogs IN EXCLUSIVE MODE");
-}
-
 static void waiting_sends_are_finished_first(void **state)
 {
     struct fixture *fixture = *state;
@@ -74,7 +68,7 @@ static void what_is_not_finished_in_time_is_counted(void **state)
     assert_int_equal(outcome.closed, COUNT);
     assert_true(outcome.possibly >= 1 && outcome.possibly <= 2);
     assert_true(took >= 200000 && took < 20 * 1000000);
-    sql_run(fixture->sql, "COMMIT");
+    unlock_table(fixture);
     while (sql_number(fixture->sql, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'libdialogs' AND "
                                     "state = 'active'"))
         pause_ms(5);
@@ -96,7 +90,7 @@ static void a_negative_timeout_waits_for_nothing(void **state)
     assert_true(now_us() - before < 20 * 1000000);
     assert_int_equal(undelivered, 10);
     assert_int_equal(outcome.closed, 10);
-    sql_run(fixture->sql, "COMMIT");
+    unlock_table(fixture);
 }
 
 static void *unlock_later(void *argument)
@@ -171,7 +165,7 @@ static void blocked_callers_are_let_go(void **state)
         pthread_join(callers[i].thread, NULL);
         assert_int_equal(callers[i].code, DLG_E_CLOSED);
     }
-    sql_run(fixture->sql, "COMMIT");
+    unlock_table(fixture);
 }
 
 /* ---- Callbacks, passwords ---- */

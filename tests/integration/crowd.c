@@ -32,14 +32,9 @@ static void begin_to_send(dlg_client *client, int count, struct tally *tally)
         assert_ok(dlg_send_async(client, &pair.ann, &pair.ben, "one", DLG_NTS, NULL, tally_note, tally, &error), error);
 }
 
-static void block(struct fixture *fixture)
-{
-    sql_run(fixture->sql, "BEGIN; LOCK TABLE dialogs IN EXCLUSIVE MODE");
-}
-
 static void unblock(struct fixture *fixture, const struct tally *tally, int count)
 {
-    sql_run(fixture->sql, "COMMIT");
+    unlock_table(fixture);
     for (int64_t end = now_us() + 30 * 1000000; tally->replies < count; pause_ms(1))
         if (now_us() > end)
             fail_msg("%d replies of %d", tally->replies, count);
@@ -51,7 +46,7 @@ static void a_crowd_lets_others_go_first(void **state)
     struct fixture *fixture = *state;
     struct tally tally = {0};
     assert_int_equal(threads_of(SCHED_BATCH), 0);
-    block(fixture);
+    lock_table(fixture);
     begin_to_send(fixture->client, 64, &tally);
     wait_for_threads(SCHED_BATCH, 1);
     unblock(fixture, &tally, 64);
@@ -64,7 +59,7 @@ static void neither_few_nor_very_many_do(void **state)
     struct fixture *fixture = *state;
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         struct tally tally = {0};
-        block(fixture);
+        lock_table(fixture);
         begin_to_send(fixture->client, counts[i], &tally);
         pause_ms(200);
         assert_int_equal(threads_of(SCHED_BATCH), 0);
@@ -83,7 +78,7 @@ static void the_owner_s_choice_stays(void **state)
     dlg_client *client = client_open(test_server_conninfo(fixture->server), "");
     int threads = threads_of(SCHED_BATCH);
     assert_true(threads > 1);
-    block(fixture);
+    lock_table(fixture);
     begin_to_send(client, 64, &tally);
     unblock(fixture, &tally, 64);
     pause_ms(200); /* turns after the crowd */

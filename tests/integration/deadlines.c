@@ -13,25 +13,6 @@ static dlg_client *open_client(struct fixture *fixture, const char *settings)
     return client_open(test_server_conninfo(fixture->server), settings);
 }
 
-/* Sends wait while it is held, lists do not. */
-static void lock_table(struct fixture *fixture)
-{
-    sql_run(fixture->sql, "BEGIN; LOCK TABLE dialogs IN EXCLUSIVE MODE");
-}
-
-static void unlock_table(struct fixture *fixture)
-{
-    sql_run(fixture->sql, "COMMIT");
-}
-
-/* Until the server has nothing left to do for us. */
-static void wait_until_idle(struct fixture *fixture)
-{
-    while (sql_number(fixture->sql, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'libdialogs' "
-                                    "AND state <> 'idle'"))
-        pause_ms(5);
-}
-
 struct fates {
     _Atomic int replies, stored, timed_out, possibly, not_written;
 };
@@ -49,13 +30,6 @@ static void note(dlg_reply *reply, void *payload)
     fates->replies++;
 }
 
-/* Until one of ours waits at the server for the table. */
-static void wait_until_blocked(struct fixture *fixture)
-{
-    while (!sql_number(fixture->sql, "SELECT count(*) FROM pg_locks WHERE NOT granted"))
-        pause_ms(5);
-}
-
 /* What has left may be stored still; what waits here never is. */
 static void the_fate_tells_what_has_left(void **state)
 {
@@ -71,7 +45,7 @@ static void the_fate_tells_what_has_left(void **state)
         options.timeout_us = end_us - now_us() - (i < 2 ? 0 : 100000);
         assert_int_equal(dlg_send_async(client, &pair.ann, &pair.ben, "x", 1, &options, note, &fates, NULL), DLG_OK);
         if (i == 0)
-            wait_until_blocked(fixture);
+            wait_for_lock(fixture);
     }
     while (fates.replies < COUNT)
         pause_ms(5);

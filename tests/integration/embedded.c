@@ -58,6 +58,24 @@ static void lets_nobody_else_in(void **state)
     embedded_close(embedded);
 }
 
+/* Root's parents let the server's account pass, and nobody reads in them. */
+static void the_umask_takes_nothing_away(void **state)
+{
+    struct place *place = *state;
+    char *conninfo;
+    uid_t owner;
+    bool root = geteuid() == 0;
+    mode_t mask = umask(0777);
+    struct embedded *embedded = place_open(place_path(place, "some/new/db"), &conninfo);
+    umask(mask);
+    assert_int_equal(mode_of(place, "some", &owner), root ? 0711 : 0700);
+    assert_int_equal(mode_of(place, "some/new", &owner), root ? 0711 : 0700);
+    assert_int_equal(mode_of(place, "some/new/db", &owner), root ? 0710 : 0700);
+    assert_string_equal(place_ask(conninfo, "SELECT 1"), "1");
+    free(conninfo);
+    embedded_close(embedded);
+}
+
 /* The inode of a socket that a descriptor stands for, 0 when it is none. */
 static unsigned long socket_inode(const char *path)
 {
@@ -261,6 +279,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_NEW_PLACE(creates_a_private_server),
         IN_NEW_PLACE(lets_nobody_else_in),
+        IN_NEW_PLACE(the_umask_takes_nothing_away),
         IN_USED_PLACE(has_no_tcp_port),
         IN_USED_PLACE(keeps_data_and_stops_after_the_last),
         IN_USED_PLACE(stops_under_open_connections),

@@ -233,9 +233,7 @@ static void a_long_freeze_fails_in_time(void **state)
     load_wait(load, 200);
     load_stop(load);
     /* What the old sessions had been sent may still be stored now. */
-    while (sql_number(fixture->sql, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'libdialogs' AND "
-                                    "state <> 'idle'"))
-        pause_ms(5);
+    wait_until_idle(fixture);
     load_judge(load, fixture->sql);
     assert_int_equal(load->late, 0);
     client_close(load->client);

@@ -188,6 +188,29 @@ const char *sql_text(PGconn *sql, const char *format, ...)
     return text;
 }
 
+void lock_table(struct fixture *fixture)
+{
+    sql_run(fixture->sql, "BEGIN; LOCK TABLE dialogs IN EXCLUSIVE MODE");
+}
+
+void unlock_table(struct fixture *fixture)
+{
+    sql_run(fixture->sql, "COMMIT");
+}
+
+void wait_for_lock(struct fixture *fixture)
+{
+    while (!sql_number(fixture->sql, "SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        pause_ms(2);
+}
+
+void wait_until_idle(struct fixture *fixture)
+{
+    while (sql_number(fixture->sql, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'libdialogs' "
+                                    "AND state <> 'idle'"))
+        pause_ms(5);
+}
+
 const char *uuid_text(const dlg_uuid *uuid)
 {
     static char texts[4][DLG_UUID_TEXT_SIZE];

@@ -69,6 +69,14 @@ int64_t sql_number(PGconn *sql, const char *format, ...) __attribute__((format(p
 /* Static, until the next call of it. */
 const char *sql_text(PGconn *sql, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Sends wait while the table is locked, lists do not. `fixture->sql` is in a transaction until then. */
+void lock_table(struct fixture *fixture);
+void unlock_table(struct fixture *fixture);
+
+/* Until somebody waits at the server for a lock; until the server has nothing left to do for clients. */
+void wait_for_lock(struct fixture *fixture);
+void wait_until_idle(struct fixture *fixture);
+
 /* One of four static texts, for use in SQL. */
 const char *uuid_text(const dlg_uuid *uuid);
 

@@ -5,16 +5,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-static void lock_table(struct fixture *fixture)
-{
-    sql_run(fixture->sql, "BEGIN; LOCK TABLE dialogs IN EXCLUSIVE MODE");
-}
-
-static void unlock_table(struct fixture *fixture)
-{
-    sql_run(fixture->sql, "COMMIT");
-}
-
 /* Nobody else would have had a reason to wake up before. */
 static void its_deadline_is_kept(void **state)
 {

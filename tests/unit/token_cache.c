@@ -133,6 +133,7 @@ static void threads_verify_while_keys_rotate(void **state)
     stop = true;
     for (size_t i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
+        assert_true(readers[i].checks > 0);
         assert_int_equal(readers[i].wrong, 0);
     }
     for (size_t i = 0; i < TOKENS; i++)
