@@ -1,6 +1,6 @@
 # dialogs_sql(OUT FILE...): a C file with each SQL script as a string, named after the file.
 function(dialogs_sql out)
-  set(text "/* Made from sql/ by CMake. */\n#include \"sql.h\"\n")
+  set(text "/* Made from sql/ by CMake. */\n#include \"base/sql.h\"\n")
   foreach(file IN LISTS ARGN)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
     get_filename_component(name "${file}" NAME_WE)

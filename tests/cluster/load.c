@@ -1,6 +1,6 @@
 #include "load.h"
 
-#include "clock.h"
+#include "base/clock.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,7 +1,7 @@
 /* Routing on a real cluster: the client's map is the server's, and statements go where it says. */
 #include "check.h"
 #include "cluster.h"
-#include "shard_map.h"
+#include "pg/shard_map.h"
 
 #include <dialogs.h>
 #include <libpq-fe.h>

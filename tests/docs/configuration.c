@@ -5,7 +5,7 @@
 static const char introduction[] =
     "# Settings\n"
     "\n"
-    "<!-- Made from the table in src/settings.c by the target `docs`. -->\n"
+    "<!-- Made from the table in src/base/settings.c by the target `docs`. -->\n"
     "\n"
     "A client takes these settings when it is opened. From C: `dlg_settings_new()`, `dlg_settings_set(settings, name,\n"
     "value, &error)`, and the settings go to `dlg_open()`. To `dialogsd` and `dlgctl`: `--set NAME=VALUE`; to "

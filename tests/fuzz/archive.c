@@ -2,10 +2,10 @@
  * Whatever an archive says, its reader ends with a record, the end, or an error, and hands out texts
  * that are whole. Each input is read twice: as it is, and with the checksum put right.
  */
-#include "archive_reader.h"
-#include "error.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "bulk/archive_reader.h"
 #include "fuzz.h"
-#include "text.h"
 
 #include <msgpack.h>
 #include <sodium.h>

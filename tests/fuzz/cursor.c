@@ -1,7 +1,7 @@
 /* A cursor's text comes from anywhere, and so do the times and ids of what the database shows. */
 #include "fuzz.h"
 
-#include "cursor.h"
+#include "dialogs/cursor.h"
 
 #include <string.h>
 

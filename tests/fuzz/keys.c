@@ -1,7 +1,7 @@
 /* What key_set_parse() takes is whole: every key can be found, and its secret belongs to it. */
-#include "error.h"
+#include "base/error.h"
 #include "fuzz.h"
-#include "key_set.h"
+#include "token/key_set.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* What timestamp_parse() takes and timestamp_format() writes is the same moment again. */
-#include "timestamp.h"
+#include "base/timestamp.h"
 #include "fuzz.h"
 
 #include <string.h>

@@ -2,7 +2,7 @@
  * token_verify() takes no token that we did not sign. The first byte says what the rest is: a whole
  * token, the claims of one that is signed here, or a footer.
  */
-#include "token.h"
+#include "token/token.h"
 #include "fuzz.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Asynchronous calls: one reply each, to a callback or into the queue. */
-#include "client.h"
+#include "client/client.h"
 #include "fixture.h"
 
 #include <poll.h>

@@ -1,5 +1,5 @@
 /* Closing a client while there is work under way. */
-#include "client.h"
+#include "client/client.h"
 #include "fixture.h"
 
 #include <pthread.h>

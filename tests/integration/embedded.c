@@ -1,7 +1,7 @@
 /* embedded:DIR in the ordinary course of things. */
 #include "place.h"
 
-#include "directory.h"
+#include "embedded/directory.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* embedded:DIR where it cannot work, and what it says then. */
 #include "place.h"
 
-#include "clock.h"
+#include "base/clock.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #include "fixture.h"
 
-#include "clock.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 #include "place.h"
 
-#include "directory.h"
+#include "embedded/directory.h"
 #include "processes.h"
 #include "template.h"
 

@@ -3,7 +3,7 @@
 #define TEST_PLACE_H
 
 #include "check.h"
-#include "embedded.h"
+#include "embedded/embedded.h"
 
 #include <stdbool.h>
 #include <sys/types.h>

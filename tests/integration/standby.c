@@ -1,7 +1,7 @@
 #include "standby.h"
 
-#include "clock.h"
-#include "postgres.h"
+#include "base/clock.h"
+#include "embedded/postgres.h"
 #include "template.h"
 
 #include <arpa/inet.h>

@@ -6,8 +6,8 @@
  *   issue KEYS ISSUER USER LIFETIME_S        with a key file; prints the token
  *   verify KEYS ISSUER TOKEN                 prints the user and when it expires, or the error's name
  */
-#include "clock.h"
-#include "token.h"
+#include "base/clock.h"
+#include "token/token.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 #include "cluster.h"
 
-#include "clock.h"
-#include "postgres.h"
-#include "program.h"
+#include "base/clock.h"
+#include "embedded/postgres.h"
+#include "embedded/program.h"
 
 #include <errno.h>
 #include <libpq-fe.h>

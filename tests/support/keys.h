@@ -2,9 +2,9 @@
 #ifndef TEST_KEYS_H
 #define TEST_KEYS_H
 
-#include "key_file.h"
-#include "keyring.h"
 #include "scratch.h"
+#include "token/key_file.h"
+#include "token/keyring.h"
 
 #include <dirent.h>
 #include <string.h>

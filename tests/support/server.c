@@ -1,7 +1,7 @@
 #include "server.h"
 
-#include "clock.h"
-#include "postgres.h"
+#include "base/clock.h"
+#include "embedded/postgres.h"
 #include "processes.h"
 #include "server_files.h"
 

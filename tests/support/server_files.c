@@ -1,6 +1,6 @@
 #include "server_files.h"
 
-#include "directory.h"
+#include "embedded/directory.h"
 #include "template.h"
 
 #include <errno.h>

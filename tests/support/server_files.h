@@ -2,8 +2,8 @@
 #ifndef TEST_SERVER_FILES_H
 #define TEST_SERVER_FILES_H
 
-#include "account.h"
-#include "postgres.h"
+#include "embedded/account.h"
+#include "embedded/postgres.h"
 #include "server.h"
 
 struct server_files {

@@ -1,9 +1,9 @@
 #include "template.h"
 
-#include "clock.h"
-#include "directory.h"
-#include "lock.h"
-#include "program.h"
+#include "base/clock.h"
+#include "base/lock.h"
+#include "embedded/directory.h"
+#include "embedded/program.h"
 
 #include <fcntl.h>
 #include <stdio.h>

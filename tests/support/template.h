@@ -2,7 +2,7 @@
 #ifndef TEST_TEMPLATE_H
 #define TEST_TEMPLATE_H
 
-#include "postgres.h"
+#include "embedded/postgres.h"
 
 #include <stdbool.h>
 

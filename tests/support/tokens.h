@@ -3,7 +3,7 @@
 #define TEST_TOKENS_H
 
 #include "check.h"
-#include "token.h"
+#include "token/token.h"
 
 #include <stdio.h>
 #include <stdlib.h>

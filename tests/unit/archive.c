@@ -1,6 +1,6 @@
-#include "archive_reader.h"
-#include "archive_scan.h"
-#include "archive_writer.h"
+#include "bulk/archive_reader.h"
+#include "bulk/archive_scan.h"
+#include "bulk/archive_writer.h"
 #include "check.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "cursor.h"
+#include "dialogs/cursor.h"
 #include "check.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "key_set.h"
+#include "token/key_set.h"
 
 #include "check.h"
 

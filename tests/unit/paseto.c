@@ -1,4 +1,4 @@
-#include "paseto.h"
+#include "token/paseto.h"
 
 #include "check.h"
 

@@ -1,8 +1,8 @@
-#include "password.h"
+#include "token/password.h"
 
+#include "base/workers.h"
 #include "check.h"
 #include "cost.h"
-#include "workers.h"
 
 #include <errno.h>
 #include <stdatomic.h>

@@ -1,5 +1,5 @@
 /* What a session has prepared. */
-#include "prepared.h"
+#include "pg/prepared.h"
 #include "check.h"
 
 #include <stdlib.h>

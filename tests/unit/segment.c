@@ -1,4 +1,4 @@
-#include "segment.h"
+#include "pg/segment.h"
 #include "check.h"
 
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "settings.h"
+#include "base/settings.h"
 
 static void every_default_is_acceptable(void **state)
 {

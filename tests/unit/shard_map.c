@@ -1,6 +1,6 @@
-#include "shard_map.h"
+#include "pg/shard_map.h"
 #include "check.h"
-#include "citus.h"
+#include "pg/citus.h"
 
 #include <string.h>
 

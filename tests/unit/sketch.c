@@ -1,4 +1,4 @@
-#include "sketch.h"
+#include "dialogs/sketch.h"
 #include "check.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "workers.h"
+#include "base/workers.h"
 
 #include "check.h"
 

@@ -1,0 +1,236 @@
+#include "base/settings.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kind { NUMBER, CHOICE, TEXT, SECRET };
+
+struct setting {
+    const char *name;
+    enum kind kind;
+    size_t offset;
+    const char *initial;
+    const char *range; /* CHOICE: the words, in the order of their enum, joined by '|' */
+    int64_t least;
+    int64_t most;
+    const char *purpose;
+};
+
+#define AT(field) offsetof(struct dlg_settings, field)
+#define RANGE(least, most) #least " to " #most, least, most
+
+static const struct setting table[] = {
+    {"open", CHOICE, AT(open), "wait", "wait|lazy", 0, 0,
+     "whether dlg_open() waits for the database, or returns at once and requests wait"},
+    {"schema", CHOICE, AT(schema), "install", "install|check|none", 0, 0,
+     "what dlg_open() does about the tables: create or upgrade them, only check them, or nothing"},
+    {"feed", CHOICE, AT(feed), "off", "off|on", 0, 0,
+     "whether dlg_feed() is wanted, for which the tables get two more indexes; they make each send dearer"},
+    {"route", CHOICE, AT(route), "auto", "auto|coordinator", 0, 0,
+     "on a cluster: straight to the worker that owns the shard, pages from the shard's own table there; or everything "
+     "through the coordinator"},
+    {"node_addresses", TEXT, AT(node_addresses), "", "NODE:PORT=HOST:PORT, joined by commas", 0, 65536,
+     "where workers are reached from here, when not under the names that they have among themselves"},
+    {"timeout_ms", NUMBER, AT(timeout_ms), "10000", RANGE(1, 86400000), "deadline of a request that gives none, ms"},
+    {"open_timeout_ms", NUMBER, AT(open_timeout_ms), "30000", RANGE(1, 86400000),
+     "how long dlg_open() may take, and a loader waits for a server that is away, ms"},
+    {"connect_timeout_ms", NUMBER, AT(connect_timeout_ms), "5000", RANGE(10, 600000),
+     "how long one attempt to connect to one host may take, ms"},
+    {"close_timeout_ms", NUMBER, AT(close_timeout_ms), "5000", RANGE(0, 86400000),
+     "how long dlg_close() lets requests finish, ms"},
+    {"backoff_min_ms", NUMBER, AT(backoff_min_ms), "50", RANGE(1, 60000), "first pause before connecting again, ms"},
+    {"backoff_max_ms", NUMBER, AT(backoff_max_ms), "2000", RANGE(1, 600000),
+     "longest pause before connecting again, ms; pauses double and carry jitter"},
+    {"read_connections", NUMBER, AT(read_connections), "2", RANGE(1, 64), "connections to each node for reads"},
+    {"write_connections", NUMBER, AT(write_connections), "2", RANGE(1, 64), "connections to each node for commits"},
+    {"batch_messages", NUMBER, AT(batch_messages), "512", RANGE(1, 10000), "most messages that share a commit"},
+    {"batch_bytes", NUMBER, AT(batch_bytes), "1048576", RANGE(1, 67108864), "most bytes of text that share a commit"},
+    {"queue_requests", NUMBER, AT(queue_requests), "100000", RANGE(1, 10000000), "most requests accepted and not done"},
+    {"queue_bytes", NUMBER, AT(queue_bytes), "67108864", RANGE(1024, 68719476736),
+     "most bytes of requests accepted and not done"},
+    {"text_limit", NUMBER, AT(text_limit), "65536", RANGE(1, 16777216), "longest text of a message, bytes"},
+    {"user_cache", NUMBER, AT(user_cache), "65536", RANGE(1, 16777216), "how many known recipients are remembered"},
+    {"hash_threads", NUMBER, AT(hash_threads), "2", RANGE(1, 64),
+     "threads that check passwords; each uses hash_memory_kib"},
+    {"hash_queue", NUMBER, AT(hash_queue), "256", RANGE(1, 100000), "most password checks waiting"},
+    {"hash_operations", NUMBER, AT(hash_operations), "2", RANGE(1, 64), "Argon2id passes"},
+    {"hash_memory_kib", NUMBER, AT(hash_memory_kib), "65536", RANGE(8, 4194304), "Argon2id memory, KiB"},
+    {"token_lifetime_s", NUMBER, AT(token_lifetime_s), "86400", RANGE(1, 315360000), "how long a token is good, s"},
+    {"token_issuer", TEXT, AT(token_issuer), "dialogs", "1 to 255 bytes", 1, 255, "the `iss` claim of tokens"},
+    {"token_key", SECRET, AT(token_key), "", "PASERK k4.secret", 0, 4096,
+     "the signing key itself; overrides token_key_file; the environment's DLG_TOKEN_KEY when empty"},
+    {"token_key_file", TEXT, AT(token_key_file), "", "a path", 0, 4096,
+     "file of signing keys, made with mode 0600 when missing; when empty: the environment's DLG_TOKEN_KEY_FILE, "
+     "DIR/token.keys for embedded:DIR, else ~/.local/state/dialogs/token.keys"},
+};
+
+enum { TABLE_SIZE = sizeof table / sizeof *table };
+
+static int64_t *number_of(const dlg_settings *settings, const struct setting *setting)
+{
+    return (int64_t *)((char *)(uintptr_t)settings + setting->offset);
+}
+
+static char **text_of(const dlg_settings *settings, const struct setting *setting)
+{
+    return (char **)((char *)(uintptr_t)settings + setting->offset);
+}
+
+static bool is_text(const struct setting *setting)
+{
+    return setting->kind == TEXT || setting->kind == SECRET;
+}
+
+static const struct setting *setting_find(const char *name)
+{
+    for (size_t i = 0; name && i < TABLE_SIZE; i++)
+        if (strcmp(table[i].name, name) == 0)
+            return &table[i];
+    return NULL;
+}
+
+/* The place of `word` in "a|b|c", or -1. */
+static int64_t choice_index(const char *words, const char *word)
+{
+    size_t length = strlen(word);
+    for (int64_t index = 0; words; index++) {
+        size_t span = strcspn(words, "|");
+        if (span == length && memcmp(words, word, length) == 0)
+            return index;
+        words = words[span] ? words + span + 1 : NULL;
+    }
+    return -1;
+}
+
+static int refuse(const struct setting *setting, dlg_error **error)
+{
+    return error_set(error, DLG_E_ARGUMENT, "setting %s takes %s", setting->name, setting->range);
+}
+
+static int set_number(dlg_settings *settings, const struct setting *setting, const char *value, dlg_error **error)
+{
+    char *end;
+    errno = 0;
+    long long number = strtoll(value, &end, 10);
+    if (errno || end == value || *end || number < setting->least || number > setting->most)
+        return refuse(setting, error);
+    *number_of(settings, setting) = number;
+    return DLG_OK;
+}
+
+static int set_text(dlg_settings *settings, const struct setting *setting, const char *value, dlg_error **error)
+{
+    size_t length = strlen(value);
+    if ((int64_t)length < setting->least || (int64_t)length > setting->most)
+        return refuse(setting, error);
+    char *copy = strdup(value);
+    if (!copy)
+        return error_set(error, DLG_E_MEMORY, "out of memory");
+    char **text = text_of(settings, setting);
+    if (*text)
+        sodium_memzero(*text, strlen(*text));
+    free(*text);
+    *text = copy;
+    return DLG_OK;
+}
+
+static int setting_assign(dlg_settings *settings, const struct setting *setting, const char *value, dlg_error **error)
+{
+    if (setting->kind == NUMBER)
+        return set_number(settings, setting, value, error);
+    if (is_text(setting))
+        return set_text(settings, setting, value, error);
+    int64_t index = choice_index(setting->range, value);
+    if (index < 0)
+        return refuse(setting, error);
+    *number_of(settings, setting) = index;
+    return DLG_OK;
+}
+
+int dlg_settings_set(dlg_settings *settings, const char *name, const char *value, dlg_error **error)
+{
+    if (!settings || !name || !value)
+        return error_set(error, DLG_E_ARGUMENT, "a setting needs a name and a value");
+    const struct setting *setting = setting_find(name);
+    if (!setting)
+        return error_set(error, DLG_E_ARGUMENT, "there is no setting \"%s\"", name);
+    return setting_assign(settings, setting, value, error);
+}
+
+const char *dlg_settings_get(const dlg_settings *settings, const char *name)
+{
+    const struct setting *setting = setting_find(name);
+    if (!settings || !setting)
+        return NULL;
+    if (is_text(setting))
+        return *text_of(settings, setting);
+    char *scratch = ((dlg_settings *)(uintptr_t)settings)->scratch;
+    size_t size = sizeof settings->scratch;
+    int64_t number = *number_of(settings, setting);
+    if (setting->kind == NUMBER) {
+        snprintf(scratch, size, "%lld", (long long)number);
+        return scratch;
+    }
+    const char *words = setting->range;
+    for (; number > 0; number--)
+        words += strcspn(words, "|") + 1;
+    snprintf(scratch, size, "%.*s", (int)strcspn(words, "|"), words);
+    return scratch;
+}
+
+int dlg_setting_describe(size_t index, const char **name, const char **default_value, const char **range,
+                         const char **purpose)
+{
+    if (index >= TABLE_SIZE)
+        return 0;
+    const struct setting *setting = &table[index];
+    if (name)
+        *name = setting->name;
+    if (default_value)
+        *default_value = setting->initial;
+    if (range)
+        *range = setting->range;
+    if (purpose)
+        *purpose = setting->purpose;
+    return 1;
+}
+
+dlg_settings *settings_copy(const dlg_settings *from)
+{
+    dlg_settings *settings = calloc(1, sizeof *settings);
+    if (!settings)
+        return NULL;
+    for (size_t i = 0; i < TABLE_SIZE; i++) {
+        const char *value = from ? dlg_settings_get(from, table[i].name) : table[i].initial;
+        if (setting_assign(settings, &table[i], value, NULL) != DLG_OK) {
+            dlg_settings_free(settings);
+            return NULL;
+        }
+    }
+    return settings;
+}
+
+dlg_settings *dlg_settings_new(void)
+{
+    return settings_copy(NULL);
+}
+
+void dlg_settings_free(dlg_settings *settings)
+{
+    if (!settings)
+        return;
+    for (size_t i = 0; i < TABLE_SIZE; i++) {
+        if (!is_text(&table[i]))
+            continue;
+        char *text = *text_of(settings, &table[i]);
+        if (text)
+            sodium_memzero(text, strlen(text));
+        free(text);
+    }
+    free(settings);
+}

@@ -1,0 +1,278 @@
+#include "bulk/loader.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/settings.h"
+#include "base/uuid.h"
+#include "bulk/chunk.h"
+#include "client/client.h"
+#include "dialogs/messages.h"
+#include "dialogs/users.h"
+#include "pg/retry.h"
+#include "pg/statement.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Large enough that a commit costs little beside its rows, small enough to be repeated lightly. */
+enum { CHUNK_ROWS = 10000, CHUNK_BYTES = 8 * 1024 * 1024 };
+
+struct dlg_loader {
+    dlg_client *client;
+    PGconn *connection; /* NULL while there is none */
+    struct chunk chunk;
+    bool insert; /* the last chunk met rows that were there already */
+    dlg_progress done;
+};
+
+int dlg_loader_open(dlg_client *client, dlg_loader **loader, dlg_error **error)
+{
+    if (!client || !loader)
+        return error_set(error, DLG_E_ARGUMENT, "a loader needs a client and a place to put itself");
+    dlg_error *failure = NULL;
+    PGconn *connection = client_connect(client, &failure);
+    if (!connection)
+        return error_give(error, failure);
+    dlg_loader *made = calloc(1, sizeof *made);
+    if (!made) {
+        PQfinish(connection);
+        return error_set(error, DLG_E_MEMORY, "out of memory");
+    }
+    made->client = client;
+    made->connection = connection;
+    chunk_init(&made->chunk);
+    *loader = made;
+    return DLG_OK;
+}
+
+void dlg_loader_free(dlg_loader *loader)
+{
+    if (!loader)
+        return;
+    PQfinish(loader->connection);
+    chunk_free(&loader->chunk);
+    free(loader);
+}
+
+void dlg_loader_progress(const dlg_loader *loader, dlg_progress *progress)
+{
+    *progress = loader->done;
+}
+
+/* ---- Sending a chunk ---- */
+
+static void wait_before(unsigned attempts)
+{
+    int64_t pause_us = retry_pause_us(attempts);
+    struct timespec left = {.tv_sec = pause_us / 1000000, .tv_nsec = pause_us % 1000000 * 1000};
+    while (nanosleep(&left, &left) != 0)
+        ;
+}
+
+/* After a failure on a new connection: the old one may be lost, or lead to a server that was primary once. */
+static void disconnect(dlg_loader *loader)
+{
+    PQfinish(loader->connection);
+    loader->connection = NULL;
+}
+
+/*
+ * One attempt, with a second one by INSERT when COPY failed: a row may be there already. How an error
+ * of COPY says so is not the same everywhere: from another node of Citus it has no SQLSTATE of its own.
+ */
+static enum chunk_outcome attempt(dlg_loader *loader, size_t *written, dlg_error **error)
+{
+    if (!loader->connection)
+        loader->connection = client_connect(loader->client, error);
+    if (!loader->connection)
+        return dlg_error_code(*error) == DLG_E_UNAVAILABLE ? CHUNK_AGAIN : CHUNK_REFUSED;
+    enum chunk_outcome outcome = chunk_write(&loader->chunk, loader->connection, loader->insert, written, error);
+    if (outcome == CHUNK_DONE || loader->insert || PQstatus(loader->connection) != CONNECTION_OK)
+        return outcome;
+    loader->insert = true;
+    return chunk_write(&loader->chunk, loader->connection, true, written, error);
+}
+
+static void count_chunk(dlg_loader *loader, size_t written)
+{
+    const struct chunk *chunk = &loader->chunk;
+    size_t skipped = chunk->users.count + chunk->messages.count - written;
+    loader->done.users += chunk->users.count;
+    loader->done.messages += chunk->messages.count;
+    loader->done.bytes += chunk->users.size + chunk->messages.size;
+    loader->done.skipped += skipped;
+    loader->insert = skipped > 0;
+}
+
+int dlg_loader_flush(dlg_loader *loader, dlg_error **error)
+{
+    if (!loader)
+        return error_set(error, DLG_E_ARGUMENT, "there is no loader to flush");
+    int code = client_may_wait(loader->client, error);
+    if (code != DLG_OK)
+        return code;
+    if (!loader->chunk.users.count && !loader->chunk.messages.count)
+        return DLG_OK;
+    dlg_error *failure = NULL;
+    size_t written = 0;
+    enum chunk_outcome outcome = attempt(loader, &written, &failure);
+    /* From the first failure on, and in time alone: a node that comes back refuses at once until it is there. */
+    int64_t deadline_us = clock_monotonic_us() + client_settings(loader->client)->open_timeout_ms * 1000;
+    unsigned repeats = 0;
+    for (; outcome == CHUNK_AGAIN && clock_monotonic_us() < deadline_us; repeats++) {
+        disconnect(loader);
+        wait_before(repeats);
+        outcome = attempt(loader, &written, &failure);
+    }
+    if (outcome != CHUNK_DONE) {
+        error_set_fate(failure, repeats > 0 ? DLG_FATE_POSSIBLY_WRITTEN : DLG_FATE_NOT_WRITTEN);
+        return error_give(error, failure);
+    }
+    dlg_error_free(failure);
+    count_chunk(loader, written);
+    chunk_clear(&loader->chunk);
+    return DLG_OK;
+}
+
+/* Before a row is taken, so that a failure leaves the row with the caller. */
+static int make_room(dlg_loader *loader, dlg_error **error)
+{
+    const struct chunk *chunk = &loader->chunk;
+    if (chunk->users.count + chunk->messages.count < CHUNK_ROWS &&
+        chunk->users.size + chunk->messages.size < CHUNK_BYTES)
+        return DLG_OK;
+    return dlg_loader_flush(loader, error);
+}
+
+/* ---- Rows ---- */
+
+static struct rows_value text_value(const char *text)
+{
+    return (struct rows_value){text, text ? strlen(text) : 0};
+}
+
+/* A moment that PostgreSQL can hold: from 4713 BC to 294276 AD. */
+static bool time_fits(int64_t us)
+{
+    int64_t timestamp = timestamp_from_us(us);
+    return timestamp >= INT64_C(-211813488000000000) && timestamp < INT64_C(9223371331200000000);
+}
+
+/* The same, or one of its two infinities. */
+static bool time_restores(int64_t us)
+{
+    return us == INT64_MAX || us == INT64_MIN || time_fits(us);
+}
+
+int loader_restore_message(dlg_loader *loader, const dlg_message *message, dlg_error **error)
+{
+    if (!time_restores(message->created_us) || !time_restores(message->updated_us))
+        return error_set(error, DLG_E_ARGUMENT, "the message's time is none the database can hold");
+    int code = make_room(loader, error);
+    if (code != DLG_OK)
+        return code;
+    char id[8], created[8], updated[8];
+    put_int64(id, message->id);
+    put_int64(created, timestamp_from_us(message->created_us));
+    put_int64(updated, timestamp_from_us(message->updated_us));
+    const struct rows_value values[] = {
+        {id, sizeof id},
+        {message->author.bytes, sizeof message->author.bytes},
+        {message->recipient.bytes, sizeof message->recipient.bytes},
+        {message->text, message->length},
+        {created, sizeof created},
+        {message->updated_us ? updated : NULL, sizeof updated},
+    };
+    code = rows_add(&loader->chunk.messages, values, error);
+    if (code == DLG_OK && message->id < CHUNK_SEQUENCE_END && message->id > loader->chunk.sequence_id)
+        loader->chunk.sequence_id = message->id;
+    return code;
+}
+
+int dlg_loader_message(dlg_loader *loader, const dlg_message *message, dlg_error **error)
+{
+    if (!loader || !message)
+        return error_set(error, DLG_E_ARGUMENT, "loading a message needs a loader and a message");
+    dlg_message row = *message;
+    int code = message_check(loader->client, &row.author, &row.recipient, row.text, &row.length, error);
+    if (code != DLG_OK)
+        return code;
+    if (row.id < 0 || !time_fits(row.created_us) || !time_fits(row.updated_us))
+        return error_set(error, DLG_E_ARGUMENT,
+                         "the message's id is negative, or its time is none the database can hold");
+    struct clock *clock = client_clock(loader->client);
+    if (!row.id || !row.created_us) {
+        int64_t moment = clock_next(clock);
+        row.id = row.id ? row.id : clock_id(moment);
+        row.created_us = row.created_us ? row.created_us : moment;
+    }
+    clock_observe(clock, row.created_us);
+    return loader_restore_message(loader, &row, error);
+}
+
+/* "YYYY-MM-DD" as PostgreSQL counts days, from 2000-01-01. */
+static bool date_days(const char *date, int32_t *days)
+{
+    struct tm time = {0};
+    const char *end = strptime(date, "%Y-%m-%d", &time);
+    if (!end || *end)
+        return false;
+    enum { DAY_S = 86400, DAYS_TO_2000 = 10957 };
+    *days = (int32_t)(timegm(&time) / DAY_S) - DAYS_TO_2000;
+    return true;
+}
+
+int loader_restore_user(dlg_loader *loader, const dlg_user *user, const char *password_hash, dlg_error **error)
+{
+    char born[4], created[8];
+    int32_t days = 0;
+    bool has_birthdate = user->birthdate && *user->birthdate;
+    if (has_birthdate && !date_days(user->birthdate, &days))
+        return error_set(error, DLG_E_ARGUMENT, "\"%s\" is not a date: write YYYY-MM-DD", user->birthdate);
+    if (!time_restores(user->created_us))
+        return error_set(error, DLG_E_ARGUMENT, "the user's time is none the database can hold");
+    int code = make_room(loader, error);
+    if (code != DLG_OK)
+        return code;
+    put_int32(born, days);
+    put_int64(created, timestamp_from_us(user->created_us));
+    const struct rows_value values[] = {
+        {user->id.bytes, sizeof user->id.bytes},
+        text_value(password_hash ? password_hash : ""),
+        text_value(user->first_name),
+        text_value(user->second_name),
+        {has_birthdate ? born : NULL, sizeof born},
+        text_value(user->biography),
+        text_value(user->city),
+        {created, sizeof created},
+    };
+    return rows_add(&loader->chunk.users, values, error);
+}
+
+/* The shape that crypto_pwhash_str() makes; above all this keeps a plain password out of the table. */
+static bool is_hash(const char *text)
+{
+    size_t length = strnlen(text, crypto_pwhash_STRBYTES);
+    return length < crypto_pwhash_STRBYTES && strncmp(text, "$argon2", 7) == 0;
+}
+
+int dlg_loader_user(dlg_loader *loader, const dlg_user *user, const char *password_hash, dlg_error **error)
+{
+    if (!loader || !user)
+        return error_set(error, DLG_E_ARGUMENT, "loading a user needs a loader and a user");
+    int code = user_check(user, error);
+    if (code != DLG_OK)
+        return code;
+    if (password_hash && !is_hash(password_hash))
+        return error_set(error, DLG_E_ARGUMENT, "the password hash is none: make it with dlg_password_hash()");
+    dlg_user row = *user; /* names are searched, so that they are never NULL */
+    row.first_name = row.first_name ? row.first_name : "";
+    row.second_name = row.second_name ? row.second_name : "";
+    if (uuid_is_nil(&row.id))
+        dlg_uuid_random(&row.id);
+    if (!row.created_us)
+        row.created_us = clock_next(client_clock(loader->client));
+    return loader_restore_user(loader, &row, password_hash, error);
+}

@@ -1,0 +1,325 @@
+#include "client/client.h"
+
+#include "client/schema.h"
+#include "token/token_cache.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EMBEDDED_PREFIX "embedded:"
+
+/* ---- What other modules ask ---- */
+
+int client_check(const dlg_client *client, dlg_error **error)
+{
+    if (!client)
+        return error_set(error, DLG_E_ARGUMENT, "a client is needed: dlg_open() makes one");
+    if (engine_is_forked(&client->engine))
+        return error_set(error, DLG_E_FORKED, "the client was opened before fork(); open another one here");
+    return DLG_OK;
+}
+
+int client_may_wait(const dlg_client *client, dlg_error **error)
+{
+    int code = client_check(client, error);
+    return code == DLG_OK ? engine_may_wait(&client->engine, error) : code;
+}
+
+const dlg_settings *client_settings(const dlg_client *client)
+{
+    return client->settings;
+}
+
+struct clock *client_clock(dlg_client *client)
+{
+    return &client->engine.clock;
+}
+
+dlg_client *client_of(const struct request *request)
+{
+    return (dlg_client *)((char *)request->engine - offsetof(struct dlg_client, engine));
+}
+
+PGconn *client_connect(dlg_client *client, dlg_error **error)
+{
+    if (client_may_wait(client, error) != DLG_OK)
+        return NULL;
+    int64_t deadline_us = clock_monotonic_us() + client->settings->timeout_ms * 1000;
+    return session_open(client->conninfo, client->settings, deadline_us, error);
+}
+
+/* ---- Keys ---- */
+
+static const char *first_set(const char *a, const char *b)
+{
+    return a && *a ? a : b && *b ? b : NULL;
+}
+
+/* The key file's place when nobody has named one; to be freed. NULL: there is no home to put it in. */
+static char *key_file_default(const dlg_client *client)
+{
+    char *path = NULL;
+    const char *state = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
+    int length = -1;
+    if (client->embedded)
+        length = asprintf(&path, "%s/token.keys", embedded_directory(client->embedded));
+    else if (state && *state)
+        length = asprintf(&path, "%s/dialogs/token.keys", state);
+    else if (home && *home)
+        length = asprintf(&path, "%s/.local/state/dialogs/token.keys", home);
+    return length < 0 ? NULL : path;
+}
+
+static int keyring_make(dlg_client *client, struct keyring **keyring, dlg_error **error)
+{
+    const dlg_settings *settings = client->settings;
+    const char *key = first_set(settings->token_key, getenv("DLG_TOKEN_KEY"));
+    const char *file = first_set(settings->token_key_file, getenv("DLG_TOKEN_KEY_FILE"));
+    char *fallback = key || file ? NULL : key_file_default(client);
+    if (!key && !file && !fallback)
+        return error_set(error, DLG_E_FILE, "no place for the signing keys; set token_key_file");
+    int code = keyring_open(keyring, key, file ? file : fallback, error);
+    free(fallback);
+    return code;
+}
+
+int client_keyring(dlg_client *client, struct keyring **keyring, dlg_error **error)
+{
+    *keyring = atomic_load_explicit(&client->keyring, memory_order_acquire);
+    if (*keyring)
+        return DLG_OK;
+    int code = DLG_OK;
+    pthread_mutex_lock(&client->keyring_lock);
+    *keyring = atomic_load(&client->keyring);
+    if (!*keyring)
+        code = keyring_make(client, keyring, error);
+    if (code == DLG_OK)
+        atomic_store_explicit(&client->keyring, *keyring, memory_order_release);
+    pthread_mutex_unlock(&client->keyring_lock);
+    return code;
+}
+
+/* ---- Open ---- */
+
+static int conninfo_check(const char *conninfo, dlg_error **error)
+{
+    char *text = NULL;
+    PQconninfoOption *options = PQconninfoParse(conninfo, &text);
+    if (!options)
+        error_set_sql(error, DLG_E_ARGUMENT, NULL, "conninfo", text ? text : "out of memory");
+    PQfreemem(text);
+    PQconninfoFree(options);
+    return options ? DLG_OK : DLG_E_ARGUMENT;
+}
+
+static int client_locate(dlg_client *client, const char *conninfo, dlg_error **error)
+{
+    size_t prefix = strlen(EMBEDDED_PREFIX);
+    if (strncmp(conninfo, EMBEDDED_PREFIX, prefix) == 0)
+        return embedded_open(&client->embedded, conninfo + prefix, client->settings->open_timeout_ms * 1000,
+                             &client->conninfo, error);
+    int code = conninfo_check(conninfo, error);
+    if (code != DLG_OK)
+        return code;
+    client->conninfo = strdup(conninfo);
+    return client->conninfo ? DLG_OK : error_set(error, DLG_E_MEMORY, "out of memory");
+}
+
+static int client_schema(dlg_client *client, int64_t deadline_us, bool install, int *version, dlg_error **error)
+{
+    dlg_error *why = NULL;
+    PGconn *conn = session_open(client->conninfo, client->settings, deadline_us, &why);
+    if (!conn)
+        return error_give(error, why);
+    bool feed = client->settings->feed == FEED_ON;
+    int code = install ? schema_install(conn, feed, deadline_us, version, error)
+                       : schema_check(conn, feed, deadline_us, version, error);
+    PQfinish(conn);
+    return code;
+}
+
+static int client_start(dlg_client *client, const char *conninfo, dlg_error **error)
+{
+    const dlg_settings *settings = client->settings;
+    int64_t deadline_us = clock_monotonic_us() + settings->open_timeout_ms * 1000;
+    int code = client_locate(client, conninfo, error);
+    if (code == DLG_OK)
+        code = engine_open(&client->engine, client->conninfo, settings, error);
+    if (code == DLG_OK && settings->open == OPEN_WAIT && settings->schema != SCHEMA_NONE)
+        code = client_schema(client, deadline_us, settings->schema == SCHEMA_INSTALL, NULL, error);
+    if (code == DLG_OK)
+        code = engine_start(&client->engine, error);
+    if (code == DLG_OK && settings->open == OPEN_WAIT)
+        code = engine_wait_ready(&client->engine, deadline_us, error);
+    return code;
+}
+
+static dlg_client *client_new(const dlg_settings *settings)
+{
+    dlg_client *client = calloc(1, sizeof *client);
+    if (!client)
+        return NULL;
+    pthread_mutex_init(&client->keyring_lock, NULL);
+    engine_prepare(&client->engine);
+    admin_open(&client->admin);
+    client->settings = settings_copy(settings);
+    if (client->settings) {
+        client->workers = workers_new((size_t)client->settings->hash_threads, (size_t)client->settings->hash_queue);
+        client->known = known_new((size_t)client->settings->user_cache);
+        client->token_cache = token_cache_new();
+    }
+    return client;
+}
+
+static void client_free(dlg_client *client)
+{
+    bool forked = engine_is_forked(&client->engine);
+    engine_free(&client->engine);
+    if (forked) {
+        workers_forget(client->workers);
+        admin_forget(&client->admin);
+        embedded_forget(client->embedded);
+    } else {
+        workers_free(client->workers);
+        admin_free(&client->admin);
+        embedded_close(client->embedded);
+        pthread_mutex_destroy(&client->keyring_lock);
+    }
+    token_cache_free(client->token_cache);
+    keyring_free(atomic_load(&client->keyring));
+    known_free(client->known);
+    dlg_settings_free(client->settings);
+    free(client->conninfo);
+    free(client);
+}
+
+int dlg_open(dlg_client **client, const char *conninfo, const dlg_settings *settings, dlg_error **error)
+{
+    if (!client)
+        return error_set(error, DLG_E_ARGUMENT, "dlg_open() needs somewhere to put the client");
+    *client = NULL;
+    if (sodium_init() < 0)
+        return error_set(error, DLG_E_INTERNAL, "libsodium cannot be initialised: no source of random numbers");
+    dlg_client *made = client_new(settings);
+    if (!made)
+        return error_set(error, DLG_E_MEMORY, "out of memory");
+    int code = made->settings && made->workers && made->admin.workers && made->known && made->token_cache
+                   ? client_start(made, conninfo ? conninfo : "", error)
+                   : error_set(error, DLG_E_MEMORY, "out of memory");
+    if (code == DLG_OK) {
+        *client = made;
+    } else {
+        engine_stop(&made->engine);
+        client_free(made);
+    }
+    return code;
+}
+
+/* ---- Close ---- */
+
+int dlg_close(dlg_client *client, int64_t timeout_us, size_t *undelivered)
+{
+    if (undelivered)
+        *undelivered = 0;
+    if (!client)
+        return DLG_OK;
+    if (!engine_is_forked(&client->engine)) {
+        if (engine_is_here(&client->engine) || admin_is_here(&client->admin))
+            return DLG_E_STATE;
+        int64_t patience_us = timeout_us ? timeout_us : client->settings->close_timeout_ms * 1000;
+        int64_t deadline_us = clock_deadline(patience_us > 0 ? patience_us : 0);
+        engine_drain(&client->engine, deadline_us);
+        admin_stop(&client->admin, deadline_us);
+        workers_stop(client->workers, true);
+        size_t left = engine_stop(&client->engine);
+        if (undelivered)
+            *undelivered = left;
+    }
+    client_free(client);
+    return DLG_OK;
+}
+
+/* ---- State ---- */
+
+int dlg_ready(dlg_client *client)
+{
+    return client && !engine_is_forked(&client->engine) && atomic_load(&client->engine.ready);
+}
+
+int dlg_schema_install(dlg_client *client, int *version, dlg_error **error)
+{
+    int code = client_may_wait(client, error);
+    if (code != DLG_OK)
+        return code;
+    int64_t deadline_us = clock_monotonic_us() + client->settings->open_timeout_ms * 1000;
+    return client_schema(client, deadline_us, true, version, error);
+}
+
+int dlg_stats_get(dlg_client *client, dlg_stats *stats)
+{
+    int code = client_check(client, NULL);
+    if (code != DLG_OK)
+        return code;
+    if (!stats || stats->version < 1 || stats->version > DLG_STATS_VERSION)
+        return DLG_E_ARGUMENT;
+    struct engine *engine = &client->engine;
+    dlg_stats now = {.version = stats->version,
+                     .queued = engine->queued,
+                     .queued_bytes = engine->queued_bytes,
+                     .requests = engine->requests,
+                     .completed = engine->completed,
+                     .failed = engine->failed,
+                     .sends = engine->sends,
+                     .batches = engine->batches,
+                     .retries = engine->retries,
+                     .reconnects = engine->reconnects,
+                     .overloads = engine->overloads,
+                     .connections = engine->connections,
+                     .hash_queued = (uint32_t)workers_load(client->workers),
+                     .routed = engine->routed,
+                     .fallback = engine->fallback,
+                     .stale = engine->stale,
+                     .batched = engine->batched};
+    for (size_t i = 0; i < DLG_BATCH_SIZES; i++)
+        now.batch_sizes[i] = engine->batch_sizes[i];
+    memcpy(stats, &now, stats->version == 1 ? offsetof(dlg_stats, batched) : sizeof now);
+    return DLG_OK;
+}
+
+const char *dlg_version(void)
+{
+#define TEXT_OF(number) #number
+#define VERSION_OF(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
+    return VERSION_OF(DLG_VERSION_MAJOR, DLG_VERSION_MINOR, DLG_VERSION_PATCH);
+}
+
+int dlg_version_number(void)
+{
+    return DLG_VERSION_NUMBER;
+}
+
+int dlg_has_feature(const char *name)
+{
+    if (!name)
+        return 0;
+#ifdef LIBPQ_HAS_SEND_PIPELINE_SYNC
+    if (strcmp(name, "buffered-sync") == 0)
+        return 1;
+#endif
+    return strcmp(name, "embedded") == 0;
+}
+
+/* ---- The reply queue ---- */
+
+int dlg_reply_fd(dlg_client *client)
+{
+    return client_check(client, NULL) == DLG_OK ? client->engine.reply_fd : -1;
+}
+
+dlg_reply *dlg_reply_next(dlg_client *client, int64_t timeout_us)
+{
+    return client_check(client, NULL) == DLG_OK ? engine_next_reply(&client->engine, timeout_us) : NULL;
+}

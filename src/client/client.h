@@ -1,0 +1,43 @@
+/* client.h - what dlg_open() makes: it owns the engine, the worker threads, the keys and, maybe, a server. */
+#ifndef DIALOGS_CLIENT_H
+#define DIALOGS_CLIENT_H
+
+#include "base/workers.h"
+#include "client/admin.h"
+#include "client/known.h"
+#include "embedded/embedded.h"
+#include "engine/engine.h"
+#include "pg/session.h"
+#include "token/keyring.h"
+#include "token/token_cache.h"
+
+struct dlg_client {
+    dlg_settings *settings;
+    char *conninfo;            /* for libpq; of the private server when there is one */
+    struct embedded *embedded; /* NULL without a private server */
+    struct engine engine;
+    struct workers *workers;
+    struct admin admin;
+    struct token_cache *token_cache;
+    struct known *known;          /* recipients that exist; I/O thread */
+    pthread_mutex_t keyring_lock; /* held while `keyring` is opened, on first use */
+    struct keyring *_Atomic keyring;
+};
+
+/* DLG_E_ARGUMENT for NULL, DLG_E_FORKED in a forked child. */
+int client_check(const dlg_client *client, dlg_error **error);
+
+/* The same, and DLG_E_STATE inside a callback. */
+int client_may_wait(const dlg_client *client, dlg_error **error);
+
+const dlg_settings *client_settings(const dlg_client *client);
+struct clock *client_clock(dlg_client *client);
+dlg_client *client_of(const struct request *request);
+
+/* The signing keys, opened when first asked for. Any thread. */
+int client_keyring(dlg_client *client, struct keyring **keyring, dlg_error **error);
+
+/* A blocking connection of the caller's own, to be closed with PQfinish(); NULL on failure. */
+PGconn *client_connect(dlg_client *client, dlg_error **error);
+
+#endif

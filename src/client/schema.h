@@ -1,0 +1,18 @@
+/* schema.h - the tables: whether they are there, and making them so. */
+#ifndef DIALOGS_SCHEMA_H
+#define DIALOGS_SCHEMA_H
+
+#include "pg/session.h"
+
+enum { SCHEMA_VERSION = 1 };
+
+/*
+ * Creates or upgrades the tables when they are not of SCHEMA_VERSION; with `feed`, also makes the indexes of feeds
+ * where they are missing. `version`: NULL, or receives it.
+ */
+int schema_install(PGconn *conn, bool feed, int64_t deadline_us, int *version, dlg_error **error);
+
+/* DLG_E_SCHEMA unless the tables are of SCHEMA_VERSION and, with `feed`, have the indexes of feeds. */
+int schema_check(PGconn *conn, bool feed, int64_t deadline_us, int *version, dlg_error **error);
+
+#endif

@@ -1,0 +1,310 @@
+/* cluster_add.c - a worker that comes. */
+#include "cluster/cluster_check.h"
+#include "pg/reach.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NODE_ANSWER_US = 30000000 };
+
+#define HERE(work) (work)->options.host, (int)(work)->options.port
+
+/* ---- The new node ---- */
+
+/* Nothing of another cluster, nothing of an earlier life: Citus itself does not look (citusdata/citus#8855). */
+static int newcomer_judge(struct cluster_work *work, const PGresult *result)
+{
+    const char *citus = field_text(result, 0, 0), *wal_level = field_text(result, 0, 1);
+    if (field_bool(result, 0, 2))
+        return cluster_fail(work, DLG_E_PRECONDITION, "%s:%d is a standby; name its primary", HERE(work));
+    if (strcmp(citus, work->citus) != 0)
+        return cluster_fail(
+            work, DLG_E_PRECONDITION,
+            "%s:%d runs Citus %s, this cluster %s; install the same version there, then ALTER EXTENSION "
+            "citus UPDATE",
+            HERE(work), citus, work->citus);
+    if (field_bool(result, 0, 3))
+        return cluster_fail(
+            work, DLG_E_PRECONDITION,
+            "%s:%d belongs to a cluster already (its coordinator is %s); remove it there (dlgctl cluster "
+            "remove-node), or, when nothing of that is needed, run on it: DROP EXTENSION citus CASCADE; "
+            "CREATE EXTENSION citus",
+            HERE(work), *field_text(result, 0, 4) ? field_text(result, 0, 4) : "not registered");
+    if (*field_text(result, 0, 5))
+        return cluster_fail(
+            work, DLG_E_PRECONDITION,
+            "%s:%d has tables of the cluster's names: %s; when nothing of them is needed, run on it: DROP "
+            "TABLE %s",
+            HERE(work), field_text(result, 0, 5), field_text(result, 0, 5));
+    if (strcmp(wal_level, "logical") != 0 && !(work->options.flags & DLG_NODE_ANY_WAL_LEVEL))
+        return cluster_fail(work, DLG_E_PRECONDITION,
+                            "wal_level of %s:%d is %s; run on it: ALTER SYSTEM SET wal_level = 'logical'; then restart "
+                            "that server",
+                            HERE(work), wal_level);
+    return DLG_OK;
+}
+
+static PGresult *newcomer_ask(struct cluster_work *work, PGconn *conn, const char *sql, const char *tables)
+{
+    const char *values[] = {tables};
+    struct session_patience patience = {.deadline_us = clock_monotonic_us() + NODE_ANSWER_US,
+                                        .stop = &work->client->admin.stop};
+    return session_query(conn, sql, tables ? 1 : 0, values, &patience, &work->error);
+}
+
+static int newcomer_extension(struct cluster_work *work, PGconn *conn)
+{
+    PGresult *result = newcomer_ask(work, conn, "SELECT FROM pg_catalog.pg_extension WHERE extname = 'citus'", NULL);
+    if (!result)
+        return dlg_error_code(work->error);
+    bool installed = PQntuples(result) == 1;
+    PQclear(result);
+    if (installed)
+        return DLG_OK;
+    return cluster_fail(work, DLG_E_PRECONDITION,
+                        "%s:%d has no Citus in the database %s; run there: CREATE EXTENSION citus (with citus in "
+                        "shared_preload_libraries)",
+                        HERE(work), PQdb(conn));
+}
+
+static int newcomer_check(struct cluster_work *work, PGconn *conn, const char *tables)
+{
+    int code = newcomer_extension(work, conn);
+    if (code != DLG_OK)
+        return code;
+    PGresult *result = newcomer_ask(
+        work, conn,
+        "SELECT split_part(citus_version(), ' ', 2), current_setting('wal_level'), pg_is_in_recovery(), "
+        "(SELECT groupid FROM pg_dist_local_group) <> 0 OR EXISTS (SELECT FROM pg_dist_node) "
+        "OR EXISTS (SELECT FROM pg_dist_partition), "
+        "(SELECT nodename || ':' || nodeport FROM pg_dist_node WHERE groupid = 0 LIMIT 1), "
+        "(SELECT string_agg(t.name, ', ' ORDER BY t.name) FROM (SELECT unnest($1::text[]) AS name "
+        "UNION SELECT 'public.' || relname FROM pg_class WHERE relnamespace = 'public'::regnamespace "
+        "AND relkind = 'r' AND relname ~ '^(dialogs|users)_[0-9]+$') AS t WHERE to_regclass(t.name) IS NOT NULL)",
+        tables);
+    if (!result)
+        return dlg_error_code(work->error);
+    code = newcomer_judge(work, result);
+    PQclear(result);
+    return code;
+}
+
+/* Directly, with our own user and password. */
+static int newcomer_visit(struct cluster_work *work, const char *tables)
+{
+    char name[ADDRESS_SIZE], why[CLUSTER_TEXT];
+    address_name(work->options.host, work->options.port, name, sizeof name);
+    char *conninfo = address_conninfo(work->client->settings, work->conn, name);
+    struct reach target = {.conninfo = conninfo};
+    reach_all(&target, 1, clock_monotonic_us() + work->client->settings->connect_timeout_ms * 1000);
+    int code;
+    if (reach_succeeded(&target)) {
+        code = newcomer_check(work, target.conn, tables);
+    } else {
+        reach_reason(&target, why, sizeof why);
+        code = cluster_fail(work, DLG_E_UNAVAILABLE,
+                            "%s cannot be looked at from here: %s; start the server, or say with the setting "
+                            "node_addresses where it is reached from here",
+                            name, why);
+    }
+    reach_close(&target, 1);
+    free(conninfo);
+    return code;
+}
+
+/* ---- The coordinator's name among the nodes ---- */
+
+/* A name by which a machine reaches only itself. */
+static bool is_local(const char *host)
+{
+    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 || *host == '/';
+}
+
+static const struct view_node *coordinator_of(const struct cluster_work *work)
+{
+    const struct view_node *coordinator = view_node_by_group(work->view, 0);
+    return coordinator && coordinator->id ? coordinator : NULL;
+}
+
+/*
+ * The name under which the coordinator is registered, or is going to be: the one given, or the one that we use. Citus
+ * refuses "localhost", but not the address behind it.
+ */
+static const char *coordinator_host(const struct cluster_work *work)
+{
+    const struct view_node *coordinator = coordinator_of(work);
+    const char *used = PQhost(work->conn);
+    if (coordinator)
+        return coordinator->node.host;
+    if (*work->options.coordinator_host)
+        return work->options.coordinator_host;
+    return strcmp(used, "localhost") == 0 ? PQhostaddr(work->conn) : used;
+}
+
+/* A local name is another machine on each, unless all are on one. */
+static int names_check(struct cluster_work *work)
+{
+    const char *host = coordinator_host(work);
+    if (is_local(work->options.host) && !is_local(PQhost(work->conn)))
+        return cluster_fail(work, DLG_E_ARGUMENT,
+                            "%s names every machine to itself; name the node as other machines do", work->options.host);
+    bool serves_nobody = *host == '/' || strcmp(host, "localhost") == 0;
+    if (!serves_nobody && (!is_local(host) || is_local(work->options.host)))
+        return DLG_OK;
+    return cluster_fail(work, DLG_E_PRECONDITION,
+                        "%s:%d cannot reach the coordinator, which is known as %s; say how other machines reach it: "
+                        "SELECT citus_set_coordinator_host('HOST', PORT)",
+                        HERE(work), host);
+}
+
+static int coordinator_register(struct cluster_work *work)
+{
+    const struct cluster_options *options = &work->options;
+    char port[16];
+    const char *values[] = {coordinator_host(work), port};
+    if (coordinator_of(work))
+        return DLG_OK;
+    snprintf(port, sizeof port, "%s", PQport(work->conn));
+    if (options->coordinator_port)
+        snprintf(port, sizeof port, "%d", (int)options->coordinator_port);
+    return cluster_execute(work, "SELECT citus_set_coordinator_host($1::text, $2::integer)", 2, values);
+}
+
+/* ---- Adding ---- */
+
+/* Names that a newcomer must not have: of our tables, and of all that the cluster distributes. */
+static int tables_read(struct cluster_work *work, char **tables)
+{
+    PGresult *result = cluster_query(work, work->conn,
+                                     "SELECT array_agg(name) FROM (SELECT logicalrelid::regclass::text FROM "
+                                     "pg_dist_partition UNION VALUES ('public.dialogs'), ('public.users')) AS t (name)",
+                                     0, NULL);
+    if (!result)
+        return dlg_error_code(work->error);
+    *tables = strdup(field_text(result, 0, 0));
+    PQclear(result);
+    return *tables ? DLG_OK : cluster_fail(work, DLG_E_MEMORY, "out of memory");
+}
+
+static int connection_check(struct cluster_work *work)
+{
+    const char *values[] = {work->options.host, work->options.port_text};
+    *work->warning = '\0';
+    PGresult *result =
+        cluster_query(work, work->conn, "SELECT citus_check_connection_to_node($1::text, $2::integer)", 2, values);
+    if (!result)
+        return dlg_error_code(work->error);
+    bool reached = field_bool(result, 0, 0);
+    PQclear(result);
+    if (reached)
+        return DLG_OK;
+    return cluster_fail(
+        work, DLG_E_PRECONDITION,
+        "the coordinator does not reach %s:%d as %s (%s); let pg_hba.conf there admit it, by a name that "
+        "the nodes know",
+        HERE(work), work->role, *work->warning ? work->warning : "no connection");
+}
+
+static int node_add(struct cluster_work *work)
+{
+    const char *values[] = {work->options.host, work->options.port_text};
+    PGresult *result = cluster_long_query(work, "SELECT citus_add_node($1::text, $2::integer)", 2, values, NULL);
+    PQclear(result);
+    return result ? DLG_OK : dlg_error_code(work->error);
+}
+
+static int already_check(struct cluster_work *work)
+{
+    const struct view_node *node = view_node_by_name(work->view, HERE(work));
+    if (!node || !node->id)
+        return DLG_OK;
+    return cluster_fail(work, DLG_E_STATE, "%s:%d is in the cluster already", HERE(work));
+}
+
+static int run_add(struct cluster_work *work)
+{
+    char *tables = NULL;
+    int code = cluster_connect(work);
+    if (code == DLG_OK)
+        code = cluster_need_superuser(work, "adding a node");
+    if (code == DLG_OK)
+        code = cluster_view_read(work, &work->view);
+    if (code == DLG_OK)
+        code = already_check(work);
+    if (code == DLG_OK)
+        code = names_check(work);
+    if (code == DLG_OK)
+        code = tables_read(work, &tables);
+    if (code == DLG_OK)
+        code = newcomer_visit(work, tables);
+    if (code == DLG_OK)
+        code = connection_check(work);
+    if (code == DLG_OK)
+        code = coordinator_register(work);
+    if (code == DLG_OK)
+        code = node_add(work);
+    if (code == DLG_OK)
+        cluster_refresh(work);
+    free(tables);
+    return code;
+}
+
+/* ---- Calls ---- */
+
+static int take_coordinator(struct cluster_work *work, const dlg_node_options *options, dlg_error **error)
+{
+    const char *host = options->coordinator_host ? options->coordinator_host : "";
+    if (strlen(host) >= sizeof work->options.coordinator_host || options->coordinator_port < 0 ||
+        options->coordinator_port > 65535)
+        return error_set(error, DLG_E_ARGUMENT, "the coordinator is named by a host, and a port from 1 to 65535");
+    snprintf(work->options.coordinator_host, sizeof work->options.coordinator_host, "%s", host);
+    work->options.coordinator_port = options->coordinator_port;
+    return DLG_OK;
+}
+
+static int take_add(struct cluster_work *work, const char *host, int32_t port, const dlg_node_options *options,
+                    dlg_error **error)
+{
+    const dlg_node_options standard = DLG_NODE_OPTIONS_INIT;
+    options = options ? options : &standard;
+    if (options->version != DLG_NODE_OPTIONS_VERSION || options->flags & ~DLG_NODE_ANY_WAL_LEVEL)
+        return error_set(error, DLG_E_ARGUMENT, "the options do not begin as DLG_NODE_OPTIONS_INIT");
+    work->options.flags = options->flags;
+    int code = cluster_take_host(work, host, port, error);
+    if (code == DLG_OK)
+        code = take_coordinator(work, options, error);
+    return code == DLG_OK ? cluster_take_timeout(work, options->timeout_us, error) : code;
+}
+
+static int add_new(dlg_client *client, const char *host, int32_t port, const dlg_node_options *options, void *payload,
+                   struct cluster_work **work, dlg_error **error)
+{
+    int code = cluster_work_new(client, run_add, NULL, payload, work, error);
+    if (code != DLG_OK)
+        return code;
+    code = take_add(*work, host, port, options, error);
+    if (code != DLG_OK)
+        cluster_release(*work);
+    return code;
+}
+
+int dlg_cluster_add_node(dlg_client *client, const char *host, int32_t port, const dlg_node_options *options,
+                         dlg_error **error)
+{
+    struct cluster_work *work;
+    int code = add_new(client, host, port, options, NULL, &work, error);
+    if (code != DLG_OK)
+        return code;
+    code = cluster_call(work, error);
+    cluster_release(work);
+    return code;
+}
+
+int dlg_cluster_add_node_async(dlg_client *client, const char *host, int32_t port, const dlg_node_options *options,
+                               dlg_callback callback, void *payload, dlg_error **error)
+{
+    struct cluster_work *work;
+    int code = add_new(client, host, port, options, payload, &work, error);
+    return code == DLG_OK ? cluster_post(work, callback, error) : code;
+}

@@ -1,0 +1,349 @@
+/* cluster_distribute.c - from plain tables to shards, and back. */
+#include "base/sql.h"
+#include "cluster/cluster_check.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- Progress: what Citus copies into shards, as the workers count it ---- */
+
+/* The rows of one COPY, as they were seen last; it is gone from the statistics when it is done. */
+struct copy {
+    int64_t node;
+    int64_t process;
+    int64_t shard_table;
+    uint64_t rows;
+};
+
+struct copies {
+    struct copy *items;
+    size_t count;
+};
+
+static void copy_note(struct copies *copies, struct copy seen)
+{
+    for (size_t i = 0; i < copies->count; i++) {
+        struct copy *copy = &copies->items[i];
+        if (copy->node != seen.node || copy->process != seen.process || copy->shard_table != seen.shard_table)
+            continue;
+        copy->rows = seen.rows > copy->rows ? seen.rows : copy->rows;
+        return;
+    }
+    struct copy *items = realloc(copies->items, (copies->count + 1) * sizeof *items);
+    if (!items)
+        return;
+    copies->items = items;
+    items[copies->count++] = seen;
+}
+
+static void copies_read(struct copies *copies, int64_t node, const char *text)
+{
+    json_t *list = json_loads(text, 0, NULL), *item;
+    size_t index;
+    json_array_foreach(list, index, item)
+    {
+        struct copy seen = {.node = node,
+                            .process = json_integer_value(json_array_get(item, 0)),
+                            .shard_table = json_integer_value(json_array_get(item, 1)),
+                            .rows = (uint64_t)json_integer_value(json_array_get(item, 2))};
+        copy_note(copies, seen);
+    }
+    json_decref(list);
+}
+
+static void copies_ask(struct cluster_work *work)
+{
+    static const char sql[] =
+        "SELECT coalesce(json_agg(json_build_array(pid, relid::bigint, tuples_processed)), '[]') "
+        "FROM pg_catalog.pg_stat_progress_copy WHERE command = 'COPY FROM' AND datname = current_database()";
+    struct copies *copies = work->notes;
+    const char *values[] = {sql};
+    PGconn *watch = cluster_watch(work);
+    PGresult *result =
+        watch ? cluster_query(work, watch, "SELECT nodeid, result FROM run_command_on_all_nodes($1) WHERE success", 1,
+                              values)
+              : NULL;
+    for (int row = 0; row < (result ? PQntuples(result) : 0); row++)
+        copies_read(copies, field_number(result, row, 0), field_text(result, row, 1));
+    PQclear(result);
+    work->progress.rows_done = 0;
+    for (size_t i = 0; i < copies->count; i++)
+        work->progress.rows_done += copies->items[i].rows;
+}
+
+static int tick(void *payload, dlg_error **error)
+{
+    struct cluster_work *work = payload;
+    if (work->notes)
+        copies_ask(work);
+    int code = cluster_report(work);
+    if (code != DLG_OK)
+        error_give(error, error_copy(work->error));
+    return code;
+}
+
+/* ---- What there is ---- */
+
+struct tables {
+    bool dialogs;             /* it is there */
+    bool dialogs_known;       /* to Citus, in one way or another */
+    bool dialogs_distributed; /* ... by recipient */
+    bool users;               /* it is there, and is ours: with a uuid `id` as its key, and with password hashes */
+    bool users_known;
+    bool users_distributed; /* beside `dialogs` */
+    bool owned;             /* by a role whose rights we have */
+    int64_t rows;           /* of what is to be distributed; about */
+};
+
+static int tables_read(struct cluster_work *work, struct tables *tables)
+{
+    PGresult *result = cluster_query(
+        work, work->conn,
+        "WITH d AS (SELECT c.oid, c.relowner, c.reltuples, p.partmethod, p.colocationid, "
+        "column_to_column_name(p.logicalrelid, p.partkey) AS key FROM pg_class c "
+        "LEFT JOIN pg_dist_partition p ON p.logicalrelid = c.oid WHERE c.oid = to_regclass('public.dialogs')), "
+        "u AS (SELECT c.oid, c.relowner, c.reltuples, p.partmethod, p.colocationid FROM pg_class c "
+        "LEFT JOIN pg_dist_partition p ON p.logicalrelid = c.oid WHERE c.oid = to_regclass('public.users') "
+        "AND EXISTS (SELECT FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.conrelid "
+        "AND k.conkey = ARRAY[a.attnum] WHERE k.conrelid = c.oid AND k.contype = 'p' AND a.attname = 'id' "
+        "AND a.atttypid = 'uuid'::regtype) AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid "
+        "AND a.attname = 'password_hash' AND NOT a.attisdropped)) "
+        "SELECT d.oid IS NOT NULL, d.partmethod IS NOT NULL, coalesce(d.partmethod = 'h' AND d.key = 'to_user_id', "
+        "false), "
+        "u.oid IS NOT NULL, u.partmethod IS NOT NULL, "
+        "coalesce(u.partmethod = 'h' AND u.colocationid = d.colocationid, false), "
+        "coalesce(pg_has_role(d.relowner, 'USAGE'), true) AND coalesce(pg_has_role(u.relowner, 'USAGE'), true), "
+        "(coalesce(CASE WHEN d.partmethod IS NULL THEN greatest(d.reltuples, 0) END, 0) + "
+        "coalesce(CASE WHEN u.partmethod IS NULL THEN greatest(u.reltuples, 0) END, 0))::bigint "
+        "FROM (VALUES (1)) AS one (n) LEFT JOIN d ON true LEFT JOIN u ON true",
+        0, NULL);
+    if (!result)
+        return dlg_error_code(work->error);
+    *tables = (struct tables){.dialogs = field_bool(result, 0, 0),
+                              .dialogs_known = field_bool(result, 0, 1),
+                              .dialogs_distributed = field_bool(result, 0, 2),
+                              .users = field_bool(result, 0, 3),
+                              .users_known = field_bool(result, 0, 4),
+                              .users_distributed = field_bool(result, 0, 5),
+                              .owned = field_bool(result, 0, 6),
+                              .rows = field_number(result, 0, 7)};
+    PQclear(result);
+    return DLG_OK;
+}
+
+static int check_owner(struct cluster_work *work, const struct tables *tables)
+{
+    if (tables->owned)
+        return DLG_OK;
+    return cluster_fail(
+        work, DLG_E_PRECONDITION,
+        "the tables belong to another role; connect as their owner, or: ALTER TABLE public.dialogs OWNER "
+        "TO %s; ALTER TABLE public.users OWNER TO %s",
+        work->role, work->role);
+}
+
+/* ---- Distributing ---- */
+
+static int distribute_check(struct cluster_work *work, const struct tables *tables)
+{
+    if (!tables->dialogs)
+        return cluster_fail(work, DLG_E_SCHEMA, "the tables are not there; run dlgctl init");
+    if (tables->dialogs_distributed && (tables->users_distributed || !tables->users))
+        return cluster_fail(work, DLG_E_STATE, "the tables are distributed already, in %u shards",
+                            work->view->info.shards);
+    if (tables->dialogs_known && !tables->dialogs_distributed)
+        return cluster_fail(work, DLG_E_PRECONDITION,
+                            "Citus keeps public.dialogs in another way than by to_user_id; make it a plain table first "
+                            "(SELECT undistribute_table('public.dialogs'))");
+    if (tables->users && tables->users_known && !tables->users_distributed)
+        return cluster_fail(work, DLG_E_PRECONDITION,
+                            "public.users is distributed already, but not beside public.dialogs; make it a plain table "
+                            "first: SELECT undistribute_table('public.users')");
+    return check_owner(work, tables);
+}
+
+static int long_step(struct cluster_work *work, const char *phase, const char *sql, int count,
+                     const char *const *values)
+{
+    int code = cluster_phase(work, phase);
+    if (code != DLG_OK)
+        return code;
+    PGresult *result = cluster_long_query(work, sql, count, values, tick);
+    PQclear(result);
+    return result ? DLG_OK : dlg_error_code(work->error);
+}
+
+static int distribute_dialogs(struct cluster_work *work)
+{
+    char count[16];
+    const char *values[] = {count};
+    snprintf(count, sizeof count, "%d", (int)work->options.shard_count);
+    int code = long_step(work, "distributing dialogs",
+                         "SELECT create_distributed_table('public.dialogs', 'to_user_id', colocate_with := 'none', "
+                         "shard_count := $1)",
+                         1, values);
+    if (code == DLG_OK)
+        code = long_step(work, "emptying the local dialogs",
+                         "SELECT truncate_local_data_after_distributing_table('public.dialogs')", 0, NULL);
+    return code;
+}
+
+static int distribute_users(struct cluster_work *work)
+{
+    int code =
+        long_step(work, "distributing users",
+                  "SELECT create_distributed_table('public.users', 'id', colocate_with := 'public.dialogs')", 0, NULL);
+    if (code == DLG_OK)
+        code = long_step(work, "emptying the local users",
+                         "SELECT truncate_local_data_after_distributing_table('public.users')", 0, NULL);
+    return code;
+}
+
+/* In one transaction, which ends with the session when it fails. */
+static int distribute(struct cluster_work *work, const struct tables *tables)
+{
+    int code = cluster_execute(work, "BEGIN", 0, NULL);
+    if (code == DLG_OK && !tables->dialogs_distributed)
+        code = distribute_dialogs(work);
+    if (code == DLG_OK && tables->users)
+        code = distribute_users(work);
+    return code == DLG_OK ? cluster_execute(work, "COMMIT", 0, NULL) : code;
+}
+
+static int run_distribute(struct cluster_work *work)
+{
+    struct tables tables = {0};
+    struct copies copies = {0};
+    int code = cluster_connect(work);
+    if (code == DLG_OK)
+        code = cluster_phase(work, "checking");
+    if (code == DLG_OK)
+        code = cluster_view_read(work, &work->view);
+    if (code == DLG_OK)
+        code = tables_read(work, &tables);
+    if (code == DLG_OK)
+        code = distribute_check(work, &tables);
+    if (code == DLG_OK)
+        code = cluster_check(work, work->view, DLG_TRANSFER_AUTO, CHECK_NODES);
+    if (code == DLG_OK)
+        code = cluster_need_no_problems(work, work->view);
+    work->progress.rows_total = (uint64_t)tables.rows;
+    work->notes = &copies;
+    if (code == DLG_OK)
+        code = distribute(work, &tables);
+    free(copies.items);
+    work->notes = NULL;
+    if (code != DLG_OK)
+        return code;
+    work->progress.rows_done = work->progress.rows_total;
+    cluster_refresh(work);
+    cluster_analyze(work, tables.users);
+    return DLG_OK;
+}
+
+/* ---- And back ---- */
+
+static int undistribute(struct cluster_work *work, const struct tables *tables)
+{
+    int code = cluster_execute(work, "BEGIN", 0, NULL);
+    if (code == DLG_OK && tables->users_distributed)
+        code = long_step(work, "taking users back", "SELECT undistribute_table('public.users')", 0, NULL);
+    if (code == DLG_OK)
+        code = long_step(work, "taking dialogs back", sql_undistribute, 0, NULL);
+    return code == DLG_OK ? cluster_execute(work, "COMMIT", 0, NULL) : code;
+}
+
+static int run_undistribute(struct cluster_work *work)
+{
+    struct tables tables = {0};
+    int code = cluster_connect(work);
+    if (code == DLG_OK)
+        code = cluster_need_distributed(work);
+    if (code == DLG_OK)
+        code = cluster_prepare(work, CHECK_NODES);
+    if (code == DLG_OK)
+        code = tables_read(work, &tables);
+    if (code == DLG_OK)
+        code = check_owner(work, &tables);
+    if (code == DLG_OK)
+        code = undistribute(work, &tables);
+    if (code != DLG_OK)
+        return code;
+    cluster_refresh(work);
+    cluster_analyze(work, tables.users);
+    return DLG_OK;
+}
+
+/* ---- Calls ---- */
+
+static int distribute_new(dlg_client *client, const dlg_distribute_options *options, dlg_cluster_progress_fn progress,
+                          void *payload, struct cluster_work **work, dlg_error **error)
+{
+    const dlg_distribute_options standard = DLG_DISTRIBUTE_OPTIONS_INIT;
+    options = options ? options : &standard;
+    if (options->version != DLG_DISTRIBUTE_OPTIONS_VERSION)
+        return error_set(error, DLG_E_ARGUMENT, "the options do not begin as DLG_DISTRIBUTE_OPTIONS_INIT");
+    if (options->shard_count < 1 || options->shard_count > 64000)
+        return error_set(error, DLG_E_ARGUMENT, "the number of shards is from 1 to 64000");
+    int code = cluster_work_new(client, run_distribute, progress, payload, work, error);
+    if (code != DLG_OK)
+        return code;
+    (*work)->options.shard_count = options->shard_count;
+    code = cluster_take_timeout(*work, options->timeout_us, error);
+    if (code != DLG_OK)
+        cluster_release(*work);
+    return code;
+}
+
+static int call(struct cluster_work *work, dlg_error **error)
+{
+    int code = cluster_call(work, error);
+    cluster_release(work);
+    return code;
+}
+
+int dlg_cluster_distribute(dlg_client *client, const dlg_distribute_options *options, dlg_cluster_progress_fn progress,
+                           void *payload, dlg_error **error)
+{
+    struct cluster_work *work;
+    int code = distribute_new(client, options, progress, payload, &work, error);
+    return code == DLG_OK ? call(work, error) : code;
+}
+
+int dlg_cluster_distribute_async(dlg_client *client, const dlg_distribute_options *options,
+                                 dlg_cluster_progress_fn progress, dlg_callback callback, void *payload,
+                                 dlg_error **error)
+{
+    struct cluster_work *work;
+    int code = distribute_new(client, options, progress, payload, &work, error);
+    return code == DLG_OK ? cluster_post(work, callback, error) : code;
+}
+
+static int undistribute_new(dlg_client *client, int64_t timeout_us, dlg_cluster_progress_fn progress, void *payload,
+                            struct cluster_work **work, dlg_error **error)
+{
+    int code = cluster_work_new(client, run_undistribute, progress, payload, work, error);
+    if (code != DLG_OK)
+        return code;
+    code = cluster_take_timeout(*work, timeout_us, error);
+    if (code != DLG_OK)
+        cluster_release(*work);
+    return code;
+}
+
+int dlg_cluster_undistribute(dlg_client *client, int64_t timeout_us, dlg_cluster_progress_fn progress, void *payload,
+                             dlg_error **error)
+{
+    struct cluster_work *work;
+    int code = undistribute_new(client, timeout_us, progress, payload, &work, error);
+    return code == DLG_OK ? call(work, error) : code;
+}
+
+int dlg_cluster_undistribute_async(dlg_client *client, int64_t timeout_us, dlg_cluster_progress_fn progress,
+                                   dlg_callback callback, void *payload, dlg_error **error)
+{
+    struct cluster_work *work;
+    int code = undistribute_new(client, timeout_us, progress, payload, &work, error);
+    return code == DLG_OK ? cluster_post(work, callback, error) : code;
+}

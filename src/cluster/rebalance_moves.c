@@ -1,0 +1,119 @@
+/* rebalance_moves.c - lists of moves, as Citus plans them and as its tasks have them. */
+#include "cluster/rebalance.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Lists ---- */
+
+dlg_rebalance *rebalance_new(size_t count)
+{
+    dlg_rebalance *rebalance = calloc(1, sizeof *rebalance + count * sizeof *rebalance->moves);
+    if (rebalance)
+        rebalance->count = count;
+    return rebalance;
+}
+
+void dlg_rebalance_free(dlg_rebalance *rebalance)
+{
+    free(rebalance);
+}
+
+const dlg_rebalance_info *dlg_rebalance_describe(const dlg_rebalance *rebalance)
+{
+    return rebalance ? &rebalance->info : NULL;
+}
+
+size_t dlg_rebalance_move_count(const dlg_rebalance *rebalance)
+{
+    return rebalance ? rebalance->count : 0;
+}
+
+const dlg_shard_move *dlg_rebalance_move_at(const dlg_rebalance *rebalance, size_t index)
+{
+    return index < dlg_rebalance_move_count(rebalance) ? &rebalance->moves[index].move : NULL;
+}
+
+/* ---- From the database ---- */
+
+enum { COLUMN_TASK, COLUMN_DONE, COLUMN_SHARD, COLUMN_BYTES, COLUMN_SOURCE, COLUMN_TARGET };
+
+static void move_read(struct rebalance_move *move, const PGresult *result, int row)
+{
+    move->task = field_number(result, row, COLUMN_TASK);
+    move->done = field_bool(result, row, COLUMN_DONE);
+    snprintf(move->source, sizeof move->source, "%s", field_text(result, row, COLUMN_SOURCE));
+    snprintf(move->target, sizeof move->target, "%s", field_text(result, row, COLUMN_TARGET));
+    move->move = (dlg_shard_move){.shard = field_number(result, row, COLUMN_SHARD),
+                                  .bytes = (uint64_t)field_number(result, row, COLUMN_BYTES),
+                                  .source = move->source,
+                                  .target = move->target};
+}
+
+static int moves_read(struct cluster_work *work, const char *sql, int count, const char *const *values,
+                      dlg_rebalance **rebalance)
+{
+    PGresult *result = cluster_query(work, work->conn, sql, count, values);
+    if (!result)
+        return dlg_error_code(work->error);
+    int rows = PQntuples(result);
+    dlg_rebalance *made = rebalance_new((size_t)rows);
+    for (int row = 0; made && row < rows; row++) {
+        move_read(&made->moves[row], result, row);
+        made->info.bytes_total += made->moves[row].move.bytes;
+        made->info.moves_total++;
+    }
+    PQclear(result);
+    *rebalance = made;
+    return made ? DLG_OK : cluster_fail(work, DLG_E_MEMORY, "out of memory");
+}
+
+/* Citus lists each table; colocated ones move together, and the first stands for them. */
+int rebalance_plan(struct cluster_work *work, bool drain, dlg_rebalance **rebalance)
+{
+    const char *values[] = {cluster_strategy_name(work->options.strategy), drain ? "t" : "f"};
+    return moves_read(
+        work,
+        "SELECT 0, false, min(m.shardid), coalesce(sum(s.shard_size), 0)::bigint, m.sourcename || ':' || m.sourceport, "
+        "m.targetname || ':' || m.targetport "
+        "FROM get_rebalance_table_shards_plan(rebalance_strategy := $1, drain_only := $2) WITH ORDINALITY "
+        "AS m (table_name, shardid, shard_size, sourcename, sourceport, targetname, targetport, place) "
+        "JOIN pg_dist_shard d ON d.shardid = m.shardid JOIN pg_dist_partition p ON p.logicalrelid = d.logicalrelid "
+        "LEFT JOIN citus_shards s ON s.shardid = m.shardid "
+        "GROUP BY p.colocationid, d.shardminvalue, 5, 6 ORDER BY min(m.place)",
+        2, values, rebalance);
+}
+
+/* A task's command names the shard and, by their numbers, the nodes. */
+static int tasks_read(struct cluster_work *work, int64_t job, dlg_rebalance **rebalance)
+{
+    char number[24];
+    const char *values[] = {number};
+    snprintf(number, sizeof number, "%lld", (long long)job);
+    return moves_read(work,
+                      "WITH sizes AS MATERIALIZED (SELECT shardid, shard_size FROM citus_shards), "
+                      "tasks AS (SELECT task_id, status = 'done' AS done, "
+                      "regexp_match(command, 'citus_move_shard_placement\\((\\d+),(?:(\\d+),(\\d+),)?') AS part "
+                      "FROM pg_dist_background_task WHERE job_id = $1 AND command LIKE '%citus_move_shard_placement%') "
+                      "SELECT t.task_id, t.done, t.part[1]::bigint, (SELECT coalesce(sum(c.shard_size), 0)::bigint "
+                      "FROM pg_dist_shard a JOIN pg_dist_partition p ON p.logicalrelid = a.logicalrelid "
+                      "JOIN pg_dist_partition q ON q.colocationid = p.colocationid JOIN pg_dist_shard b "
+                      "ON b.logicalrelid = q.logicalrelid AND b.shardminvalue = a.shardminvalue JOIN sizes c ON "
+                      "c.shardid = b.shardid "
+                      "WHERE a.shardid = t.part[1]::bigint), coalesce(s.nodename || ':' || s.nodeport, ''), "
+                      "coalesce(d.nodename || ':' || d.nodeport, '') FROM tasks t "
+                      "LEFT JOIN pg_dist_node s ON s.nodeid = t.part[2]::integer "
+                      "LEFT JOIN pg_dist_node d ON d.nodeid = t.part[3]::integer ORDER BY t.task_id",
+                      1, values, rebalance);
+}
+
+int tracker_open(struct cluster_work *work, struct tracker *tracker, int64_t job)
+{
+    *tracker = (struct tracker){.job = job, .state = DLG_JOB_SCHEDULED};
+    int code = tasks_read(work, job, &tracker->rebalance);
+    if (code != DLG_OK)
+        return code;
+    tracker->rebalance->info.job = job;
+    return tracker_poll(work, tracker);
+}

@@ -1,0 +1,292 @@
+#include "dialogs/messages.h"
+
+#include "base/text.h"
+#include "base/uuid.h"
+
+#include <endian.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct send {
+    struct request request;
+    dlg_uuid author;
+    dlg_uuid recipient;
+    int64_t id;
+    int64_t first_us;   /* the stamp of the first attempt */
+    int64_t created_us; /* of the last attempt */
+    bool repeated;      /* the answer to an attempt was lost */
+    bool check_recipient;
+    uint32_t probe; /* ids tried before for the same key */
+    dlg_receipt receipt;
+    size_t text_length;
+    size_t key_length; /* 0: no key */
+    const char *key;   /* behind the text */
+    char text[];
+};
+
+enum { INSERT, LOOKUP }; /* the queries */
+
+static struct send *send_of(struct request *request)
+{
+    return (struct send *)request;
+}
+
+int message_check(const dlg_client *client, const dlg_uuid *author, const dlg_uuid *recipient, const char *text,
+                  size_t *length, dlg_error **error)
+{
+    if (!author || !recipient || uuid_is_nil(author) || uuid_is_nil(recipient))
+        return error_set(error, DLG_E_ARGUMENT, "a message needs an author and a recipient, neither nil");
+    if (!text)
+        return error_set(error, DLG_E_ARGUMENT, "a message needs a text");
+    if (*length == DLG_NTS)
+        *length = strlen(text);
+    int64_t limit = client_settings(client)->text_limit;
+    if (*length == 0)
+        return error_set(error, DLG_E_TEXT, "the text is empty");
+    if (*length > (size_t)limit)
+        return error_set(error, DLG_E_TOO_LARGE, "the text has %zu bytes, the limit is %lld", *length,
+                         (long long)limit);
+    if (!text_is_valid(text, *length))
+        return error_set(error, DLG_E_TEXT, "the text is not UTF-8, or contains NUL");
+    return DLG_OK;
+}
+
+/* ---- Identity ---- */
+
+/* The same for every send under the key, whoever makes it: 63 bits of BLAKE2b. */
+static int64_t keyed_id(const struct send *send)
+{
+    crypto_generichash_state state;
+    uint64_t hash;
+    uint8_t digest[crypto_generichash_BYTES_MIN];
+    uint32_t probe = htole32(send->probe);
+    crypto_generichash_init(&state, NULL, 0, sizeof digest);
+    crypto_generichash_update(&state, (const uint8_t *)"dialogs message key", 19);
+    crypto_generichash_update(&state, send->author.bytes, sizeof send->author.bytes);
+    crypto_generichash_update(&state, send->recipient.bytes, sizeof send->recipient.bytes);
+    crypto_generichash_update(&state, (const uint8_t *)&probe, sizeof probe);
+    crypto_generichash_update(&state, (const uint8_t *)send->key, send->key_length);
+    crypto_generichash_final(&state, digest, sizeof digest);
+    memcpy(&hash, digest, sizeof hash);
+    int64_t id = (int64_t)(le64toh(hash) & INT64_MAX);
+    return id ? id : 1;
+}
+
+/* Each attempt gets the time at which it leaves, so that a message does not appear long before it is stored;
+ * the id stays, so that it is stored once. */
+static void send_stamp(struct query *query)
+{
+    struct send *send = send_of(query->request);
+    send->created_us = clock_next(&send->request.engine->clock);
+    if (!send->first_us)
+        send->first_us = send->created_us;
+    if (!send->id)
+        send->id = send->key_length ? keyed_id(send) : clock_id(send->created_us);
+    query_set_int64(query, 0, send->id);
+    query_set_time(query, 4, send->created_us);
+}
+
+/* ---- Steps ---- */
+
+static void send_inserted(struct request *request);
+static void send_found(struct request *request);
+
+static void send_insert(struct send *send)
+{
+    struct query *query = &send->request.queries[INSERT];
+    query_init(query, &send->request, STATEMENT_MESSAGE_INSERT, &send->recipient);
+    query_set_uuid(query, 1, &send->author);
+    query_set_uuid(query, 2, &send->recipient);
+    query_set_text(query, 3, send->text, send->text_length);
+    query->stamp = send_stamp;
+    query_set_int64(query, 0, 0);
+    query_set_int64(query, 4, 0);
+    send->request.step = send_inserted;
+    engine_query(send->request.engine, query);
+}
+
+/* A conflict can be our own earlier attempt, an earlier send under the same key, or somebody else's row. */
+static void send_lookup(struct send *send)
+{
+    struct query *query = &send->request.queries[LOOKUP];
+    send->repeated = send->request.queries[INSERT].possibly_written;
+    send->request.queries[INSERT].possibly_written = true; /* until it is known whose row that is */
+    query_init(query, &send->request, STATEMENT_MESSAGE_FIND, &send->recipient);
+    query_set_int64(query, 0, send->id);
+    query_set_uuid(query, 1, &send->recipient);
+    send->request.step = send_found;
+    engine_query(send->request.engine, query);
+}
+
+static void send_done(struct send *send, int64_t created_us, bool duplicate)
+{
+    send->receipt = (dlg_receipt){DLG_RECEIPT_VERSION, duplicate, send->id, created_us};
+    atomic_fetch_add_explicit(&send->request.engine->sends, 1, memory_order_relaxed);
+    request_complete(&send->request, NULL);
+}
+
+static void send_inserted(struct request *request)
+{
+    struct send *send = send_of(request);
+    struct query *query = &request->queries[INSERT];
+    if (query->error)
+        request_fail(request, query);
+    else if (query->affected == 1)
+        send_done(send, send->created_us, false);
+    else
+        send_lookup(send);
+}
+
+enum found { FOUND_NOTHING, FOUND_OURS, FOUND_OTHER_TEXT, FOUND_OTHER };
+
+static enum found send_compare(const struct send *send, const struct query *query)
+{
+    if (query_rows(query) == 0)
+        return FOUND_NOTHING;
+    dlg_uuid author;
+    size_t length;
+    const char *text = query_text(query, 0, 1, &length);
+    if (!query_uuid(query, 0, 0, &author) || dlg_uuid_compare(&author, &send->author) != 0)
+        return FOUND_OTHER;
+    bool edited = query_time(query, 0, 3) != 0;
+    bool same = text && length == send->text_length && memcmp(text, send->text, length) == 0;
+    return same || edited ? FOUND_OURS : FOUND_OTHER_TEXT;
+}
+
+static void send_found(struct request *request)
+{
+    struct send *send = send_of(request);
+    struct query *query = &request->queries[LOOKUP];
+    if (query->error) {
+        request_fail(request, query);
+        return;
+    }
+    enum found found = send_compare(send, query);
+    if (found == FOUND_OURS) {
+        int64_t created_us = query_time(query, 0, 2);
+        bool own = send->repeated && send->first_us <= created_us && created_us <= send->created_us;
+        send_done(send, created_us, send->key_length && !own);
+    } else if (found == FOUND_OTHER_TEXT && send->key_length) {
+        dlg_error *error = NULL;
+        request->queries[INSERT].possibly_written = false;
+        error_set(&error, DLG_E_KEY_REUSED, "this idempotency key was used before with another text");
+        request_complete(request, error);
+    } else {
+        if (found != FOUND_NOTHING) {
+            send->id = 0;
+            send->probe++;
+        }
+        send_insert(send);
+    }
+}
+
+static void send_checked(struct request *request)
+{
+    struct send *send = send_of(request);
+    struct query *query = &request->queries[LOOKUP];
+    if (query->error) {
+        request_fail(request, query);
+    } else if (query_rows(query) == 0) {
+        dlg_error *error = NULL;
+        error_set(&error, DLG_E_RECIPIENT, "there is no such recipient");
+        request_complete(request, error);
+    } else {
+        known_add(client_of(request)->known, &send->recipient);
+        send_insert(send);
+    }
+}
+
+static void send_start(struct request *request)
+{
+    struct send *send = send_of(request);
+    if (!send->check_recipient || known_has(client_of(request)->known, &send->recipient)) {
+        send_insert(send);
+        return;
+    }
+    struct query *query = &request->queries[LOOKUP];
+    query_init(query, request, STATEMENT_USER_EXISTS, &send->recipient);
+    query_set_uuid(query, 0, &send->recipient);
+    request->step = send_checked;
+    engine_query(request->engine, query);
+}
+
+/* ---- Calls ---- */
+
+static int options_check(const dlg_send_options *options, size_t *key_length, dlg_error **error)
+{
+    *key_length = 0;
+    if (!options)
+        return DLG_OK;
+    if (options->version != DLG_SEND_OPTIONS_VERSION || (options->flags & ~DLG_SEND_CHECK_RECIPIENT))
+        return error_set(error, DLG_E_ARGUMENT, "dlg_send_options: start from DLG_SEND_OPTIONS_INIT");
+    if (!options->key)
+        return DLG_OK;
+    *key_length = options->key_length == DLG_NTS ? strlen(options->key) : options->key_length;
+    if (*key_length < 1 || *key_length > DLG_KEY_LIMIT)
+        return error_set(error, DLG_E_ARGUMENT, "an idempotency key has 1 to %d bytes", DLG_KEY_LIMIT);
+    return DLG_OK;
+}
+
+static int send_new(dlg_client *client, const dlg_uuid *author, const dlg_uuid *recipient, const char *text,
+                    size_t length, const dlg_send_options *options, struct send **out, dlg_error **error)
+{
+    size_t key_length;
+    int code = client_check(client, error);
+    if (code == DLG_OK)
+        code = message_check(client, author, recipient, text, &length, error);
+    if (code == DLG_OK)
+        code = options_check(options, &key_length, error);
+    if (code != DLG_OK)
+        return code;
+    size_t size = sizeof(struct send) + length + key_length;
+    struct send *send = request_new(size, REQUEST_SEND);
+    if (!send)
+        return error_set(error, DLG_E_MEMORY, "out of memory");
+    send->request.bytes = size;
+    send->request.step = send_start;
+    send->author = *author;
+    send->recipient = *recipient;
+    send->check_recipient = options && (options->flags & DLG_SEND_CHECK_RECIPIENT);
+    send->text_length = length;
+    memcpy(send->text, text, length);
+    send->key = send->text + length;
+    send->key_length = key_length;
+    if (key_length)
+        memcpy(send->text + length, options->key, key_length);
+    *out = send;
+    return DLG_OK;
+}
+
+int dlg_send(dlg_client *client, const dlg_uuid *author, const dlg_uuid *recipient, const char *text, size_t length,
+             const dlg_send_options *options, dlg_receipt *receipt, dlg_error **error)
+{
+    struct send *send;
+    if (receipt && receipt->version != DLG_RECEIPT_VERSION)
+        return error_set(error, DLG_E_ARGUMENT, "dlg_receipt: start from DLG_RECEIPT_INIT");
+    int code = send_new(client, author, recipient, text, length, options, &send, error);
+    if (code != DLG_OK)
+        return code;
+    code = engine_call(&client->engine, &send->request, options ? options->timeout_us : 0, error);
+    if (code == DLG_OK && receipt)
+        *receipt = send->receipt;
+    request_release(&send->request);
+    return code;
+}
+
+int dlg_send_async(dlg_client *client, const dlg_uuid *author, const dlg_uuid *recipient, const char *text,
+                   size_t length, const dlg_send_options *options, dlg_callback callback, void *payload,
+                   dlg_error **error)
+{
+    struct send *send;
+    int code = send_new(client, author, recipient, text, length, options, &send, error);
+    if (code != DLG_OK)
+        return code;
+    return engine_post(&client->engine, &send->request, options ? options->timeout_us : 0, callback, payload, error);
+}
+
+const dlg_receipt *dlg_reply_receipt(const dlg_reply *reply)
+{
+    const struct request *request = reply_as(reply, REQUEST_SEND);
+    return request ? &((const struct send *)request)->receipt : NULL;
+}

@@ -1,0 +1,113 @@
+#include "dialogs/page.h"
+
+#include "base/uuid.h"
+
+#include <stdlib.h>
+
+/* In a feed the halves are the sides: 1 is what the user got. */
+struct position message_position(const dlg_message *message, const dlg_uuid *user, const dlg_uuid *peer)
+{
+    int side = uuid_is_nil(peer) ? dlg_uuid_compare(&message->recipient, user) == 0
+                                 : dlg_uuid_compare(&message->author, &message->recipient) > 0;
+    return (struct position){message->created_us, message->id, side};
+}
+
+size_t dlg_page_count(const dlg_page *page)
+{
+    return page ? page->count : 0;
+}
+
+const dlg_message *dlg_page_message(const dlg_page *page, size_t index)
+{
+    return page && index < page->count ? &page->messages[index] : NULL;
+}
+
+int dlg_page_has_more(const dlg_page *page)
+{
+    return page ? page->has_more : 0;
+}
+
+void dlg_page_free(dlg_page *page)
+{
+    if (!page)
+        return;
+    PQclear(page->halves[0]);
+    PQclear(page->halves[1]);
+    free(page->known);
+    free(page);
+}
+
+/* ---- Cursors ---- */
+
+static struct position position_at(const dlg_page *page, size_t index)
+{
+    return message_position(&page->messages[index], &page->user, &page->peer);
+}
+
+const char *dlg_page_before(const dlg_page *page)
+{
+    if (!page)
+        return "";
+    struct cursor cursor;
+    struct position at = page->count ? position_at(page, 0) : page->asked;
+    if (!page->count && !page->backwards)
+        at = position_after(at); /* the last message, at that very place, is before it */
+    cursor_at(&cursor, at);
+    char *text = ((dlg_page *)(uintptr_t)page)->before;
+    cursor_write(&cursor, &page->user, &page->peer, text);
+    return text;
+}
+
+/* Whether the first `count` messages are all that there was. */
+static bool is_complete(const dlg_page *page, size_t count)
+{
+    bool open = page->backwards ? position_compare(page->asked, POSITION_LAST) == 0 : !page->has_more;
+    return open && count == page->count;
+}
+
+void page_cursor_after(const dlg_page *page, size_t count, char *text)
+{
+    struct cursor cursor;
+    struct position seen[DLG_PAGE_LIMIT];
+    cursor_copy(&cursor, &page->start);
+    for (size_t i = 0; i < count; i++)
+        seen[i] = position_at(page, i);
+    bool feed = uuid_is_nil(&page->peer);
+    if (count || (feed && is_complete(page, 0))) /* an empty page of a feed is news too: nothing came late */
+        cursor_advance(&cursor, page->known, page->known_count, seen, count, is_complete(page, count),
+                       page->late_from_us);
+    cursor_write(&cursor, &page->user, &page->peer, text);
+}
+
+const char *dlg_page_after(const dlg_page *page)
+{
+    if (!page)
+        return "";
+    char *text = ((dlg_page *)(uintptr_t)page)->after;
+    page_cursor_after(page, page->count, text);
+    return text;
+}
+
+int dlg_page_cursor(const dlg_page *page, size_t count, char *cursor)
+{
+    if (!page || !cursor || count > page->count)
+        return DLG_E_ARGUMENT;
+    page_cursor_after(page, count, cursor);
+    return DLG_OK;
+}
+
+int dlg_feed_cursor(const dlg_uuid *user, const dlg_message *message, char *cursor)
+{
+    static const dlg_uuid everybody = {{0}};
+    struct cursor read;
+    if (!user || !message || !cursor)
+        return DLG_E_ARGUMENT;
+    bool theirs = dlg_uuid_compare(&message->author, user) == 0 || dlg_uuid_compare(&message->recipient, user) == 0;
+    if (!theirs)
+        return DLG_E_ARGUMENT;
+    if (!cursor_read(&read, user, &everybody, cursor))
+        return DLG_E_CURSOR;
+    cursor_add(&read, message_position(message, user, &everybody));
+    cursor_write(&read, user, &everybody, cursor);
+    return DLG_OK;
+}

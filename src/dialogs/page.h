@@ -1,0 +1,32 @@
+/* page.h - a page of messages, and the cursors at its ends and between. */
+#ifndef DIALOGS_PAGE_H
+#define DIALOGS_PAGE_H
+
+#include "dialogs/cursor.h"
+
+#include <libpq-fe.h>
+
+struct dlg_page {
+    dlg_uuid user;
+    dlg_uuid peer;  /* nil: of a feed */
+    bool backwards; /* asked for with `before` */
+    bool has_more;
+    struct position asked;  /* the place asked for */
+    struct cursor start;    /* where following begins: what lies before was seen, or was not asked for */
+    struct position *known; /* what it knows of behind its horizon, in order, as far as it was read */
+    size_t known_count;
+    int64_t late_from_us; /* messages stamped after this may have company that comes late */
+    PGresult *halves[2];
+    char before[DLG_CURSOR_SIZE]; /* written when asked for */
+    char after[DLG_CURSOR_SIZE];
+    size_t count;
+    dlg_message messages[];
+};
+
+/* Where a message stands in the dialog of the two, or, `peer` nil, in the user's feed. */
+struct position message_position(const dlg_message *message, const dlg_uuid *user, const dlg_uuid *peer);
+
+/* The place after the first `count` messages of the page, for following. */
+void page_cursor_after(const dlg_page *page, size_t count, char *text);
+
+#endif

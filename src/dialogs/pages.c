@@ -1,0 +1,310 @@
+#include "dialogs/pages.h"
+
+#include "base/uuid.h"
+#include "dialogs/list.h"
+#include "engine/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Answers ---- */
+
+static bool has_failed(struct request *request)
+{
+    for (int i = 0; i < 2; i++) {
+        if (request->queries[i].error) {
+            request_fail(request, &request->queries[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void fail_for_memory(struct request *request)
+{
+    dlg_error *error = NULL;
+    error_set(&error, DLG_E_MEMORY, "out of memory");
+    request_complete(request, error);
+}
+
+static void answers_forget(struct request *request)
+{
+    for (int i = 0; i < 2; i++)
+        query_clear(&request->queries[i]);
+}
+
+static void before_done(struct request *request)
+{
+    if (has_failed(request))
+        return;
+    bool good = window_take_before((struct list *)request);
+    answers_forget(request);
+    if (good)
+        request_complete(request, NULL);
+    else
+        fail_for_memory(request);
+}
+
+static void list_done(struct request *request)
+{
+    struct list *list = (struct list *)request;
+    if (has_failed(request))
+        return;
+    bool knows = list->backwards || list->from.count == 0 || list->known;
+    if (knows || window_read(list))
+        list->page = list_merge(list);
+    if (!list->page) {
+        fail_for_memory(request);
+        return;
+    }
+    if (list->page->count)
+        clock_observe(&request->engine->clock, list->page->messages[list->page->count - 1].created_us);
+    if (!window_is_open(list)) {
+        request_complete(request, NULL);
+        return;
+    }
+    request->step = before_done;
+    window_ask_before(list);
+}
+
+/* ---- Questions ---- */
+
+static void half_query(struct list *list, int half, const dlg_uuid *author, const dlg_uuid *recipient)
+{
+    struct query *query = &list->request.queries[half];
+    struct position from = half_from(list, list->begin, list->sides[half]);
+    query_init(query, &list->request, list->backwards ? STATEMENT_PAGE_BEFORE : STATEMENT_PAGE_AFTER, recipient);
+    query_set_uuid(query, 0, author);
+    query_set_uuid(query, 1, recipient);
+    query_set_time(query, 2, from.created_us);
+    query_set_int64(query, 3, from.id);
+    query_set_int64(query, 4, list->rows);
+    engine_query(list->request.engine, query);
+}
+
+/* The server does not know which of two messages of one time and one id is first: one row more holds both. */
+static void dialog_query(struct list *list)
+{
+    struct query *query = &list->request.queries[0];
+    struct position mine = half_from(list, list->begin, list->sides[0]);
+    struct position theirs = half_from(list, list->begin, list->sides[1]);
+    query_init(query, &list->request, list->backwards ? STATEMENT_DIALOG_BEFORE : STATEMENT_DIALOG_AFTER, NULL);
+    query_set_uuid(query, 0, &list->user);
+    query_set_uuid(query, 1, &list->peer);
+    query_set_time(query, 2, mine.created_us);
+    query_set_int64(query, 3, mine.id);
+    query_set_time(query, 4, theirs.created_us);
+    query_set_int64(query, 5, theirs.id);
+    query_set_int64(query, 6, list->rows + 1);
+    engine_query(list->request.engine, query);
+}
+
+/*
+ * The halves of a feed: 0, what the user wrote; 1, what the user got. Neither goes to a worker of its own: the first is
+ * in all shards, and the second, for its index, names the recipient twice, which Citus plans with the values only.
+ */
+static void feed_query(struct list *list, int half)
+{
+    static const enum statement_id statements[2][2] = {{STATEMENT_FEED_FROM_AFTER, STATEMENT_FEED_FROM_BEFORE},
+                                                       {STATEMENT_FEED_TO_AFTER, STATEMENT_FEED_TO_BEFORE}};
+    struct query *query = &list->request.queries[half];
+    struct position from = half_from(list, list->begin, list->sides[half]);
+    query_init(query, &list->request, statements[half][list->backwards], NULL);
+    query_set_uuid(query, 0, &list->user);
+    query_set_time(query, 1, from.created_us);
+    query_set_int64(query, 2, from.id);
+    query_set_int64(query, 3, list->rows);
+    engine_query(list->request.engine, query);
+}
+
+static void page_ask(struct list *list)
+{
+    bool self = dlg_uuid_compare(&list->user, &list->peer) == 0;
+    list->together = !self && !list->feed && !list->request.engine->topology.is_citus;
+    list->request.step = list_done;
+    if (list->feed) {
+        feed_query(list, 0);
+        feed_query(list, 1);
+        return;
+    }
+    if (list->together) {
+        dialog_query(list);
+        return;
+    }
+    half_query(list, 0, &list->user, &list->peer);
+    if (!self)
+        half_query(list, 1, &list->peer, &list->user);
+}
+
+static void window_done(struct request *request)
+{
+    struct list *list = (struct list *)request;
+    if (has_failed(request))
+        return;
+    bool good = window_take(list);
+    answers_forget(request);
+    if (good)
+        page_ask(list);
+    else
+        fail_for_memory(request);
+}
+
+static void list_start(struct request *request)
+{
+    struct list *list = (struct list *)request;
+    list->asked_us = clock_now(&request->engine->clock);
+    list->rows = list->limit + 1;
+    list->begin = list->backwards ? list->from.at : list->from.horizon;
+    if (!list->backwards && cursor_is_sketch(&list->from)) {
+        request->step = window_done;
+        window_ask(list);
+        return;
+    }
+    list->rows += list->backwards ? 0 : list->from.count;
+    page_ask(list);
+}
+
+static void list_destroy(struct request *request)
+{
+    struct list *list = (struct list *)request;
+    dlg_page_free(list->page);
+    free(list->known);
+}
+
+/* ---- Calls ---- */
+
+static int options_read(struct list *list, const dlg_list_options *options, dlg_error **error)
+{
+    static const dlg_list_options defaults = DLG_LIST_OPTIONS_INIT;
+    if (!options)
+        options = &defaults;
+    if (options->version != DLG_LIST_OPTIONS_VERSION)
+        return error_set(error, DLG_E_ARGUMENT, "dlg_list_options: start from DLG_LIST_OPTIONS_INIT");
+    if (options->limit < 1 || options->limit > DLG_PAGE_LIMIT)
+        return error_set(error, DLG_E_ARGUMENT, "limit must be 1 to %d", DLG_PAGE_LIMIT);
+    if (options->before && options->after)
+        return error_set(error, DLG_E_ARGUMENT, "give before or after, not both");
+    list->limit = options->limit;
+    list->backwards = !options->after;
+    const char *text = options->after ? options->after : options->before ? options->before : "";
+    if (!*text)
+        cursor_at(&list->from, list->backwards ? POSITION_LAST : POSITION_FIRST);
+    else if (!cursor_read(&list->from, &list->user, &list->peer, text))
+        return error_set(error, DLG_E_CURSOR,
+                         "this is not a cursor of this %s: send back, as it is, one that came with it",
+                         list->feed ? "feed" : "dialog");
+    return DLG_OK;
+}
+
+/* `peer` nil: the user's feed. */
+static int request_make(const dlg_uuid *user, const dlg_uuid *peer, const dlg_list_options *options,
+                        struct request **request, dlg_error **error)
+{
+    struct list *list = request_new_part(sizeof *list, offsetof(struct list, from), REQUEST_LIST);
+    if (!list)
+        return error_set(error, DLG_E_MEMORY, "out of memory");
+    list->request.bytes = sizeof *list;
+    list->request.step = list_start;
+    list->request.destroy = list_destroy;
+    list->user = *user;
+    list->peer = *peer;
+    list->feed = uuid_is_nil(peer);
+    int order = list->feed ? -1 : dlg_uuid_compare(user, peer);
+    list->sides[0] = order > 0;
+    list->sides[1] = order < 0;
+    int code = options_read(list, options, error);
+    if (code != DLG_OK)
+        request_release(&list->request);
+    else
+        *request = &list->request;
+    return code;
+}
+
+int list_new(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, const dlg_list_options *options,
+             struct request **request, dlg_error **error)
+{
+    int code = client_check(client, error);
+    if (code != DLG_OK)
+        return code;
+    if (!user || !peer || uuid_is_nil(user) || uuid_is_nil(peer))
+        return error_set(error, DLG_E_ARGUMENT, "a dialog is between two users, neither nil");
+    return request_make(user, peer, options, request, error);
+}
+
+static int feed_new(dlg_client *client, const dlg_uuid *user, const dlg_list_options *options, struct request **request,
+                    dlg_error **error)
+{
+    static const dlg_uuid everybody = {{0}};
+    int code = client_check(client, error);
+    if (code != DLG_OK)
+        return code;
+    if (!user || uuid_is_nil(user))
+        return error_set(error, DLG_E_ARGUMENT, "a feed is a user's, who is not nil");
+    if (client->settings->feed != FEED_ON)
+        return error_set(error, DLG_E_STATE, "feeds need indexes of their own: open with the setting feed=on");
+    return request_make(user, &everybody, options, request, error);
+}
+
+dlg_page *list_take(struct request *request)
+{
+    struct list *list = (struct list *)request;
+    dlg_page *page = list->page;
+    list->page = NULL;
+    return page;
+}
+
+static int call(dlg_client *client, struct request *request, const dlg_list_options *options, dlg_page **page,
+                dlg_error **error)
+{
+    int code = engine_call(&client->engine, request, options ? options->timeout_us : 0, error);
+    if (code == DLG_OK)
+        *page = list_take(request);
+    request_release(request);
+    return code;
+}
+
+int dlg_list(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, const dlg_list_options *options,
+             dlg_page **page, dlg_error **error)
+{
+    struct request *request;
+    if (!page)
+        return error_set(error, DLG_E_ARGUMENT, "dlg_list() needs somewhere to put the page");
+    int code = list_new(client, user, peer, options, &request, error);
+    return code == DLG_OK ? call(client, request, options, page, error) : code;
+}
+
+int dlg_feed(dlg_client *client, const dlg_uuid *user, const dlg_list_options *options, dlg_page **page,
+             dlg_error **error)
+{
+    struct request *request;
+    if (!page)
+        return error_set(error, DLG_E_ARGUMENT, "dlg_feed() needs somewhere to put the page");
+    int code = feed_new(client, user, options, &request, error);
+    return code == DLG_OK ? call(client, request, options, page, error) : code;
+}
+
+int dlg_feed_async(dlg_client *client, const dlg_uuid *user, const dlg_list_options *options, dlg_callback callback,
+                   void *payload, dlg_error **error)
+{
+    struct request *request;
+    int code = feed_new(client, user, options, &request, error);
+    if (code != DLG_OK)
+        return code;
+    return engine_post(&client->engine, request, options ? options->timeout_us : 0, callback, payload, error);
+}
+
+int dlg_list_async(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, const dlg_list_options *options,
+                   dlg_callback callback, void *payload, dlg_error **error)
+{
+    struct request *request;
+    int code = list_new(client, user, peer, options, &request, error);
+    if (code != DLG_OK)
+        return code;
+    return engine_post(&client->engine, request, options ? options->timeout_us : 0, callback, payload, error);
+}
+
+const dlg_page *dlg_reply_page(const dlg_reply *reply)
+{
+    const struct request *request = reply_as(reply, REQUEST_LIST);
+    return request ? ((const struct list *)request)->page : NULL;
+}

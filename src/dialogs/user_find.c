@@ -1,0 +1,209 @@
+/* user_find.c - finding users: dlg_user_get() and dlg_user_search(). */
+#include "base/text.h"
+#include "dialogs/users.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct dlg_users {
+    PGresult *rows; /* what the texts point into */
+    size_t count;
+    dlg_user users[];
+};
+
+struct find {
+    struct request request;
+    bool search;
+    dlg_uuid id;
+    int32_t limit;
+    const char *names[2];
+    dlg_users *users;
+    char data[];
+};
+
+static void user_read(const struct query *query, int row, dlg_user *user)
+{
+    *user = (dlg_user){.version = DLG_USER_VERSION};
+    query_uuid(query, row, 0, &user->id);
+    user->first_name = query_text(query, row, 1, NULL);
+    user->second_name = query_text(query, row, 2, NULL);
+    user->birthdate = query_text(query, row, 3, NULL);
+    user->biography = query_text(query, row, 4, NULL);
+    user->city = query_text(query, row, 5, NULL);
+    user->created_us = query_time(query, row, 6);
+}
+
+static dlg_error *find_collect(struct find *find)
+{
+    dlg_error *error = NULL;
+    struct query *query = &find->request.queries[0];
+    size_t count = (size_t)query_rows(query);
+    if (!find->search && count == 0) {
+        error_set(&error, DLG_E_NOT_FOUND, "there is no such user");
+        return error;
+    }
+    find->users = malloc(sizeof *find->users + count * sizeof *find->users->users);
+    if (!find->users) {
+        error_set(&error, DLG_E_MEMORY, "out of memory");
+        return error;
+    }
+    find->users->count = count;
+    for (size_t i = 0; i < count; i++)
+        user_read(query, (int)i, &find->users->users[i]);
+    find->users->rows = query->result;
+    query->result = NULL;
+    return NULL;
+}
+
+static void find_done(struct request *request)
+{
+    if (request->queries[0].error)
+        request_fail(request, &request->queries[0]);
+    else
+        request_complete(request, find_collect((struct find *)request));
+}
+
+static void find_start(struct request *request)
+{
+    struct find *find = (struct find *)request;
+    struct query *query = &request->queries[0];
+    query_init(query, request, find->search ? STATEMENT_USER_SEARCH : STATEMENT_USER_GET,
+               find->search ? NULL : &find->id);
+    if (find->search) {
+        query_set_text(query, 0, find->names[0], strlen(find->names[0]));
+        query_set_text(query, 1, find->names[1], strlen(find->names[1]));
+        query_set_int64(query, 2, find->limit);
+    } else {
+        query_set_uuid(query, 0, &find->id);
+    }
+    request->step = find_done;
+    engine_query(request->engine, query);
+}
+
+static void find_destroy(struct request *request)
+{
+    dlg_users_free(((struct find *)request)->users);
+}
+
+static struct find *find_build(const char *first, const char *second)
+{
+    size_t size = sizeof(struct find) + strlen(first) + strlen(second) + 2;
+    struct find *find = request_new(size, REQUEST_USERS);
+    if (!find)
+        return NULL;
+    char *at = find->data;
+    find->names[0] = text_copy(&at, first, strlen(first));
+    find->names[1] = text_copy(&at, second, strlen(second));
+    find->request.bytes = size;
+    find->request.step = find_start;
+    find->request.destroy = find_destroy;
+    return find;
+}
+
+static int get_new(dlg_client *client, const dlg_uuid *id, struct find **find, dlg_error **error)
+{
+    int code = client_check(client, error);
+    if (code != DLG_OK)
+        return code;
+    if (!id)
+        return error_set(error, DLG_E_ARGUMENT, "which user?");
+    *find = find_build("", "");
+    if (!*find)
+        return error_set(error, DLG_E_MEMORY, "out of memory");
+    (*find)->id = *id;
+    return DLG_OK;
+}
+
+static int search_new(dlg_client *client, const char *first, const char *second, int32_t limit, struct find **find,
+                      dlg_error **error)
+{
+    int code = client_check(client, error);
+    if (code == DLG_OK)
+        code = user_field_check("first_name", first, DLG_NAME_LIMIT, error);
+    if (code == DLG_OK)
+        code = user_field_check("second_name", second, DLG_NAME_LIMIT, error);
+    if (code != DLG_OK)
+        return code;
+    if (!first || !second || limit < 1 || limit > DLG_PAGE_LIMIT)
+        return error_set(error, DLG_E_ARGUMENT, "a search needs two texts and a limit of 1 to %d", DLG_PAGE_LIMIT);
+    *find = find_build(first, second);
+    if (!*find)
+        return error_set(error, DLG_E_MEMORY, "out of memory");
+    (*find)->search = true;
+    (*find)->limit = limit;
+    return DLG_OK;
+}
+
+static int find_call(dlg_client *client, struct find *find, dlg_users **users, dlg_error **error)
+{
+    int code = engine_call(&client->engine, &find->request, 0, error);
+    if (code == DLG_OK) {
+        *users = find->users;
+        find->users = NULL;
+    }
+    request_release(&find->request);
+    return code;
+}
+
+static int place_check(dlg_users **users, dlg_error **error)
+{
+    return users ? DLG_OK : error_set(error, DLG_E_ARGUMENT, "finding users needs somewhere to put them");
+}
+
+int dlg_user_get(dlg_client *client, const dlg_uuid *id, dlg_users **users, dlg_error **error)
+{
+    struct find *find;
+    int code = place_check(users, error);
+    if (code == DLG_OK)
+        code = get_new(client, id, &find, error);
+    return code == DLG_OK ? find_call(client, find, users, error) : code;
+}
+
+int dlg_user_get_async(dlg_client *client, const dlg_uuid *id, dlg_callback callback, void *payload, dlg_error **error)
+{
+    struct find *find;
+    int code = get_new(client, id, &find, error);
+    return code == DLG_OK ? engine_post(&client->engine, &find->request, 0, callback, payload, error) : code;
+}
+
+int dlg_user_search(dlg_client *client, const char *first_name, const char *second_name, int32_t limit,
+                    dlg_users **users, dlg_error **error)
+{
+    struct find *find;
+    int code = place_check(users, error);
+    if (code == DLG_OK)
+        code = search_new(client, first_name, second_name, limit, &find, error);
+    return code == DLG_OK ? find_call(client, find, users, error) : code;
+}
+
+int dlg_user_search_async(dlg_client *client, const char *first_name, const char *second_name, int32_t limit,
+                          dlg_callback callback, void *payload, dlg_error **error)
+{
+    struct find *find;
+    int code = search_new(client, first_name, second_name, limit, &find, error);
+    return code == DLG_OK ? engine_post(&client->engine, &find->request, 0, callback, payload, error) : code;
+}
+
+const dlg_users *dlg_reply_users(const dlg_reply *reply)
+{
+    const struct request *request = reply_as(reply, REQUEST_USERS);
+    return request ? ((const struct find *)request)->users : NULL;
+}
+
+size_t dlg_users_count(const dlg_users *users)
+{
+    return users ? users->count : 0;
+}
+
+const dlg_user *dlg_users_at(const dlg_users *users, size_t index)
+{
+    return users && index < users->count ? &users->users[index] : NULL;
+}
+
+void dlg_users_free(dlg_users *users)
+{
+    if (!users)
+        return;
+    PQclear(users->rows);
+    free(users);
+}

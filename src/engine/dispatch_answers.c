@@ -1,0 +1,178 @@
+/* dispatch_answers.c - what lanes tell: answers, queries that come back, connections that come and go. */
+#include "engine/dispatch.h"
+
+#include "pg/citus.h"
+#include "pg/retry.h"
+
+#include <string.h>
+#include <sys/epoll.h>
+
+static struct engine *lane_engine(const struct lane *lane)
+{
+    return ((struct node *)lane->owner)->owner;
+}
+
+static void query_again(struct engine *engine, struct query *query, const dlg_error *why)
+{
+    atomic_fetch_add_explicit(&engine->retries, 1, memory_order_relaxed);
+    struct request *request = query->request;
+    if (why) {
+        query->possibly_written |= query->statement->writes && error_is_ambiguous(why);
+        dlg_error_free(request->last_error);
+        request->last_error = error_copy(why);
+        error_classify(&request->last_error);
+    }
+    query_clear(query);
+}
+
+static void query_pause(struct engine *engine, struct query *query)
+{
+    query->not_before_us = engine->now_us + retry_pause_us(query->attempts);
+    if (query->not_before_us < engine->next_waiting_us)
+        engine->next_waiting_us = query->not_before_us;
+    queue_push(&engine->waiting, query);
+}
+
+/* Of a request that was completed meanwhile: nobody asks any more. */
+static bool query_is_stray(struct query *query)
+{
+    struct request *request = query->request;
+    if (!request->done)
+        return false;
+    query_clear(query);
+    request_release(request);
+    return true;
+}
+
+/* The shard is elsewhere by now, or the worker has left the cluster and has not even the tables any more. */
+static bool is_stale(const struct engine *engine, const struct lane *lane, const dlg_error *error)
+{
+    const struct topology *topology = &engine->topology;
+    bool without_tables = lane->owner != topology_first(topology) && strcmp(dlg_error_sqlstate(error), "42P01") == 0;
+    return topology->is_citus && (without_tables || citus_error_is_stale(error));
+}
+
+/* The shard has moved, its table has been dropped since, or the role may not read it: as if it had not been tried. */
+static bool is_elsewhere(const struct query *query)
+{
+    return query->shard && !query->placed;
+}
+
+static void on_answered(struct lane *lane, struct query *query)
+{
+    struct engine *engine = lane_engine(lane);
+    struct request *request = query->request;
+    node_answers(lane->owner);
+    if (query_is_stray(query))
+        return;
+    if (is_elsewhere(query)) {
+        topology_suspect(&engine->topology, engine->now_us);
+        query_again(engine, query, NULL);
+        query->indirect = true;
+        dispatch_query(engine, query);
+        return;
+    }
+    if (query->error && error_is_read_only(query->error) && !lane->doom)
+        lane->doom = error_copy(query->error);
+    if (query->error && (error_is_transient(query->error) || is_stale(engine, lane, query->error))) {
+        topology_suspect(&engine->topology, engine->now_us);
+        query_again(engine, query, query->error);
+        query_pause(engine, query);
+        return;
+    }
+    if (query->error)
+        error_classify(&query->error);
+    if (--request->outstanding == 0)
+        request->step(request);
+    request_release(request);
+}
+
+static void on_returned(struct lane *lane, struct query *query, const dlg_error *error)
+{
+    struct engine *engine = lane_engine(lane);
+    if (query_is_stray(query))
+        return;
+    bool refused = error && error->code == DLG_E_DATABASE;
+    query_again(engine, query, error);
+    if (refused && (error_is_transient(error) || is_stale(engine, lane, error))) {
+        topology_suspect(&engine->topology, engine->now_us);
+        query_pause(engine, query);
+        return;
+    }
+    query->alone |= refused;
+    dispatch_return(engine, query);
+}
+
+void dispatch_update_ready(struct engine *engine)
+{
+    const struct topology *topology = &engine->topology;
+    uint32_t live = 0;
+    for (size_t i = 0; i < topology->count; i++)
+        for (size_t j = 0; j < topology->nodes[i]->lane_count; j++)
+            live += topology->nodes[i]->lanes[j].state == LANE_READY;
+    const struct node *first = topology_first(topology);
+    atomic_store(&engine->connections, live);
+    atomic_store(&engine->ready, node_ready(first, false) && node_ready(first, true) && topology_known(topology));
+}
+
+static void on_ready(struct lane *lane)
+{
+    struct engine *engine = lane_engine(lane);
+    struct node *node = lane->owner;
+    if (lane->read_only)
+        error_set(&lane->doom, DLG_E_UNAVAILABLE,
+                  "the server is a standby, which cannot take messages; name the primary in the conninfo");
+    else if (node->name && lane->group != node->group)
+        error_set(&lane->doom, DLG_E_UNAVAILABLE, "another server answers at the address of node %s", node->name);
+    if (lane->doom)
+        return;
+    node_answers(node);
+    if (node == topology_first(&engine->topology)) {
+        clock_calibrate(&engine->clock, lane->server_us, lane->asked_wall_us, lane->answered_wall_us);
+        topology_learn(&engine->topology, lane->is_citus, engine->now_us);
+    }
+    dispatch_update_ready(engine);
+}
+
+static void on_lost(struct lane *lane, dlg_error *why)
+{
+    struct engine *engine = lane_engine(lane);
+    dlg_error_free(lane->doom);
+    lane->doom = NULL;
+    atomic_fetch_add_explicit(&engine->reconnects, 1, memory_order_relaxed);
+    if (lane->owner == topology_first(&engine->topology))
+        engine_note_loss(engine, why);
+    node_lost(lane->owner, why, clock_monotonic_us());
+    topology_suspect(&engine->topology, engine->now_us);
+    dispatch_update_ready(engine);
+}
+
+static void on_watch(struct lane *lane, int fd, bool readable, bool writable)
+{
+    struct engine *engine = lane_engine(lane);
+    /* One that libpq has closed is gone from the epoll too, and its number may be another thread's by now. */
+    if (lane->watched >= 0 && lane->watched != fd && lane->watched == PQsocket(lane->conn))
+        epoll_ctl(engine->epoll, EPOLL_CTL_DEL, lane->watched, NULL);
+    struct epoll_event event = {.events = (readable ? (uint32_t)EPOLLIN : 0) | (writable ? (uint32_t)EPOLLOUT : 0),
+                                .data.ptr = lane};
+    lane->watched = fd;
+    if (fd >= 0 && epoll_ctl(engine->epoll, EPOLL_CTL_MOD, fd, &event) < 0)
+        epoll_ctl(engine->epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+const struct lane_events dispatch_events = {
+    .ready = on_ready, .answered = on_answered, .returned = on_returned, .lost = on_lost, .watch = on_watch};
+
+static void lane_break_doomed(struct lane *lane)
+{
+    dlg_error *doom = lane->doom;
+    lane->doom = NULL;
+    if (doom)
+        lane_break(lane, doom);
+}
+
+void dispatch_handle(struct lane *lane)
+{
+    lane_handle(lane);
+    lane_break_doomed(lane);
+}

@@ -1,0 +1,86 @@
+/* dispatch_timers.c - what happens by itself: pauses end, silent servers are given up, lanes connect again. */
+#include "engine/dispatch.h"
+
+static void end_pauses(struct engine *engine)
+{
+    if (engine->now_us < engine->next_waiting_us)
+        return;
+    engine->next_waiting_us = INT64_MAX;
+    struct query *query = TAILQ_FIRST(&engine->waiting.list);
+    while (query) {
+        struct query *next = TAILQ_NEXT(query, link);
+        if (query->not_before_us <= engine->now_us) {
+            queue_remove(query);
+            dispatch_query(engine, query);
+        } else if (query->not_before_us < engine->next_waiting_us) {
+            engine->next_waiting_us = query->not_before_us;
+        }
+        query = next;
+    }
+}
+
+/* When the lane has been silent too long; INT64_MAX while it owes nothing. */
+static int64_t lane_patience(const struct engine *engine, const struct lane *lane)
+{
+    if (lane->state == LANE_CONNECTING || lane->state == LANE_STARTING)
+        return lane->connect_deadline_us;
+    if (lane->state == LANE_READY && lane->steps.count)
+        return lane->progress_us + engine->settings->timeout_ms * 1000;
+    return INT64_MAX;
+}
+
+static void lane_give_up(struct lane *lane)
+{
+    dlg_error *why = NULL;
+    error_set(&why, DLG_E_UNAVAILABLE,
+              lane->state == LANE_READY ? "the database does not answer any more"
+                                        : "the database did not answer in time");
+    lane_break(lane, why);
+}
+
+/* With route=coordinator, workers exist only so that batches are made of one worker's messages each. */
+static bool may_connect(const struct engine *engine, const struct node *node)
+{
+    bool worker = node != topology_first(&engine->topology);
+    return !node->retired && !(worker && engine->settings->route == ROUTE_COORDINATOR);
+}
+
+static void node_timers(struct engine *engine, struct node *node)
+{
+    for (size_t i = 0; i < node->lane_count; i++)
+        if (lane_patience(engine, &node->lanes[i]) <= engine->now_us)
+            lane_give_up(&node->lanes[i]);
+    if (may_connect(engine, node))
+        node_connect(node, engine->now_us);
+}
+
+void dispatch_timers(struct engine *engine)
+{
+    end_pauses(engine);
+    for (size_t i = 0; i < engine->topology.count; i++)
+        node_timers(engine, engine->topology.nodes[i]);
+    topology_run(&engine->topology, engine->now_us);
+    if (!atomic_load(&engine->ready))
+        dispatch_update_ready(engine);
+}
+
+static int64_t node_next_timer(const struct engine *engine, const struct node *node)
+{
+    int64_t next = may_connect(engine, node) ? node_next_attempt(node) : INT64_MAX;
+    for (size_t i = 0; i < node->lane_count; i++) {
+        int64_t patience = lane_patience(engine, &node->lanes[i]);
+        next = patience < next ? patience : next;
+    }
+    return next;
+}
+
+int64_t dispatch_next_timer(const struct engine *engine)
+{
+    int64_t next = topology_next(&engine->topology);
+    next = engine->next_waiting_us < next ? engine->next_waiting_us : next;
+    for (size_t i = 0; i < engine->topology.count; i++) {
+        int64_t timer = node_next_timer(engine, engine->topology.nodes[i]);
+        next = timer < next ? timer : next;
+    }
+    return next;
+}

@@ -1,0 +1,226 @@
+#include "pg/node.h"
+
+#include "base/clock.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool node_init(struct node *node, void *owner, const char *conninfo, const dlg_settings *settings,
+               const struct lane_events *events)
+{
+    size_t reads = (size_t)settings->read_connections;
+    size_t writes = (size_t)settings->write_connections;
+    *node = (struct node){.owner = owner,
+                          .group = -1,
+                          .conninfo = strdup(conninfo),
+                          .lanes = calloc(reads + writes, sizeof *node->lanes),
+                          .lane_count = reads + writes,
+                          .read_lanes = reads,
+                          .lock_timeout_ms = settings->timeout_ms / 2 + 1,
+                          .connect_timeout_us = settings->connect_timeout_ms * 1000,
+                          .backoff_min_us = settings->backoff_min_ms * 1000,
+                          .backoff_max_us = settings->backoff_max_ms * 1000};
+    queue_init(&node->reads);
+    queue_init(&node->writes);
+    if (!node->conninfo || !node->lanes) {
+        node->lane_count = 0;
+        return false;
+    }
+    for (size_t i = 0; i < node->lane_count; i++)
+        lane_init(&node->lanes[i], events, node, i >= reads);
+    node->lanes[0].wanted = node->lanes[reads].wanted = true;
+    return true;
+}
+
+void node_free(struct node *node)
+{
+    for (size_t i = 0; i < node->lane_count; i++)
+        lane_free(&node->lanes[i]);
+    hosts_free(&node->hosts);
+    free(node->lanes);
+    free(node->conninfo);
+    free(node->name);
+    dlg_error_free(node->last_error);
+}
+
+void node_forget(const struct node *node)
+{
+    for (size_t i = 0; i < node->lane_count; i++)
+        lane_forget(&node->lanes[i]);
+}
+
+/* ---- Connecting ---- */
+
+/*
+ * The first question of every session. Generic plans: the one index serves every page alike, and Citus caches the
+ * local plans of generic ones only. A coordinator chooses by itself, since Citus cannot plan a statement for many
+ * shards generically, and asks for them over one connection to each worker: to open more takes longer than the shards
+ * do. Only index scans: a plan that is made while a table is small, and kept, must be right when it has
+ * grown. A session that waits for a lock gives up before we give up the session, so that no sessions pile up behind
+ * locks, and what is stored in the end has a fresh date. A worker also says its group, which gives a recycled address
+ * away.
+ */
+#define IS_CITUS "EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'citus')"
+#define START_SQL                                                                             \
+    "SELECT pg_catalog.clock_timestamp(), pg_catalog.pg_is_in_recovery(), " IS_CITUS ", %s, " \
+    "pg_catalog.set_config('plan_cache_mode', %s, false), "                                   \
+    "CASE WHEN " IS_CITUS " THEN "                                                            \
+    "pg_catalog.set_config('citus.max_adaptive_executor_pool_size', '1', false) END, "        \
+    "pg_catalog.set_config('enable_seqscan', 'off', false), "                                 \
+    "pg_catalog.set_config('enable_bitmapscan', 'off', false), "                              \
+    "pg_catalog.set_config('lock_timeout', '%lld', false)"
+#define FIRST_PLANS "CASE WHEN " IS_CITUS " THEN 'auto' ELSE 'force_generic_plan' END"
+#define LOCAL_GROUP "(SELECT groupid FROM pg_catalog.pg_dist_local_group)"
+
+static const char *start_sql(struct node *node)
+{
+    const char *group = node->name ? LOCAL_GROUP : "NULL::integer";
+    const char *plans = !node->name ? FIRST_PLANS : node->custom_plans ? "'force_custom_plan'" : "'force_generic_plan'";
+    snprintf(node->start_sql, sizeof node->start_sql, START_SQL, group, plans, (long long)node->lock_timeout_ms);
+    return node->start_sql;
+}
+
+static void lane_open(struct node *node, struct lane *lane, int64_t deadline_us)
+{
+    const char *keywords[4 + HOSTS_KEYWORDS] = {"fallback_application_name", "client_encoding", "dbname"};
+    const char *values[4 + HOSTS_KEYWORDS] = {"libdialogs", "UTF8", node->conninfo};
+    hosts_override(&node->hosts, keywords, values);
+    lane_connect(lane, keywords, values, start_sql(node), deadline_us);
+}
+
+static size_t lanes_connecting(const struct node *node)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < node->lane_count; i++)
+        count += node->lanes[i].state == LANE_CONNECTING || node->lanes[i].state == LANE_STARTING;
+    return count;
+}
+
+static bool lane_is_due(const struct lane *lane)
+{
+    return lane->wanted && lane->state == LANE_CLOSED;
+}
+
+void node_connect(struct node *node, int64_t now_us)
+{
+    for (size_t i = 0; i < node->lane_count; i++) {
+        struct lane *lane = &node->lanes[i];
+        if (!lane_is_due(lane))
+            continue;
+        if (now_us < node->retry_at_us || (node->failures > 0 && lanes_connecting(node) > 0))
+            return; /* one lane finds out whether a failing server is back */
+        lane_open(node, lane, now_us + node->connect_timeout_us);
+        if (lane->state == LANE_CONNECTING && hosts_learn(&node->hosts, lane->conn)) {
+            lane_free(lane);
+            lane_init(lane, lane->events, node, lane->writes);
+            lane->wanted = true;
+            lane_open(node, lane, now_us + node->connect_timeout_us);
+        }
+    }
+}
+
+static int64_t backoff_us(const struct node *node)
+{
+    size_t rounds = node->failures / hosts_count(&node->hosts);
+    if (rounds < 1 || node->failures <= 1)
+        return 0; /* other hosts first; a first loss may be a restart that is over */
+    int64_t pause = node->backoff_min_us;
+    for (size_t i = 1; i < rounds && pause < node->backoff_max_us; i++)
+        pause *= 2;
+    if (pause > node->backoff_max_us)
+        pause = node->backoff_max_us;
+    return pause / 2 + (int64_t)randombytes_uniform((uint32_t)(pause / 2) + 1);
+}
+
+void node_lost(struct node *node, dlg_error *why, int64_t now_us)
+{
+    dlg_error_free(node->last_error);
+    node->last_error = why;
+    node->failures++;
+    hosts_next(&node->hosts);
+    node->retry_at_us = now_us + backoff_us(node);
+}
+
+void node_answers(struct node *node)
+{
+    node->failures = 0;
+}
+
+int64_t node_next_attempt(const struct node *node)
+{
+    if (node->failures > 0 && lanes_connecting(node) > 0)
+        return INT64_MAX;
+    for (size_t i = 0; i < node->lane_count; i++)
+        if (lane_is_due(&node->lanes[i]))
+            return node->retry_at_us;
+    return INT64_MAX;
+}
+
+/* ---- Lanes ---- */
+
+static struct lane *lanes_of(struct node *node, bool writes, size_t *count)
+{
+    *count = writes ? node->lane_count - node->read_lanes : node->read_lanes;
+    return writes ? node->lanes + node->read_lanes : node->lanes;
+}
+
+struct lane *node_idlest(struct node *node, bool writes)
+{
+    size_t count;
+    struct lane *lanes = lanes_of(node, writes, &count);
+    struct lane *idlest = NULL;
+    for (size_t i = 0; i < count; i++)
+        if (lanes[i].state == LANE_READY && (!idlest || lanes[i].in_flight < idlest->in_flight))
+            idlest = &lanes[i];
+    return idlest;
+}
+
+size_t node_lanes_ready(const struct node *node, bool writes)
+{
+    size_t count, ready = 0;
+    const struct lane *lanes = lanes_of((struct node *)(uintptr_t)node, writes, &count);
+    for (size_t i = 0; i < count; i++)
+        ready += lanes[i].state == LANE_READY;
+    return ready;
+}
+
+bool node_ready(const struct node *node, bool writes)
+{
+    return node_lanes_ready(node, writes) > 0;
+}
+
+void node_want_more(struct node *node, bool writes)
+{
+    size_t count;
+    struct lane *lanes = lanes_of(node, writes, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (lanes[i].state == LANE_READY)
+            continue;
+        lanes[i].wanted = true; /* when it is on its way already, nothing changes */
+        return;
+    }
+}
+
+bool node_is_idle(const struct node *node)
+{
+    size_t in_flight = 0;
+    for (size_t i = 0; i < node->lane_count; i++)
+        in_flight += node->lanes[i].in_flight;
+    return in_flight + node->reads.count + node->writes.count == 0;
+}
+
+void node_break(struct node *node, const dlg_error *why)
+{
+    for (size_t i = 0; i < node->lane_count; i++)
+        if (node->lanes[i].state != LANE_CLOSED)
+            lane_break(&node->lanes[i], error_copy(why));
+}
+
+PGconn *node_connection(const struct node *node)
+{
+    for (size_t i = 0; i < node->lane_count; i++)
+        if (node->lanes[i].state == LANE_READY)
+            return node->lanes[i].conn;
+    return NULL;
+}

@@ -1,0 +1,79 @@
+/*
+ * node.h - one PostgreSQL server that the engine talks to: where it is, its lanes, what waits for
+ * them, and when to try again. I/O thread only.
+ *
+ * The first node is what the conninfo names: a plain server, or the coordinator of a cluster. The others
+ * are the cluster's workers.
+ */
+#ifndef DIALOGS_NODE_H
+#define DIALOGS_NODE_H
+
+#include "base/settings.h"
+#include "pg/hosts.h"
+#include "pg/lane.h"
+
+struct node {
+    void *owner; /* the engine */
+    char *conninfo;
+    char *name;         /* of a worker, "host:port" as the cluster's metadata have it; NULL for the first node */
+    int32_t group;      /* Citus's number; 0 is the coordinator's, -1: no cluster */
+    bool custom_plans;  /* this server's Citus does not cache generic ones */
+    bool retired;       /* no longer in the metadata: to be freed when nothing is under way */
+    struct hosts hosts; /* that the conninfo names */
+
+    struct lane *lanes; /* those for reads, then those for commits */
+    size_t lane_count;
+    size_t read_lanes;
+    struct queue reads;
+    struct queue writes;
+
+    unsigned failures;   /* since the last answer */
+    int64_t retry_at_us; /* no attempt before; monotonic */
+    dlg_error *last_error;
+    char start_sql[1024];
+    int64_t lock_timeout_ms;
+    int64_t connect_timeout_us;
+    int64_t backoff_min_us;
+    int64_t backoff_max_us;
+};
+
+/* False when out of memory. Lanes get `node` as owner and stay closed. */
+bool node_init(struct node *node, void *owner, const char *conninfo, const dlg_settings *settings,
+               const struct lane_events *events);
+void node_free(struct node *node);
+void node_forget(const struct node *node); /* in a forked child: as lane_forget() */
+
+/* Connects the lanes that are wanted, as far as the pause after failures allows. */
+void node_connect(struct node *node, int64_t now_us);
+
+/* Takes note that a lane was lost, and sets the pause: none after a first loss, then doubling, with jitter. */
+void node_lost(struct node *node, dlg_error *why, int64_t now_us);
+
+/* Takes note that the server answers. */
+void node_answers(struct node *node);
+
+/* Nothing is under way. */
+bool node_is_idle(const struct node *node);
+
+/* Drops every connection that is ready or being made, saying why; all queries come back. */
+void node_break(struct node *node, const dlg_error *why);
+
+/* A live connection, only to ask how it was made; NULL when there is none. */
+PGconn *node_connection(const struct node *node);
+
+/* The first moment at which node_connect() has something to do; INT64_MAX: never. */
+int64_t node_next_attempt(const struct node *node);
+
+/* Whether a lane of the kind is ready. */
+bool node_ready(const struct node *node, bool writes);
+
+/* How many lanes of a kind take segments. */
+size_t node_lanes_ready(const struct node *node, bool writes);
+
+/* The ready lane of the kind with least in flight; NULL when there is none. */
+struct lane *node_idlest(struct node *node, bool writes);
+
+/* All lanes of the kind that are open are busy: asks for one more. */
+void node_want_more(struct node *node, bool writes);
+
+#endif

@@ -1,0 +1,234 @@
+#include "pg/statement.h"
+
+#include <endian.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MESSAGE_COLUMNS "id, user_id, to_user_id, text, create_date"
+#define USER_COLUMNS \
+    "id, first_name, second_name, pg_catalog.to_char(birthdate, 'YYYY-MM-DD'), biography, city, create_date"
+/* As a range, which an index of text_pattern_ops serves under a generic plan too; U+10FFFF is the last character. */
+#define BEGINS_WITH(column, prefix) column " ~>=~ " prefix " AND " column " ~<=~ (" prefix " || U&'\\+10FFFF')"
+/* clang-format off */
+#define PAGE_FROM(table, mine, author, recipient, compare, from, order, limit)          \
+    "SELECT id, text, create_date, update_date" mine " FROM public." table " "          \
+    "WHERE user_id = " author " AND to_user_id = " recipient                            \
+    " AND (create_date, id) " compare " (" from ") ORDER BY create_date " order ", id " order " LIMIT " limit
+#define PAGE_OF(mine, author, recipient, compare, from, order, limit)                   \
+    PAGE_FROM("dialogs", mine, author, recipient, compare, from, order, limit)
+/* A half of a dialog from its shard's own table, which spares Citus' own work, most of what a small page costs. */
+#define SHARD_OF(compare, order) PAGE_FROM("dialogs_%lld", "", "$1", "$2", compare, "$3, $4", order, "$5")
+/* Each half has its own end, so that no more of a long dialog is read than two pages. */
+#define DIALOG_OF(compare, order)                                                       \
+    "SELECT id, text, create_date, update_date, mine FROM ("                            \
+    "(" PAGE_OF(", true AS mine", "$1", "$2", compare, "$3, $4", order, "$7") ")"       \
+    " UNION ALL "                                                                       \
+    "(" PAGE_OF(", false", "$2", "$1", compare, "$5, $6", order, "$7") ")"              \
+    ") AS dialog ORDER BY create_date " order ", id " order " LIMIT $7"
+/* clang-format on */
+/* Where the newest of a window stand, without their texts; in the order of a page's columns. */
+#define PLACES_OF(table, which, from, until, limit)                                                              \
+    "SELECT id, ''::text, create_date FROM public." table " WHERE " which " AND (create_date, id) > (" from ") " \
+    "AND (create_date, id) <= (" until ") ORDER BY create_date DESC, id DESC LIMIT " limit
+#define PAGE_PLACES_OF(table) PLACES_OF(table, "user_id = $1 AND to_user_id = $2", "$3, $4", "$5, $6", "$7")
+/*
+ * All that a user got; all that a user wrote to others, so that a message to oneself is not found by both. Their
+ * indexes are of these expressions. The recipient is named once more for Citus, which finds the shard by it.
+ */
+#define FEED_TO "pg_catalog.uuid_send(to_user_id) = pg_catalog.uuid_send($1) AND to_user_id = $1"
+#define FEED_FROM "pg_catalog.uuid_send(user_id) = pg_catalog.uuid_send($1) AND to_user_id <> $1"
+#define FEED_OF(whose, compare, order)                                                                \
+    "SELECT id, text, create_date, update_date, user_id, to_user_id FROM public.dialogs WHERE " whose \
+    " AND (create_date, id) " compare " ($2, $3) ORDER BY create_date " order ", id " order " LIMIT $4"
+
+static const struct statement table[STATEMENT_COUNT] = {
+    [STATEMENT_MESSAGE_INSERT] =
+        {.name = "dlg_message_insert",
+         .sql = "INSERT INTO public.dialogs (" MESSAGE_COLUMNS ") VALUES ($1, $2, $3, $4, $5) "
+                "ON CONFLICT (id, to_user_id) DO NOTHING",
+         .rows_name = "dlg_message_insert_rows",
+         .rows_sql =
+             "INSERT INTO public.dialogs (" MESSAGE_COLUMNS ") "
+             "SELECT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), "
+             "pg_catalog.unnest($4), pg_catalog.unnest($5)) ON CONFLICT (id, to_user_id) DO NOTHING RETURNING id",
+         .writes = true,
+         .count = 5,
+         .types = {OID_INT8, OID_UUID, OID_UUID, OID_TEXT, OID_TIMESTAMPTZ},
+         .array_types = {OID_INT8_ARRAY, OID_UUID_ARRAY, OID_UUID_ARRAY, OID_TEXT_ARRAY, OID_TIMESTAMPTZ_ARRAY}},
+    [STATEMENT_MESSAGE_FIND] =
+        {.name = "dlg_message_find",
+         .sql = "SELECT user_id, text, create_date, update_date FROM public.dialogs WHERE id = $1 AND to_user_id = $2",
+         .count = 2,
+         .types = {OID_INT8, OID_UUID}},
+    [STATEMENT_PAGE_AFTER] = {.name = "dlg_page_after",
+                              .sql = PAGE_OF("", "$1", "$2", ">", "$3, $4", "ASC", "$5"),
+                              .shard_sql = SHARD_OF(">", "ASC"),
+                              .count = 5,
+                              .types = {OID_UUID, OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
+    [STATEMENT_PAGE_BEFORE] = {.name = "dlg_page_before",
+                               .sql = PAGE_OF("", "$1", "$2", "<", "$3, $4", "DESC", "$5"),
+                               .shard_sql = SHARD_OF("<", "DESC"),
+                               .count = 5,
+                               .types = {OID_UUID, OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
+    [STATEMENT_DIALOG_AFTER] = {.name = "dlg_dialog_after",
+                                .sql = DIALOG_OF(">", "ASC"),
+                                .count = 7,
+                                .types = {OID_UUID, OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_TIMESTAMPTZ, OID_INT8,
+                                          OID_INT8}},
+    [STATEMENT_DIALOG_BEFORE] = {.name = "dlg_dialog_before",
+                                 .sql = DIALOG_OF("<", "DESC"),
+                                 .count = 7,
+                                 .types = {OID_UUID, OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_TIMESTAMPTZ, OID_INT8,
+                                           OID_INT8}},
+    [STATEMENT_FEED_TO_AFTER] = {.name = "dlg_feed_to_after",
+                                 .sql = FEED_OF(FEED_TO, ">", "ASC"),
+                                 .count = 4,
+                                 .types = {OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
+    [STATEMENT_FEED_TO_BEFORE] = {.name = "dlg_feed_to_before",
+                                  .sql = FEED_OF(FEED_TO, "<", "DESC"),
+                                  .count = 4,
+                                  .types = {OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
+    [STATEMENT_FEED_FROM_AFTER] = {.name = "dlg_feed_from_after",
+                                   .sql = FEED_OF(FEED_FROM, ">", "ASC"),
+                                   .count = 4,
+                                   .types = {OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
+    [STATEMENT_FEED_FROM_BEFORE] = {.name = "dlg_feed_from_before",
+                                    .sql = FEED_OF(FEED_FROM, "<", "DESC"),
+                                    .count = 4,
+                                    .types = {OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
+    [STATEMENT_PAGE_PLACES] = {.name = "dlg_page_places",
+                               .sql = PAGE_PLACES_OF("dialogs"),
+                               .shard_sql = PAGE_PLACES_OF("dialogs_%lld"),
+                               .count = 7,
+                               .types = {OID_UUID, OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_TIMESTAMPTZ, OID_INT8,
+                                         OID_INT8}},
+    [STATEMENT_FEED_TO_PLACES] = {.name = "dlg_feed_to_places",
+                                  .sql = PLACES_OF("dialogs", FEED_TO, "$2, $3", "$4, $5", "$6"),
+                                  .count = 6,
+                                  .types = {OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
+    [STATEMENT_FEED_FROM_PLACES] = {.name = "dlg_feed_from_places",
+                                    .sql = PLACES_OF("dialogs", FEED_FROM, "$2, $3", "$4, $5", "$6"),
+                                    .count = 6,
+                                    .types = {OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_TIMESTAMPTZ, OID_INT8,
+                                              OID_INT8}},
+    [STATEMENT_USER_INSERT] =
+        {.name = "dlg_user_insert",
+         .users = true,
+         .sql = "INSERT INTO public.users (id, password_hash, first_name, second_name, birthdate, biography, city, "
+                "create_date) VALUES ($1, $2, $3, $4, $5::text::date, $6, $7, $8) ON CONFLICT (id) DO NOTHING",
+         .writes = true,
+         .count = 8,
+         .types = {OID_UUID, OID_TEXT, OID_TEXT, OID_TEXT, OID_TEXT, OID_TEXT, OID_TEXT, OID_TIMESTAMPTZ}},
+    [STATEMENT_USER_GET] = {.name = "dlg_user_get",
+                            .users = true,
+                            .sql = "SELECT " USER_COLUMNS " FROM public.users WHERE id = $1",
+                            .count = 1,
+                            .types = {OID_UUID}},
+    [STATEMENT_USER_EXISTS] = {.name = "dlg_user_exists",
+                               .users = true,
+                               .sql = "SELECT id FROM public.users WHERE id = $1",
+                               .count = 1,
+                               .types = {OID_UUID}},
+    [STATEMENT_USER_HASH] = {.name = "dlg_user_hash",
+                             .users = true,
+                             .sql = "SELECT password_hash FROM public.users WHERE id = $1",
+                             .count = 1,
+                             .types = {OID_UUID}},
+    [STATEMENT_USER_SET_HASH] = {.name = "dlg_user_set_hash",
+                                 .users = true,
+                                 .sql = "UPDATE public.users SET password_hash = $2 WHERE id = $1",
+                                 .writes = true,
+                                 .count = 2,
+                                 .types = {OID_UUID, OID_TEXT}},
+    [STATEMENT_USER_RENEW_HASH] =
+        {.name = "dlg_user_renew_hash",
+         .users = true,
+         .sql = "UPDATE public.users SET password_hash = $2 WHERE id = $1 AND password_hash = $3",
+         .writes = true,
+         .count = 3,
+         .types = {OID_UUID, OID_TEXT, OID_TEXT}},
+    [STATEMENT_USER_SEARCH] = {.name = "dlg_user_search",
+                               .users = true,
+                               .sql = "SELECT " USER_COLUMNS " FROM public.users "
+                                      "WHERE " BEGINS_WITH("first_name", "$1") " AND " BEGINS_WITH(
+                                          "second_name", "$2") " ORDER BY id LIMIT $3",
+                               .count = 3,
+                               .types = {OID_TEXT, OID_TEXT, OID_INT8}},
+    [STATEMENT_PLACED] = {.name = "dlg_placed",
+                          .sql = "SELECT shardid FROM pg_catalog.pg_dist_placement WHERE shardid = ANY ($1) AND "
+                                 "shardstate = 1 AND groupid = "
+                                 "(SELECT groupid FROM pg_catalog.pg_dist_local_group)",
+                          .count = 1,
+                          .types = {OID_INT8_ARRAY}},
+    [STATEMENT_SHARD_MAP] =
+        {.name = "dlg_shard_map",
+         .sql = "SELECT s.shardid, s.shardminvalue::integer, s.shardmaxvalue::integer, p.groupid, n.nodename, "
+                "n.nodeport, citus_version(), EXISTS (SELECT FROM pg_catalog.pg_dist_partition u "
+                "WHERE u.logicalrelid = pg_catalog.to_regclass('public.users') AND u.partmethod = 'h' "
+                "AND u.colocationid = t.colocationid) "
+                "FROM pg_catalog.pg_dist_partition t "
+                "JOIN pg_catalog.pg_dist_shard s ON s.logicalrelid = t.logicalrelid "
+                "JOIN pg_catalog.pg_dist_placement p ON p.shardid = s.shardid AND p.shardstate = 1 "
+                "LEFT JOIN pg_catalog.pg_dist_node n ON n.groupid = p.groupid AND n.noderole = 'primary' "
+                "AND n.isactive AND n.hasmetadata AND n.metadatasynced "
+                "WHERE t.logicalrelid = pg_catalog.to_regclass('public.dialogs') AND t.partmethod = 'h'"},
+    [STATEMENT_IS_CITUS] = {.name = "dlg_is_citus",
+                            .sql = "SELECT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'citus')"},
+};
+
+const struct statement *statement_get(enum statement_id id)
+{
+    return &table[id];
+}
+
+int statement_index(const struct statement *statement)
+{
+    return (int)(statement - table);
+}
+
+void statement_shard_sql(const struct statement *statement, int64_t shard, char *sql, size_t size)
+{
+    snprintf(sql, size, statement->shard_sql, (long long)shard);
+}
+
+void put_int32(char *to, int32_t value)
+{
+    uint32_t wire = htobe32((uint32_t)value);
+    memcpy(to, &wire, sizeof wire);
+}
+
+void put_int64(char *to, int64_t value)
+{
+    uint64_t wire = htobe64((uint64_t)value);
+    memcpy(to, &wire, sizeof wire);
+}
+
+int32_t get_int32(const char *from)
+{
+    uint32_t wire;
+    memcpy(&wire, from, sizeof wire);
+    return (int32_t)be32toh(wire);
+}
+
+int64_t get_int64(const char *from)
+{
+    uint64_t wire;
+    memcpy(&wire, from, sizeof wire);
+    return (int64_t)be64toh(wire);
+}
+
+#define EPOCH_2000_US INT64_C(946684800000000)
+
+int64_t timestamp_from_us(int64_t us)
+{
+    if (us == INT64_MAX || us < INT64_MIN + EPOCH_2000_US)
+        return us == INT64_MAX ? INT64_MAX : INT64_MIN;
+    return us - EPOCH_2000_US;
+}
+
+int64_t timestamp_to_us(int64_t timestamp)
+{
+    if (timestamp == INT64_MIN || timestamp > INT64_MAX - EPOCH_2000_US)
+        return timestamp == INT64_MIN ? INT64_MIN : INT64_MAX;
+    return timestamp + EPOCH_2000_US;
+}
