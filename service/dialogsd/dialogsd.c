@@ -1,11 +1,11 @@
 /* dialogsd - serves dialogs between users over HTTP. */
-#include "certificate.h"
-#include "limits.h"
-#include "listener.h"
-#include "replicas.h"
-#include "router.h"
-#include "server.h"
-#include "supervisor.h"
+#include "http/limits.h"
+#include "http/router.h"
+#include "http/server.h"
+#include "live/replicas.h"
+#include "ops/certificate.h"
+#include "ops/listener.h"
+#include "ops/supervisor.h"
 
 #include <dialogs.h>
 #include <errno.h>

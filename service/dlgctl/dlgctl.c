@@ -1,6 +1,6 @@
-#include "dlgctl.h"
+#include "cli/context.h"
 
-#include "place.h"
+#include "common/data_dir.h"
 
 #include <errno.h>
 #include <signal.h>

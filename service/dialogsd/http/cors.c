@@ -1,0 +1,55 @@
+#include "http/cors.h"
+
+#include "http/reply.h"
+
+#include <string.h>
+
+/* Whether `origin` is one of the list "https://a.example,https://b.example", or the list is "*". */
+static bool is_allowed(const char *list, const char *origin)
+{
+    size_t length = strlen(origin);
+    if (strcmp(list, "*") == 0)
+        return true;
+    while (*list) {
+        size_t each = strcspn(list, ",");
+        if (each == length && memcmp(list, origin, length) == 0)
+            return true;
+        list += each + (list[each] == ',');
+    }
+    return false;
+}
+
+/* The origin, when it is allowed; else NULL. */
+static const char *allowed_origin(const struct exchange *exchange)
+{
+    const char *list = exchange->service->config.cors;
+    const char *origin = list && *list ? exchange_header(exchange, MHD_HTTP_HEADER_ORIGIN, NULL) : NULL;
+    return origin && is_allowed(list, origin) ? origin : NULL;
+}
+
+void cors_answer(const struct exchange *exchange, struct MHD_Response *response)
+{
+    const char *list = exchange->service->config.cors;
+    if (!list || !*list)
+        return;
+    bool all = strcmp(list, "*") == 0;
+    const char *origin = allowed_origin(exchange);
+    if (!all)
+        reply_header(response, MHD_HTTP_HEADER_VARY, "Origin");
+    if (!origin)
+        return;
+    reply_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_ORIGIN, all ? "*" : origin);
+    reply_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_EXPOSE_HEADERS,
+                 "X-Request-Id, Message-Id, Message-Time, Message-Duplicate, Link, Has-More, Cursor-Before, "
+                 "Cursor-After, Retry-After");
+}
+
+void cors_preflight(const struct exchange *exchange, struct MHD_Response *response)
+{
+    if (!allowed_origin(exchange) || !exchange_header(exchange, "Access-Control-Request-Method", NULL))
+        return;
+    reply_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_METHODS, exchange->match.allow);
+    reply_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_HEADERS,
+                 "Authorization, Content-Type, Accept, Idempotency-Key, Last-Event-ID, X-Request-Id, traceparent");
+    reply_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_MAX_AGE, "600");
+}

@@ -1,0 +1,120 @@
+#include "http/input.h"
+
+#include "content/media_types.h"
+#include "content/unpack.h"
+#include "http/reply.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *packed_body_read(struct exchange *exchange)
+{
+    const char *trouble = "the body is msgpack, but not a map";
+    json_t *body = unpack_body(exchange->body.data, exchange->body.length, &trouble);
+    if (json_is_object(body))
+        return body;
+    reply_bad(exchange, "%s", trouble);
+    json_decref(body);
+    return NULL;
+}
+
+json_t *body_read(struct exchange *exchange)
+{
+    const char *type = exchange_header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE, NULL);
+    if (type && content_is_msgpack(type) && exchange->body.length)
+        return packed_body_read(exchange);
+
+    json_error_t error;
+    const char *text = exchange->body.data ? exchange->body.data : "";
+    json_t *body = json_loadb(text, exchange->body.length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    if (!body && exchange->body.length == 0)
+        reply_bad(exchange, "the body is empty; send a JSON object");
+    else if (!body)
+        reply_bad(exchange, "the body is not JSON: %s (line %d, column %d)", error.text, error.line, error.column);
+    else if (!json_is_object(body))
+        reply_bad(exchange, "the body is JSON, but not an object");
+    else
+        return body;
+    json_decref(body);
+    return NULL;
+}
+
+void body_free(json_t *body)
+{
+    json_t *password = json_object_get(body, "password");
+    if (json_is_string(password))
+        explicit_bzero((char *)json_string_value(password), json_string_length(password));
+    json_decref(body);
+}
+
+bool body_text(struct exchange *exchange, const json_t *body, const char *name, bool required, const char **text,
+               size_t *length)
+{
+    const json_t *value = json_object_get(body, name);
+    bool absent = !value || json_is_null(value);
+    *text = json_string_value(value);
+    *length = json_string_length(value);
+    if (absent && required)
+        reply_bad(exchange, "the body has no \"%s\"", name);
+    else if (!absent && !*text)
+        reply_bad(exchange, "\"%s\" is not a string", name);
+    else
+        return true;
+    return false;
+}
+
+bool body_word(struct exchange *exchange, const json_t *body, const char *name, const char **text)
+{
+    size_t length;
+    if (!body_text(exchange, body, name, false, text, &length))
+        return false;
+    if (!*text || strlen(*text) == length)
+        return true;
+    reply_bad(exchange, "\"%s\" contains NUL", name);
+    return false;
+}
+
+struct query {
+    struct parameter *parameters;
+    size_t count;
+    const char *trouble; /* the name of a parameter that is not acceptable */
+};
+
+static enum MHD_Result take_parameter(void *payload, enum MHD_ValueKind kind, const char *name, size_t name_length,
+                                      const char *value, size_t length)
+{
+    (void)kind;
+    struct query *query = payload;
+    for (size_t i = 0; i < query->count; i++) {
+        struct parameter *parameter = &query->parameters[i];
+        if (strlen(parameter->name) != name_length || memcmp(parameter->name, name, name_length) != 0)
+            continue;
+        if (parameter->value || (value && memchr(value, '\0', length)))
+            query->trouble = parameter->name;
+        parameter->value = value ? value : "";
+    }
+    return MHD_YES;
+}
+
+bool query_read(struct exchange *exchange, struct parameter *parameters, size_t count)
+{
+    struct query query = {parameters, count, NULL};
+    MHD_get_connection_values_n(exchange->connection, MHD_GET_ARGUMENT_KIND, take_parameter, &query);
+    if (query.trouble)
+        reply_bad(exchange, "give the parameter \"%s\" once, and without NUL", query.trouble);
+    return !query.trouble;
+}
+
+bool query_limit(struct exchange *exchange, const struct parameter *parameter, int32_t *limit)
+{
+    if (!parameter->value)
+        return true;
+    size_t digits = strspn(parameter->value, "0123456789");
+    long number = digits <= 6 ? strtol(parameter->value, NULL, 10) : 0;
+    if (!digits || parameter->value[digits] || number < 1 || number > DLG_PAGE_LIMIT) {
+        reply_bad(exchange, "\"%s\" takes a whole number from 1 to %d", parameter->name, DLG_PAGE_LIMIT);
+        return false;
+    }
+    *limit = (int32_t)number;
+    return true;
+}

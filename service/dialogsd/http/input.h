@@ -1,0 +1,34 @@
+/* input.h - what a request brings, in its body and in its query, read and checked. */
+#ifndef DIALOGSD_INPUT_H
+#define DIALOGSD_INPUT_H
+
+#include "http/request_ctx.h"
+
+#include <jansson.h>
+
+/* The functions below answer 400, saying what is wrong, when they return NULL or false. */
+
+/* The body, a JSON object, or what stands for one in msgpack; to be given to body_free(). */
+json_t *body_read(struct exchange *exchange);
+void body_free(json_t *body);
+
+/* A text of the body, borrowed from it. An optional one that is absent or null is NULL. */
+bool body_text(struct exchange *exchange, const json_t *body, const char *name, bool required, const char **text,
+               size_t *length);
+
+/* The same without NUL inside, as every text but a password and a message has to be. */
+bool body_word(struct exchange *exchange, const json_t *body, const char *name, const char **text);
+
+/* A parameter of the query; `name` is filled in before. */
+struct parameter {
+    const char *name;
+    const char *value; /* NULL: absent */
+};
+
+/* Fills in the values; a parameter given twice, or with NUL inside, is refused. */
+bool query_read(struct exchange *exchange, struct parameter *parameters, size_t count);
+
+/* A whole number from 1 to DLG_PAGE_LIMIT; `limit` stays when the parameter is absent. */
+bool query_limit(struct exchange *exchange, const struct parameter *parameter, int32_t *limit);
+
+#endif

@@ -1,0 +1,47 @@
+/* reply.h - answers: what every one carries, and how failures look. */
+#ifndef DIALOGSD_REPLY_H
+#define DIALOGSD_REPLY_H
+
+#include "content/body_writer.h"
+#include "http/request_ctx.h"
+
+#define JSON_TYPE "application/json"
+#define MSGPACK_TYPE "application/vnd.msgpack"
+#define EVENTS_TYPE "text/event-stream"
+
+/* An answer whose body is `body`, which is given away; NULL when out of memory. */
+struct MHD_Response *reply_new(struct text *body);
+
+/*
+ * Answers with `response`, which is given away, and may be NULL: then the connection is closed.
+ * `type` NULL: the answer has no body.
+ */
+void reply_send(struct exchange *exchange, unsigned status, struct MHD_Response *response, const char *type);
+
+/* The body of an answer, empty, in the form that the client asked for. */
+struct writer reply_writer(const struct exchange *exchange);
+
+/* Answers with what was written, which is given away, or without a body. */
+void reply_written(struct exchange *exchange, unsigned status, struct writer *writer);
+void reply_empty(struct exchange *exchange, unsigned status);
+
+/* 204 with the methods of the path: the answer to OPTIONS. */
+void reply_options(struct exchange *exchange);
+
+/*
+ * Answers {message, request_id, code}. `code` is a DLG_E_* value, or an HTTP status for what the
+ * library knows nothing of.
+ */
+void reply_error(struct exchange *exchange, unsigned status, int code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* 400 with a message that says what is wrong. */
+#define reply_bad(exchange, ...) reply_error(exchange, 400, DLG_E_ARGUMENT, __VA_ARGS__)
+
+/* Answers what the library's error means. */
+void reply_failure(struct exchange *exchange, const dlg_error *error);
+
+/* Adds a header to an answer that is being made; `response` may be NULL. */
+void reply_header(struct MHD_Response *response, const char *name, const char *value);
+
+#endif

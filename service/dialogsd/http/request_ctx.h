@@ -1,0 +1,86 @@
+/*
+ * exchange.h - one HTTP request and its answer.
+ *
+ * A request goes through these steps, all on the thread of its connection:
+ *   its head arrives -> its body is collected -> the route starts -> (waits) -> the route finishes.
+ * While it waits its connection is suspended: nobody but the library's callback touches it, and the
+ * last thing that callback does is to resume it.
+ */
+#ifndef DIALOGSD_EXCHANGE_H
+#define DIALOGSD_EXCHANGE_H
+
+#include "content/text_buffer.h"
+#include "http/router.h"
+#include "http/service.h"
+
+#include <dialogs.h>
+#include <jansson.h>
+#include <microhttpd.h>
+
+enum exchange_step { STEP_HEAD, STEP_BODY, STEP_WAITING, STEP_ANSWERED };
+
+enum { REQUEST_ID_SIZE = 65, LOGGED_PATH_SIZE = 128, METHOD_SIZE = 16, TRACE_ID_SIZE = 33, SPAN_ID_SIZE = 17 };
+
+struct exchange {
+    struct service *service;
+    struct MHD_Connection *connection;
+    struct peer *peer;
+    enum exchange_step step;
+    bool bad_path; /* it has a NUL */
+    bool counted;  /* in service->active */
+    bool secret;   /* the body may have a password: it is wiped */
+    bool aborted;  /* the answer could not be sent whole */
+    struct match match;
+    struct text body;
+    uint64_t body_length; /* as it arrived, also what was not kept */
+    json_t *input;        /* of a send: the body, which has its text */
+    dlg_message message;  /* of a send: what is sent */
+    dlg_uuid caller;      /* from the token */
+    int64_t expires_us;   /* the same: its end */
+    struct token_name token;
+    int retry_after_s;     /* for the answer; 0: the customary */
+    bool busy;             /* in service->busy, and when limits_pace() says so in service->overload */
+    int64_t asked_us;      /* since when; monotonic */
+    bool packed;           /* the answer is to be msgpack */
+    dlg_uuid named;        /* from the path */
+    dlg_list_options page; /* of a list, its cursors are the connection's */
+    bool whole;            /* of a list: not a page, the dialog */
+    dlg_reply *reply;      /* what the library answered */
+    dlg_error *error;      /* why the library did not take the call */
+    bool has_caller;
+    unsigned status; /* 0: not answered */
+    int failure;     /* a DLG_E_* code, for the log */
+    char sqlstate[6];
+    int64_t started_us;
+    uint64_t answer_length;
+    char request_id[REQUEST_ID_SIZE];
+    char trace_id[TRACE_ID_SIZE]; /* of the caller's trace, or "" */
+    char span_id[SPAN_ID_SIZE];
+    char address[INET6_ADDRSTRLEN]; /* of the client */
+    char method[METHOD_SIZE];       /* for the log, as is */
+    char path[LOGGED_PATH_SIZE];
+};
+
+/* A request begins: its first line was read. NULL when out of memory. */
+struct exchange *exchange_new(struct service *service, struct MHD_Connection *connection, const char *uri);
+
+/* What libmicrohttpd has to say about it: see MHD_AccessHandlerCallback. */
+enum MHD_Result exchange_run(struct exchange *exchange, const char *path, const char *method, const char *data,
+                             size_t *size);
+
+/* The answer was sent, or the client is gone. Writes the access log. */
+void exchange_end(struct exchange *exchange, bool completed);
+
+/*
+ * For a route that calls the library:
+ *     exchange_suspend(exchange);
+ *     exchange_called(exchange, dlg_..._async(..., exchange_arrived, exchange, &exchange->error));
+ */
+void exchange_suspend(struct exchange *exchange);
+void exchange_called(struct exchange *exchange, int code);
+void exchange_arrived(dlg_reply *reply, void *exchange);
+
+/* A header of the request, or NULL; `length` may be NULL. */
+const char *exchange_header(const struct exchange *exchange, const char *name, size_t *length);
+
+#endif

@@ -1,0 +1,112 @@
+#include "http/server.h"
+
+#include "http/request_ctx.h"
+#include "ops/certificate.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* Descriptors for everything but connections: the database's, files, epoll. */
+static const rlim_t other_descriptors = 256;
+
+static void *on_request_line(void *payload, const char *uri, struct MHD_Connection *connection)
+{
+    return exchange_new(payload, connection, uri);
+}
+
+static enum MHD_Result on_request(void *payload, struct MHD_Connection *connection, const char *path,
+                                  const char *method, const char *version, const char *data, size_t *size,
+                                  void **context)
+{
+    (void)payload;
+    (void)connection;
+    (void)version;
+    struct exchange *exchange = *context;
+    return exchange ? exchange_run(exchange, path, method, data, size) : MHD_NO;
+}
+
+static void on_completed(void *payload, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode reason)
+{
+    (void)payload;
+    (void)connection;
+    struct exchange *exchange = *context;
+    if (exchange)
+        exchange_end(exchange, reason == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    *context = NULL;
+}
+
+static void on_connection(void *payload, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct service *service = payload;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        if (*context)
+            peers_remove(&service->peers, *context);
+        return;
+    }
+    int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    const struct sockaddr *address =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+    *context = peers_add(&service->peers, fd, address);
+}
+
+/* As many connections as were asked for, if the system gives us the descriptors. */
+static unsigned connection_limit(const struct config *config)
+{
+    struct rlimit files;
+    rlim_t wanted = (rlim_t)config->connections + other_descriptors;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < wanted) {
+        files.rlim_cur = files.rlim_max < wanted ? files.rlim_max : wanted;
+        setrlimit(RLIMIT_NOFILE, &files);
+        if (files.rlim_cur < wanted && files.rlim_cur > 2 * other_descriptors) {
+            say("only %llu connections at a time: raise the limit of open files (ulimit -n) for more",
+                (unsigned long long)(files.rlim_cur - other_descriptors));
+            return (unsigned)(files.rlim_cur - other_descriptors);
+        }
+    }
+    return (unsigned)config->connections;
+}
+
+struct MHD_Daemon *server_start(struct service *service, int fd)
+{
+    const struct config *config = &service->config;
+    unsigned limit = connection_limit(config);
+    unsigned threads = (unsigned)config->threads < limit ? (unsigned)config->threads : limit;
+    unsigned tls = config->tls_certificate ? MHD_USE_TLS : 0;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | tls;
+    const struct MHD_OptionItem pool[] = {
+        {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    static const char versions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
+    const struct MHD_OptionItem secure[] = {
+        {tls ? MHD_OPTION_HTTPS_PRIORITIES : MHD_OPTION_END, 0, (void *)(uintptr_t)versions},
+        {tls ? MHD_OPTION_HTTPS_CERT_CALLBACK : MHD_OPTION_END, 0, (void *)(uintptr_t)certificate_choose},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    struct MHD_Daemon *daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, service, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_CONNECTION_LIMIT, limit, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)config->header_limit,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)config->idle_timeout_s, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        (unsigned)config->connections_per_address, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, service,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, service, MHD_OPTION_NOTIFY_CONNECTION, on_connection, service,
+        MHD_OPTION_ARRAY, pool, MHD_OPTION_ARRAY, secure, MHD_OPTION_END);
+    if (!daemon)
+        say("cannot start the HTTP server: %s", strerror(errno));
+    return daemon;
+}
+
+void server_stop_accepting(struct MHD_Daemon *daemon)
+{
+    int fd = MHD_quiesce_daemon(daemon);
+    if (fd >= 0)
+        close(fd);
+}
+
+void server_stop(struct MHD_Daemon *daemon)
+{
+    MHD_stop_daemon(daemon);
+}

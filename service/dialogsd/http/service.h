@@ -1,0 +1,36 @@
+/* service.h - what the requests of one dialogsd share. */
+#ifndef DIALOGSD_SERVICE_H
+#define DIALOGSD_SERVICE_H
+
+#include "guard/admission_control.h"
+#include "guard/connections.h"
+#include "guard/rate_limit.h"
+#include "guard/revoked_tokens.h"
+#include "live/subscriptions.h"
+#include "ops/backend.h"
+#include "ops/config.h"
+#include "ops/metrics.h"
+#include "ops/service_log.h"
+#include "routes/api_docs.h"
+
+#include <stdatomic.h>
+
+struct service {
+    struct config config;
+    struct backend backend;
+    struct log log;
+    struct pages pages;
+    struct peers peers;
+    struct hub hub;
+    struct metrics metrics;
+    struct relay *relay; /* NULL: there are no other replicas */
+    struct tokens tokens;
+    struct throttle throttle;
+    struct overload overload; /* of requests with a token: checks of passwords have a queue of their own */
+    char request_prefix[17];  /* of the request ids made here; differs from start to start */
+    atomic_uint_fast64_t request_count;
+    atomic_uint active; /* requests that have begun and are not answered */
+    atomic_uint busy;   /* ... of those, that wait for the database */
+};
+
+#endif

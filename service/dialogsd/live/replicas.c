@@ -1,0 +1,232 @@
+#include "live/replicas.h"
+
+#include "http/service.h"
+#include "live/redis_bus.h"
+
+#include <msgpack.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { VERSION = 1 };
+enum kind { MESSAGE, LOST, REVOKED, COUNTED };
+
+/* ---- Saying ---- */
+
+static void begin(msgpack_packer *packer, msgpack_sbuffer *buffer, enum kind kind, size_t fields)
+{
+    msgpack_sbuffer_init(buffer);
+    msgpack_packer_init(packer, buffer, msgpack_sbuffer_write);
+    msgpack_pack_array(packer, fields + 2);
+    msgpack_pack_int(packer, VERSION);
+    msgpack_pack_int(packer, (int)kind);
+}
+
+static void say_it(struct service *service, msgpack_sbuffer *buffer)
+{
+    relay_say(service->relay, buffer->data, buffer->size);
+    msgpack_sbuffer_destroy(buffer);
+}
+
+static void say_message(struct service *service, const struct event *event)
+{
+    msgpack_packer packer;
+    msgpack_sbuffer buffer;
+    const dlg_message *message = &event->message;
+    begin(&packer, &buffer, MESSAGE, 5);
+    msgpack_pack_bin_with_body(&packer, message->author.bytes, sizeof message->author.bytes);
+    msgpack_pack_bin_with_body(&packer, message->recipient.bytes, sizeof message->recipient.bytes);
+    msgpack_pack_int64(&packer, message->id);
+    msgpack_pack_int64(&packer, message->created_us);
+    msgpack_pack_str_with_body(&packer, event->json, event->length);
+    say_it(service, &buffer);
+}
+
+void replicas_publish(struct service *service, const dlg_message *message)
+{
+    struct hub *hub = &service->hub;
+    bool wanted = hub_wants(hub, &message->author, &message->recipient);
+    if (!wanted && !service->relay)
+        return;
+    struct event *event = event_new(message);
+    if (!event) {
+        hub_look(hub);
+        return;
+    }
+    if (wanted)
+        hub_publish(hub, event);
+    if (service->relay)
+        say_message(service, event);
+    event_release(event);
+}
+
+void replicas_revoke(struct service *service, const struct token_name *token, int64_t until_us)
+{
+    tokens_revoke(&service->tokens, token, until_us);
+    hub_end_token(&service->hub, token);
+    if (!service->relay)
+        return;
+    msgpack_packer packer;
+    msgpack_sbuffer buffer;
+    relay_keep(service->relay, (const char *)token->bytes, sizeof token->bytes, until_us / 1000000 + 1);
+    begin(&packer, &buffer, REVOKED, 2);
+    msgpack_pack_bin_with_body(&packer, token->bytes, sizeof token->bytes);
+    msgpack_pack_int64(&packer, until_us);
+    say_it(service, &buffer);
+}
+
+void replicas_tell_count(struct service *service, enum throttle_kind kind, const char *whose)
+{
+    if (!service->relay)
+        return;
+    msgpack_packer packer;
+    msgpack_sbuffer buffer;
+    begin(&packer, &buffer, COUNTED, 2);
+    msgpack_pack_int(&packer, (int)kind);
+    msgpack_pack_str_with_body(&packer, whose, strlen(whose));
+    say_it(service, &buffer);
+}
+
+/* ---- Hearing ---- */
+
+static bool take_bytes(const msgpack_object *field, void *to, size_t size)
+{
+    if (field->type != MSGPACK_OBJECT_BIN || field->via.bin.size != size)
+        return false;
+    memcpy(to, field->via.bin.ptr, size);
+    return true;
+}
+
+static bool take_number(const msgpack_object *field, int64_t *number)
+{
+    if (field->type != MSGPACK_OBJECT_POSITIVE_INTEGER && field->type != MSGPACK_OBJECT_NEGATIVE_INTEGER)
+        return false;
+    *number = field->via.i64;
+    return true;
+}
+
+/* Sends that are refused elsewhere, or store nothing anew, count there only. */
+static void count_author(struct service *service, const dlg_uuid *author)
+{
+    char id[DLG_UUID_TEXT_SIZE];
+    if (!service->config.send_rate)
+        return;
+    dlg_uuid_format(author, id);
+    throttle_count(&service->throttle, THROTTLE_SEND, id, 1, monotonic_us());
+}
+
+static void hear_message(struct service *service, const msgpack_object *fields)
+{
+    dlg_message message = {0};
+    if (!take_bytes(&fields[0], message.author.bytes, sizeof message.author.bytes) ||
+        !take_bytes(&fields[1], message.recipient.bytes, sizeof message.recipient.bytes) ||
+        !take_number(&fields[2], &message.id) || !take_number(&fields[3], &message.created_us) ||
+        fields[4].type != MSGPACK_OBJECT_STR)
+        return;
+    count_author(service, &message.author);
+    if (!hub_wants(&service->hub, &message.author, &message.recipient))
+        return;
+    struct event *event = event_of_json(&message, fields[4].via.str.ptr, fields[4].via.str.size);
+    if (event)
+        hub_publish(&service->hub, event);
+    else
+        hub_look(&service->hub);
+    event_release(event);
+}
+
+static void hear_revoked(struct service *service, const msgpack_object *fields)
+{
+    struct token_name token;
+    int64_t until_us;
+    if (!take_bytes(&fields[0], token.bytes, sizeof token.bytes) || !take_number(&fields[1], &until_us))
+        return;
+    tokens_revoke(&service->tokens, &token, until_us);
+    hub_end_token(&service->hub, &token);
+}
+
+static void hear_counted(struct service *service, const msgpack_object *fields)
+{
+    int64_t kind;
+    char whose[THROTTLE_NAME_SIZE];
+    if (!take_number(&fields[0], &kind) || kind < 0 || kind >= THROTTLE_KINDS || fields[1].type != MSGPACK_OBJECT_STR ||
+        fields[1].via.str.size >= sizeof whose)
+        return;
+    memcpy(whose, fields[1].via.str.ptr, fields[1].via.str.size);
+    whose[fields[1].via.str.size] = '\0';
+    throttle_count(&service->throttle, (enum throttle_kind)kind, whose, 1, monotonic_us());
+}
+
+static void hear(struct service *service, const msgpack_object *saying)
+{
+    static const uint32_t sizes[] = {[MESSAGE] = 7, [LOST] = 2, [REVOKED] = 4, [COUNTED] = 4};
+    int64_t version, kind;
+    if (saying->type != MSGPACK_OBJECT_ARRAY || saying->via.array.size < 2)
+        return;
+    const msgpack_object *fields = saying->via.array.ptr;
+    if (!take_number(&fields[0], &version) || version != VERSION || !take_number(&fields[1], &kind) || kind < MESSAGE ||
+        kind > COUNTED || saying->via.array.size < sizes[kind])
+        return;
+    if (kind == MESSAGE)
+        hear_message(service, fields + 2);
+    else if (kind == LOST)
+        hub_look(&service->hub);
+    else if (kind == REVOKED)
+        hear_revoked(service, fields + 2);
+    else
+        hear_counted(service, fields + 2);
+}
+
+static void on_heard(void *payload, const char *data, size_t length)
+{
+    msgpack_unpacked saying;
+    msgpack_unpacked_init(&saying);
+    if (msgpack_unpack_next(&saying, data, length, NULL) == MSGPACK_UNPACK_SUCCESS)
+        hear(payload, &saying.data);
+    msgpack_unpacked_destroy(&saying);
+}
+
+static void on_missed(void *payload)
+{
+    hub_look(&((struct service *)payload)->hub);
+}
+
+static void on_lost(void *payload)
+{
+    msgpack_packer packer;
+    msgpack_sbuffer buffer;
+    begin(&packer, &buffer, LOST, 0);
+    say_it(payload, &buffer);
+}
+
+static void on_revoked(void *payload, const char *member, size_t length, int64_t until_s)
+{
+    struct service *service = payload;
+    struct token_name token;
+    if (length != sizeof token.bytes || until_s > INT64_MAX / 1000000)
+        return;
+    memcpy(token.bytes, member, length);
+    tokens_revoke(&service->tokens, &token, until_s * 1000000);
+    hub_end_token(&service->hub, &token);
+}
+
+/* ---- Life ---- */
+
+bool replicas_open(struct service *service)
+{
+    const char *url = service->config.redis;
+    const struct relay_handler handler = {on_heard, on_missed, on_revoked, on_lost, service};
+    if (!url || !*url)
+        return true;
+    service->relay = relay_open(url, &handler);
+    return service->relay != NULL;
+}
+
+void replicas_close(struct service *service)
+{
+    relay_close(service->relay);
+    service->relay = NULL;
+}
+
+int replicas_up(const struct service *service)
+{
+    return service->relay ? relay_up(service->relay) : -1;
+}

@@ -1,0 +1,32 @@
+/*
+ * replicas.h - what the replicas of the service tell each other: messages, tokens that were revoked, logins that
+ * failed. Each saying is a msgpack array that begins with its version and its kind; what a replica does not understand,
+ * it leaves aside. Alone, without --redis, a replica tells nobody.
+ */
+#ifndef DIALOGSD_REPLICAS_H
+#define DIALOGSD_REPLICAS_H
+
+#include "guard/rate_limit.h"
+#include "guard/revoked_tokens.h"
+#include "live/subscriptions.h"
+
+struct service;
+struct relay;
+
+/* Connects when the configuration says so. False, having said why, when that cannot come to good. */
+bool replicas_open(struct service *service);
+void replicas_close(struct service *service);
+
+/* A message was stored: those who listen hear of it, here and elsewhere. Any thread. */
+void replicas_publish(struct service *service, const dlg_message *message);
+
+/* A token is no good any more, here and elsewhere. */
+void replicas_revoke(struct service *service, const struct token_name *token, int64_t until_us);
+
+/* Something was counted here that the others should count too. */
+void replicas_tell_count(struct service *service, enum throttle_kind kind, const char *whose);
+
+/* 1 and 0: the channel works, or not; -1: there is none. */
+int replicas_up(const struct service *service);
+
+#endif

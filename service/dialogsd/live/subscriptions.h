@@ -1,0 +1,110 @@
+/*
+ * hub.h - who listens to whose messages, and the messages on their way to them.
+ *
+ * Every open stream has a subscriber. What this process has stored is published once it is committed, to the
+ * subscribers of its author and of its recipient; each has a short queue, which its connection empties.
+ */
+#ifndef DIALOGSD_HUB_H
+#define DIALOGSD_HUB_H
+
+#include "guard/revoked_tokens.h"
+
+#include <dialogs.h>
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+/* A message that was stored. It is shared by all who hear of it. */
+struct event {
+    atomic_uint references;
+    dlg_message message; /* without its text */
+    size_t length;
+    char json[]; /* the message as a list shows it; not terminated */
+};
+
+/* The message as an event that belongs to the caller, or NULL when out of memory. */
+struct event *event_new(const dlg_message *message);
+
+/* The same of its JSON. */
+struct event *event_of_json(const dlg_message *message, const char *json, size_t length);
+void event_release(struct event *event);
+
+enum { HUB_STRIPES = 64, HUB_BUCKETS = 256, QUEUE_MOST = 256, QUEUE_BYTES = 1024 * 1024 };
+
+struct subscriber {
+    struct subscriber *next, *previous; /* in its bucket */
+    dlg_uuid user;
+    struct token_name token;
+    int64_t expires_us; /* wall clock: the token's end */
+    /* Under the lock of its stripe: */
+    struct MHD_Connection *connection;
+    int fd;               /* of the connection */
+    bool waiting;         /* the connection is suspended */
+    bool reading;         /* the database is asked: events wait for its answer */
+    bool ending;          /* the stream is over */
+    bool lost;            /* events were dropped while the database was asked: ask again */
+    bool beat;            /* it is time for a sign of life */
+    bool look;            /* it is time to look into the database */
+    int64_t beat_at_us;   /* monotonic */
+    int64_t look_at_us;   /* the same; INT64_MAX: never */
+    struct event **queue; /* NULL when empty */
+    unsigned queued;
+    size_t queued_bytes;
+};
+
+struct hub {
+    struct hub_stripe {
+        pthread_mutex_t lock;
+        struct subscriber *buckets[HUB_BUCKETS];
+    } stripes[HUB_STRIPES];
+    int64_t beat_us; /* how long a stream may be silent */
+    int64_t look_us; /* how often a stream looks into the database; 0: never */
+    int gone;        /* epoll: connections that their clients have closed */
+    atomic_uint streams;
+    atomic_uint_fast64_t published;
+    atomic_uint_fast64_t delivered;
+    atomic_uint_fast64_t slow; /* streams that were cut off because their clients did not read */
+};
+
+void hub_open(struct hub *hub, int64_t beat_us, int64_t look_us);
+void hub_close(struct hub *hub);
+
+void hub_subscribe(struct hub *hub, struct subscriber *subscriber);
+void hub_unsubscribe(struct hub *hub, struct subscriber *subscriber);
+
+/* Over the fields above. A connection is suspended, and resumed, under this lock. */
+void hub_lock(struct hub *hub, const struct subscriber *subscriber);
+void hub_unlock(struct hub *hub, const struct subscriber *subscriber);
+
+/* Whether anybody listens to these two. What commits after that is found by whoever begins to listen. */
+bool hub_wants(struct hub *hub, const dlg_uuid *author, const dlg_uuid *recipient);
+
+/* Gives the event to all who listen; it stays the caller's. Any thread. */
+void hub_publish(struct hub *hub, struct event *event);
+
+/* The next event, to be released; NULL when there is none. Under the lock. */
+struct event *subscriber_take(struct subscriber *subscriber);
+
+/* Forgets the queue. Under the lock. */
+void subscriber_drop(struct subscriber *subscriber);
+
+/* Wakes the connection when it is suspended. Under the lock. */
+void subscriber_wake(struct subscriber *subscriber);
+
+/*
+ * For the main thread, twice a second: signs of life, looks into the database, tokens that have expired, clients that
+ * have gone.
+ */
+void hub_tick(struct hub *hub, int64_t now_us, int64_t wall_us);
+
+/* All streams look into the database, within a second or so: they may have missed something. */
+void hub_look(struct hub *hub);
+
+/* Ends the streams of a token that was revoked. */
+void hub_end_token(struct hub *hub, const struct token_name *token);
+
+/* Ends all streams. */
+void hub_end(struct hub *hub);
+
+#endif

@@ -1,0 +1,50 @@
+/* backend.h - the library's client behind the service: opening, readiness, and closing it while requests come in. */
+#ifndef DIALOGSD_BACKEND_H
+#define DIALOGSD_BACKEND_H
+
+#include "ops/config.h"
+
+#include <dialogs.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct backend {
+    dlg_client *client;
+    const struct config *config;
+    atomic_bool installed; /* the tables are there, and the demo users when wanted */
+    atomic_bool draining;  /* the service is about to stop */
+    atomic_bool closing;   /* no call into the library begins any more */
+    atomic_uint calls;     /* threads that are between enter and leave */
+    pthread_t preparer;
+    bool preparing; /* the thread above is to be joined */
+    bool was_ready;
+    atomic_int fatal; /* DLG_E_*: it makes no sense to go on */
+};
+
+/* Whether a client could be opened with these words, whatever the database does. False: says why not. */
+bool backend_check(const struct config *config);
+
+/*
+ * Opens the client and starts what prepares the database in the background: the schema, and the
+ * demo users. False, having said why, when that cannot come to good.
+ */
+bool backend_open(struct backend *backend, const struct config *config);
+
+/*
+ * Every use of `backend->client` stands between these two. Enter says false when the client is
+ * being closed; then there is no leave.
+ */
+bool backend_enter(struct backend *backend);
+void backend_leave(struct backend *backend);
+
+/* NULL when requests can be served, else one line that says why not. */
+const char *backend_trouble(struct backend *backend);
+
+/* Says on stderr when the database went away or came back. For the main thread, now and then. */
+void backend_watch(struct backend *backend);
+
+/* Closes the client; requests under way get `timeout_us`, as in dlg_close(). */
+void backend_close(struct backend *backend, int64_t timeout_us);
+
+#endif

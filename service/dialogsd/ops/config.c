@@ -1,0 +1,382 @@
+#include "ops/config.h"
+
+#include "common/data_dir.h"
+#include "live/redis_bus.h"
+#include "ops/config_file.h"
+#include "ops/service_log.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+enum kind { NUMBER, TEXT, SWITCH, ACTION, SETTING };
+
+/* One row per flag; `--help` and the names in the environment are made of the same. */
+struct option {
+    const char *name;
+    const char *argument; /* NULL: the flag takes none */
+    enum kind kind;
+    size_t offset;
+    const char *initial; /* NULL: found out when the service starts */
+    int64_t least;
+    int64_t most; /* ACTION: the action */
+    const char *purpose;
+};
+
+#define AT(field) offsetof(struct config, field)
+
+static const struct option options[] = {
+    {"config", "FILE", TEXT, AT(file), NULL, 0, 0,
+     "a file of NAME = VALUE lines: options without their dashes, and settings of the library"},
+    {"port", "PORT", NUMBER, AT(port), "5000", 1, 65535, "the TCP port to listen on"},
+    {"listen", "ADDRESS", TEXT, AT(listen), "127.0.0.1", 0, 0,
+     "the address to listen on; 0.0.0.0 or :: for all of this machine"},
+    {"db", "CONNINFO", TEXT, AT(db), NULL, 0, 0,
+     "the database, as libpq takes it, or embedded:DIR for a private server; default: embedded:, under --data"},
+    {"data", "DIR", TEXT, AT(data), NULL, 0, 0,
+     "where the private server lives; default: /var/lib/dialogsd for root, else ~/.local/state/dialogs"},
+    {"threads", "N", NUMBER, AT(threads), NULL, 1, 256, "threads that serve HTTP; default: one per processor"},
+    {"log", "FILE", TEXT, AT(log), "-", 0, 0, "where access lines go: a file, - for stdout, off for nowhere"},
+    {"demo", NULL, SWITCH, AT(demo), NULL, 0, 0, "create the two users of the examples when they are missing"},
+    {"pages", "DIR", TEXT, AT(pages), NULL, 0, 0, "the files of the API page; default: those installed with dialogsd"},
+    {"cors", "ORIGINS", TEXT, AT(cors), NULL, 0, 0,
+     "sites whose pages may use the service, such as https://a.example,https://b.example, or *; default: none"},
+    {"redis", "URL", TEXT, AT(redis), NULL, 0, 0,
+     "what replicas meet at: redis://[:PASSWORD@]HOST[:PORT][/DATABASE] or unix:///PATH; default: this one is alone"},
+    {"tls-certificate", "FILE", TEXT, AT(tls_certificate), NULL, 0, 0,
+     "serve https only, with this chain of certificates (PEM); read anew on SIGHUP"},
+    {"tls-key", "FILE", TEXT, AT(tls_key), NULL, 0, 0, "the certificate's key (PEM)"},
+    {"proxied", NULL, SWITCH, AT(proxied), NULL, 0, 0,
+     "a proxy stands in front: the last address in X-Forwarded-For is the client's"},
+    {"body-limit", "BYTES", NUMBER, AT(body_limit), NULL, 1024, 1073741824,
+     "longest body of a request; default: room for the longest message"},
+    {"header-limit", "BYTES", NUMBER, AT(header_limit), "16384", 4096, 1048576,
+     "memory of a connection; the head of a request has to fit in"},
+    {"connections", "N", NUMBER, AT(connections), "4096", 1, 1000000, "most connections at a time"},
+    {"connections-per-address", "N", NUMBER, AT(connections_per_address), "0", 0, 1000000,
+     "most connections of one address, 0 for no such limit"},
+    {"requests", "N", NUMBER, AT(requests), "1000", 1, 1000000,
+     "most requests that wait for the database at a time; more get 503 at once"},
+    {"wait-target", "MS", NUMBER, AT(wait_target_ms), "100", 0, 3600000,
+     "how long requests may wait for the database on average; beyond it fewer wait; 0 for any time"},
+    {"login-attempts", "N", NUMBER, AT(login_attempts), "10", 0, 1000000,
+     "most wrong passwords for one user in a minute, 0 for no such limit"},
+    {"login-attempts-per-address", "N", NUMBER, AT(login_attempts_per_address), "100", 0, 1000000,
+     "the same from one address"},
+    {"registrations", "N", NUMBER, AT(registrations), "60", 0, 1000000,
+     "most registrations from one address in a minute, 0 for no such limit"},
+    {"send-rate", "N", NUMBER, AT(send_rate), "0", 0, 1000000,
+     "most messages of one user in a minute, 0 for no such limit"},
+    {"idle-timeout", "SECONDS", NUMBER, AT(idle_timeout_s), "60", 1, 86400,
+     "how long a connection may be silent before it is closed"},
+    {"request-timeout", "SECONDS", NUMBER, AT(request_timeout_s), "30", 1, 86400,
+     "how long one request may take to arrive"},
+    {"drain-timeout", "SECONDS", NUMBER, AT(drain_timeout_s), "10", 0, 86400,
+     "how long requests under way may take after SIGTERM"},
+    {"heartbeat", "SECONDS", NUMBER, AT(heartbeat_s), "15", 1, 3600, "how long a stream of events may be silent"},
+    {"catch-up", "SECONDS", NUMBER, AT(catch_up_s), "30", 0, 86400,
+     "how often a stream looks for messages that others wrote into the database, 0 for never"},
+    {"set", "NAME=VALUE", SETTING, 0, NULL, 0, 0, "a setting of the library, see below; may be given many times"},
+    {"check-config", NULL, ACTION, 0, NULL, 0, CONFIG_CHECK,
+     "say whether file, environment and flags are good, and stop"},
+    {"routes", NULL, ACTION, 0, NULL, 0, CONFIG_ROUTES, "print the calls that are served, and stop"},
+    {"version", NULL, ACTION, 0, NULL, 0, CONFIG_VERSION, "print the version, and stop"},
+    {"help", NULL, ACTION, 0, NULL, 0, CONFIG_HELP, "print this, and stop"},
+};
+
+enum { OPTIONS = sizeof options / sizeof *options, NAME_SIZE = 64 };
+
+static bool set_number(struct config *config, const struct option *option, const char *value, const char *from)
+{
+    char *end;
+    errno = 0;
+    long long number = strtoll(value, &end, 10);
+    if (errno || end == value || *end || number < option->least || number > option->most)
+        return say("%s takes a number from %lld to %lld, not \"%s\"", from, (long long)option->least,
+                   (long long)option->most, value);
+    *(int64_t *)((char *)config + option->offset) = number;
+    return true;
+}
+
+static bool set_text(struct config *config, const struct option *option, const char *value)
+{
+    char *copy = strdup(value);
+    if (!copy)
+        return say("out of memory");
+    char **text = (char **)((char *)config + option->offset);
+    free(*text);
+    *text = copy;
+    return true;
+}
+
+static bool set_switch(struct config *config, const struct option *option, const char *value, const char *from)
+{
+    bool on = strcmp(value, "1") == 0;
+    if (!on && strcmp(value, "0") != 0)
+        return say("%s takes 1 or 0, not \"%s\"", from, value);
+    *(bool *)((char *)config + option->offset) = on;
+    return true;
+}
+
+static bool set_library(struct config *config, const char *name, const char *value, const char *from)
+{
+    dlg_error *error = NULL;
+    bool good = dlg_settings_set(config->settings, name, value, &error) == DLG_OK;
+    if (!good)
+        say("%s: %s; dialogsd --help lists the settings", from, dlg_error_message(error));
+    dlg_error_free(error);
+    return good;
+}
+
+static bool set_pair(struct config *config, const char *pair)
+{
+    const char *equals = strchr(pair, '=');
+    char name[NAME_SIZE];
+    if (!equals || equals == pair || (size_t)(equals - pair) >= sizeof name)
+        return say("--set takes NAME=VALUE, not \"%s\"", pair);
+    memcpy(name, pair, (size_t)(equals - pair));
+    name[equals - pair] = '\0';
+    return set_library(config, name, equals + 1, "--set");
+}
+
+static bool option_assign(struct config *config, const struct option *option, const char *value, const char *from)
+{
+    switch (option->kind) {
+    case NUMBER:
+        return set_number(config, option, value, from);
+    case TEXT:
+        return set_text(config, option, value);
+    case SWITCH:
+        return set_switch(config, option, value, from);
+    case SETTING:
+        return set_pair(config, value);
+    case ACTION:
+        break;
+    }
+    config->action = (enum config_action)option->most;
+    return true;
+}
+
+/* "body-limit" is DIALOGSD_BODY_LIMIT in the environment. */
+static void environment_name(const char *name, char *to)
+{
+    int length = snprintf(to, NAME_SIZE, "DIALOGSD_%s", name);
+    for (int i = 0; i < length && i < NAME_SIZE - 1; i++)
+        to[i] = to[i] == '-' ? '_' : (char)toupper((unsigned char)to[i]);
+}
+
+/* In the environment, or in a file. */
+static bool is_settable(const struct option *option)
+{
+    return option->kind != ACTION && option->kind != SETTING;
+}
+
+static bool read_environment(struct config *config)
+{
+    char variable[NAME_SIZE];
+    const char *name;
+    const char *value;
+    for (size_t i = 0; i < OPTIONS; i++) {
+        environment_name(options[i].name, variable);
+        if (is_settable(&options[i]) && (value = getenv(variable)) &&
+            !option_assign(config, &options[i], value, variable))
+            return false;
+    }
+    for (size_t i = 0; dlg_setting_describe(i, &name, NULL, NULL, NULL); i++) {
+        environment_name(name, variable);
+        if ((value = getenv(variable)) && !set_library(config, name, value, variable))
+            return false;
+    }
+    return true;
+}
+
+static const struct option *option_find(const char *name, size_t length)
+{
+    for (size_t i = 0; i < OPTIONS; i++)
+        if (strlen(options[i].name) == length && memcmp(options[i].name, name, length) == 0)
+            return &options[i];
+    return NULL;
+}
+
+/* Whether it is environment_name() of anything. */
+static bool is_variable(const struct config *config, const char *variable)
+{
+    char name[NAME_SIZE];
+    int length = snprintf(name, sizeof name, "%s", variable + strlen("DIALOGSD_"));
+    for (char *at = name; *at; at++)
+        *at = (char)tolower((unsigned char)*at);
+    if (dlg_settings_get(config->settings, name))
+        return true;
+    for (char *at = name; *at; at++)
+        *at = *at == '_' ? '-' : *at;
+    const struct option *option = option_find(name, (size_t)length);
+    return option && is_settable(option);
+}
+
+/* What may be meant for another version of dialogsd is no error, but it may also be a slip. */
+static void name_strangers(const struct config *config)
+{
+    char variable[NAME_SIZE];
+    for (char **entry = environ; *entry; entry++) {
+        snprintf(variable, sizeof variable, "%.*s", (int)strcspn(*entry, "="), *entry);
+        if (strncmp(variable, "DIALOGSD_", 9) == 0 && !is_variable(config, variable))
+            say("%s is no option, and ignored; dialogsd --help lists them", variable);
+    }
+}
+
+static bool take_setting(void *payload, const char *name, const char *value, const char *place)
+{
+    struct config *config = payload;
+    const struct option *option = option_find(name, strlen(name));
+    if (option && is_settable(option) && option->offset != AT(file))
+        return option_assign(config, option, value, place);
+    return set_library(config, name, value, place);
+}
+
+/* The file goes before the environment, so it is looked for among the flags before they are read. */
+static bool read_file(struct config *config, int count, char **arguments)
+{
+    static const char flag[] = "--config";
+    const char *path = getenv("DIALOGSD_CONFIG");
+    for (int i = 1; i < count; i++) {
+        size_t length = sizeof flag - 1;
+        if (strncmp(arguments[i], flag, length) == 0 && arguments[i][length] == '=')
+            path = arguments[i] + length + 1;
+        else if (strcmp(arguments[i], flag) == 0 && i + 1 < count)
+            path = arguments[i + 1];
+    }
+    return !path || !*path || config_file_read(path, take_setting, config);
+}
+
+/* Takes "--name value", "--name=value" and "--name"; returns how many words were used, 0 when wrong. */
+static int read_flag(struct config *config, int count, char **arguments)
+{
+    const char *word = strcmp(arguments[0], "-h") == 0 ? "--help" : arguments[0];
+    const char *name = strncmp(word, "--", 2) == 0 ? word + 2 : "";
+    size_t length = strcspn(name, "=");
+    const struct option *option = option_find(name, length);
+    if (!option)
+        return say("there is no option %s; dialogsd --help lists them", word);
+    const char *attached = name[length] ? name + length + 1 : NULL;
+    if (!option->argument) {
+        if (attached)
+            return say("--%s takes no value", option->name);
+        return option_assign(config, option, "1", word);
+    }
+    if (!attached && count < 2)
+        return say("--%s needs a value: --%s %s", option->name, option->name, option->argument);
+    char from[NAME_SIZE];
+    snprintf(from, sizeof from, "--%s", option->name);
+    if (!option_assign(config, option, attached ? attached : arguments[1], from))
+        return 0;
+    return attached ? 1 : 2;
+}
+
+static bool read_flags(struct config *config, int count, char **arguments)
+{
+    for (int at = 1; at < count;) {
+        int used = read_flag(config, count - at, arguments + at);
+        if (!used)
+            return false;
+        at += used;
+    }
+    return true;
+}
+
+/* A message's text may arrive as six bytes of JSON for each of its own. */
+static int64_t default_body_limit(const struct config *config)
+{
+    const char *text_limit = dlg_settings_get(config->settings, "text_limit");
+    return 6 * (text_limit ? strtoll(text_limit, NULL, 10) : DLG_TEXT_LIMIT) + 65536;
+}
+
+static bool fill_defaults(struct config *config)
+{
+    char *data = place_data(config->data);
+    if (!data)
+        return say("there is no place for data: %s; say where with --data DIR", strerror(errno));
+    free(config->data);
+    config->data = data;
+    config->own_data = !config->db;
+    if (!config->db && !(config->db = place_database(data)))
+        return say("out of memory");
+    if (!config->tls_certificate != !config->tls_key)
+        return say("--tls-certificate and --tls-key go together");
+    if (!config->threads)
+        config->threads = get_nprocs() < 256 ? get_nprocs() : 256;
+    if (!config->body_limit)
+        config->body_limit = default_body_limit(config);
+    return true;
+}
+
+bool config_read(struct config *config, int count, char **arguments)
+{
+    *config = (struct config){.settings = dlg_settings_new()};
+    if (!config->settings)
+        return say("out of memory");
+    for (size_t i = 0; i < OPTIONS; i++)
+        if (options[i].initial && !option_assign(config, &options[i], options[i].initial, options[i].name))
+            return false;
+    /* A database that is not there yet is waited for behind an open port. */
+    if (!set_library(config, "open", "lazy", "open") || !set_library(config, "feed", "on", "feed"))
+        return false;
+    name_strangers(config);
+    return read_file(config, count, arguments) && read_environment(config) && read_flags(config, count, arguments) &&
+           fill_defaults(config) && (!config->redis || !*config->redis || relay_check(config->redis));
+}
+
+void config_free(struct config *config)
+{
+    free(config->file);
+    free(config->listen);
+    free(config->db);
+    free(config->data);
+    free(config->log);
+    free(config->pages);
+    free(config->cors);
+    free(config->redis);
+    free(config->tls_certificate);
+    free(config->tls_key);
+    dlg_settings_free(config->settings);
+}
+
+/* "  head   words", the words in lines of at most 100 columns below each other. */
+static void print_entry(FILE *out, const char *head, int width, const char *words)
+{
+    enum { LINE = 100 };
+    int column = fprintf(out, "  %-*s", width, head);
+    while (*words) {
+        int length = (int)strcspn(words, " ");
+        if (column + 1 + length > LINE && column > width + 2)
+            column = fprintf(out, "\n%*s", width + 2, "") - 1;
+        column += fprintf(out, " %.*s", length, words);
+        words += length + (words[length] == ' ');
+    }
+    fputc('\n', out);
+}
+
+void config_help(FILE *out)
+{
+    char words[512];
+    fputs("Usage: dialogsd [OPTION...]\n\n"
+          "Serves dialogs between users over HTTP; the API page is at /swagger/index.html.\n\n"
+          "Options; each also as DIALOGSD_<NAME> in the environment, e.g. DIALOGSD_BODY_LIMIT:\n",
+          out);
+    for (size_t i = 0; i < OPTIONS; i++) {
+        char flag[NAME_SIZE];
+        const char *argument = options[i].argument ? options[i].argument : "";
+        snprintf(flag, sizeof flag, "--%s%s%s", options[i].name, *argument ? " " : "", argument);
+        snprintf(words, sizeof words, options[i].initial ? "%s [%s]" : "%s", options[i].purpose, options[i].initial);
+        print_entry(out, flag, 30, words);
+    }
+    fputs("\nSettings of the library, for --set NAME=VALUE or DIALOGSD_<NAME> in the environment:\n", out);
+    const char *name, *initial, *range, *purpose;
+    for (size_t i = 0; dlg_setting_describe(i, &name, &initial, &range, &purpose); i++) {
+        bool lazy = strcmp(name, "open") == 0, on = strcmp(name, "feed") == 0;
+        snprintf(words, sizeof words, "%s (%s) [%s]", purpose, range, lazy ? "lazy" : on ? "on" : initial);
+        print_entry(out, name, 30, words);
+    }
+}

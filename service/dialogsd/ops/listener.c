@@ -1,0 +1,60 @@
+#include "ops/listener.h"
+
+#include "ops/service_log.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int bind_to(const struct addrinfo *address)
+{
+    const int on = 1;
+    int fd = socket(address->ai_family, address->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->ai_protocol);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(fd, address->ai_addr, address->ai_addrlen) == 0)
+        return fd;
+    int reason = errno;
+    close(fd);
+    errno = reason;
+    return -1;
+}
+
+static void explain(const struct config *config)
+{
+    int port = (int)config->port;
+    if (errno == EADDRINUSE)
+        say("port %d is in use on %s; choose another with --port", port, config->listen);
+    else if (errno == EACCES)
+        say("port %d is for root only; choose one above 1023 with --port", port);
+    else if (errno == EADDRNOTAVAIL)
+        say("this machine has no address %s; choose another with --listen", config->listen);
+    else
+        say("cannot listen on %s port %d: %s", config->listen, port, strerror(errno));
+}
+
+int listener_bind(const struct config *config)
+{
+    char port[8];
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *addresses = NULL;
+    snprintf(port, sizeof port, "%d", (int)config->port);
+    int code = getaddrinfo(config->listen, port, &hints, &addresses);
+    if (code) {
+        say("--listen %s is no address: %s", config->listen, gai_strerror(code));
+        return -1;
+    }
+    int fd = bind_to(addresses);
+    if (fd < 0)
+        explain(config);
+    freeaddrinfo(addresses);
+    return fd;
+}
+
+bool listener_listen(int fd)
+{
+    return listen(fd, SOMAXCONN) == 0 || say("cannot listen: %s", strerror(errno));
+}

@@ -1,0 +1,64 @@
+#include "cli/time_format.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { SECOND_US = 1000000 };
+
+/* The whole second at or before, and what is over it. */
+static time_t second_of(int64_t us, long *over)
+{
+    int64_t rest = us % SECOND_US;
+    *over = (long)(rest < 0 ? rest + SECOND_US : rest);
+    return (time_t)(us / SECOND_US - (rest < 0));
+}
+
+void moment_local(int64_t us, char *text)
+{
+    long over;
+    time_t second = second_of(us, &over);
+    struct tm time;
+    if (!localtime_r(&second, &time) || strftime(text, MOMENT_SIZE, "%Y-%m-%d %H:%M:%S", &time) == 0)
+        snprintf(text, MOMENT_SIZE, "-");
+}
+
+void moment_seconds(int64_t us, char *text)
+{
+    long over;
+    time_t second = second_of(us, &over);
+    struct tm time;
+    if (!gmtime_r(&second, &time) || strftime(text, MOMENT_SIZE, "%Y-%m-%dT%H:%M:%S", &time) == 0)
+        snprintf(text, MOMENT_SIZE, "-");
+}
+
+void moment_utc(int64_t us, char *text)
+{
+    long over;
+    second_of(us, &over);
+    moment_seconds(us, text);
+    size_t length = strlen(text);
+    snprintf(text + length, MOMENT_SIZE - length, ".%06ldZ", over);
+}
+
+bool moment_parse(const char *text, int64_t *us)
+{
+    static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        struct tm time = {0};
+        const char *end = strptime(text, forms[i], &time);
+        if (!end || (*end && strcmp(end, "Z") != 0))
+            continue;
+        struct tm same = time;
+        *us = (int64_t)timegm(&same) * SECOND_US;
+        return same.tm_mday == time.tm_mday; /* there is no 31st of February */
+    }
+    return false;
+}
+
+int64_t moment_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * SECOND_US + now.tv_nsec / 1000;
+}

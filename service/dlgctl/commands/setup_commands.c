@@ -1,0 +1,46 @@
+/* dlgctl_setup.c - the commands init and settings. */
+#include "cli/context.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int run_init(struct dlgctl *ctl, int argc, char **argv)
+{
+    if (dlgctl_bare(ctl, argc, argv) != DLGCTL_OK)
+        return DLGCTL_USAGE;
+    if (dlgctl_open(ctl) != DLGCTL_OK)
+        return DLGCTL_FAILED;
+    dlg_error *error = NULL;
+    int version = 0;
+    if (dlg_schema_install(ctl->client, &version, &error) != DLG_OK)
+        return dlgctl_fail(ctl, error);
+    printf("The tables are there, in version %d.\n", version);
+    return DLGCTL_OK;
+}
+
+/* A signing key is not for the screen. */
+static const char *shown(const char *name, const char *value)
+{
+    if (strcmp(name, "token_key") == 0 && *value)
+        return "(given)";
+    return *value ? value : "(empty)";
+}
+
+static int run_settings(struct dlgctl *ctl, int argc, char **argv)
+{
+    if (dlgctl_bare(ctl, argc, argv) != DLGCTL_OK)
+        return DLGCTL_USAGE;
+    const char *name, *initial, *range, *purpose;
+    printf("%-20s %-14s %-14s %s\n", "NAME", "VALUE", "DEFAULT", "RANGE: PURPOSE");
+    for (size_t i = 0; dlg_setting_describe(i, &name, &initial, &range, &purpose); i++)
+        printf("%-20s %-14s %-14s %s: %s\n", name, shown(name, dlg_settings_get(ctl->settings, name)),
+               shown(name, initial), range, purpose);
+    return DLGCTL_OK;
+}
+
+const struct command setup_commands[] = {
+    {"init", "[OPTION]...", "Creates the database's tables, or brings them up to date.", "", run_init},
+    {"settings", "[OPTION]...", "Lists the settings of the library: values, defaults, ranges, purposes.", "",
+     run_settings},
+    {0},
+};
