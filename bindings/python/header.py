@@ -1,4 +1,4 @@
-"""Reads include/dialogs.h for what SWIG does not: its comments, which become docstrings, and its version."""
+"""Reads dialogs.h and its parts for what SWIG does not: the comments, which become docstrings, and the version."""
 
 import pathlib
 import re
@@ -11,6 +11,13 @@ NAMES = {
     "dlg_password_hash": "Client.hash_password", "dlg_setting_describe": "dialogs.settings",
     "dlg_cluster_rebalance": "Cluster.rebalance", "dlg_cluster_rebalance_wait": "Cluster.follow",
 }
+
+
+def read(path):
+    """The text of a header, with that of each of ours which it includes in the place of that line."""
+    path = pathlib.Path(path)
+    text = path.read_text(encoding="utf-8")
+    return re.sub(r'^#include "(.*)"$', lambda found: read(path.parent / found.group(1)), text, flags=re.M)
 
 
 def version(text):
@@ -70,5 +77,5 @@ def docs(text):
 
 
 if __name__ == "__main__":
-    header, what = pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"), sys.argv[2]
+    header, what = read(sys.argv[1]), sys.argv[2]
     sys.stdout.write(docs(header) if what == "docs" else version(header) + "\n")

@@ -25,7 +25,7 @@ def pkg_config(*arguments):
 
 INCLUDE = pkg_config("--variable=includedir")[0]
 LIBRARY = pkg_config("--variable=libdir")[0]
-HEADER = pathlib.Path(INCLUDE, "dialogs.h").read_text(encoding="utf-8")
+HEADER = header.read(pathlib.Path(INCLUDE, "dialogs.h"))
 
 # The linker's own directories need no mention in the extension.
 KNOWN = subprocess.run(["ldconfig", "-v", "-N", "-X"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,

@@ -1,4 +1,4 @@
-# comments.awk - reads dialogs.h for doxygen, whose own marks the header does without: a comment belongs to the
+# comments.awk - reads a header for doxygen, whose own marks the header does without: a comment belongs to the
 # declaration after it, one at the end of a line to what stands before it, a line of dashes begins a chapter, and an
 # indented word, two spaces and a text are an entry of a list.
 
@@ -24,12 +24,14 @@ function put_comment(    line, i) {
     gsub(/^\/\* -+ | -+ \*\/$/, "", title)
     if (chapter++)
         print "/** @} */"
-    printf "/** @defgroup chapter%02d %s\n * @{ */\n", chapter, title
+    name = FILENAME
+    gsub(/.*\/|\.h$/, "", name)
+    printf "/** @defgroup %s%02d %s\n * @{ */\n", name, chapter, title
     next
 }
 
 /^\/\*/ {
-    sub(/^\/\*/, NR == 1 ? "/** @mainpage" : "/**")
+    sub(/^\/\*/, NR == 1 && FILENAME ~ /dialogs\.h$/ ? "/** @mainpage" : "/**")
     held = 0
     inside = 1
 }

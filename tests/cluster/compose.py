@@ -98,7 +98,7 @@ class Compose(unittest.TestCase):
             self.assertEqual(services["coordinator"]["image"], services["worker"]["image"])
 
     def test_our_image_has_the_version_of_the_library(self):
-        with open(os.path.join(TOP, "include", "dialogs.h"), encoding="utf-8") as header:
+        with open(os.path.join(TOP, "include", "dialogs", "base.h"), encoding="utf-8") as header:
             version = ".".join(re.findall(r"#define DLG_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", header.read()))
         for services in self.each("citus"):
             for name in ("app", "data-loader"):

@@ -2,7 +2,7 @@
 # debian_contents.sh BUILD - each package has its own things and asks for what they need.
 set -euo pipefail
 packages=$1/packages
-version=$(sed -n 's/^#define DLG_VERSION_[A-Z]* \([0-9]*\)$/\1/p' include/dialogs.h | paste -sd.)
+version=$(sed -n 's/^#define DLG_VERSION_[A-Z]* \([0-9]*\)$/\1/p' include/dialogs/base.h | paste -sd.)
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 
@@ -43,7 +43,7 @@ lib=usr/lib/$(dpkg-architecture -q DEB_HOST_MULTIARCH)
 has libdialogs0 -rw-r--r-- "$lib/libdialogs.so.$version"
 has libdialogs0 lrwxrwxrwx "$lib/libdialogs.so.0"
 has libdialogs-dev lrwxrwxrwx "$lib/libdialogs.so"
-has libdialogs-dev -rw-r--r-- usr/include/dialogs.h "$lib/libdialogs.a" "$lib/pkgconfig/libdialogs.pc" \
+has libdialogs-dev -rw-r--r-- usr/include/dialogs.h usr/include/dialogs/base.h "$lib/libdialogs.a" "$lib/pkgconfig/libdialogs.pc" \
     "$lib/cmake/dialogs/dialogs-config.cmake"
 has dialogsd -rwxr-xr-x usr/bin/dialogsd
 has dialogsd -rw-r----- etc/dialogsd/dialogsd.env

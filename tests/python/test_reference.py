@@ -14,7 +14,7 @@ import dialogs
 from dialogs import errors, native
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-HEADER = (ROOT / "include" / "dialogs.h").read_text(encoding="utf-8")
+HEADER = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "include").rglob("*.h")))
 INTERFACE = (ROOT / "bindings" / "python" / "src" / "dialogs.i").read_text(encoding="utf-8")
 DECLARED = set(re.findall(r"^DLG_API [^;(]*?\b(dlg_\w+)\(", HEADER, re.M))
 IGNORED = set(re.findall(r"^%ignore (\w+);", INTERFACE, re.M))

@@ -13,7 +13,6 @@
 %}
 
 %include <stdint.i>
-#define DLG_API
 %include "docs.i" /* made from the header's comments */
 
 /* ---- What has another form in Python ---- */
