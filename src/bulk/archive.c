@@ -6,7 +6,7 @@
 #include "bulk/archive_writer.h"
 #include "bulk/loader.h"
 #include "client/client.h"
-#include "pg/retry.h"
+#include "pg/sqlstate.h"
 #include "pg/statement.h"
 
 #include <errno.h>

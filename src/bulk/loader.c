@@ -4,11 +4,11 @@
 #include "base/error.h"
 #include "base/settings.h"
 #include "base/uuid.h"
-#include "bulk/chunk.h"
+#include "bulk/copy_batch.h"
 #include "client/client.h"
 #include "dialogs/messages.h"
 #include "dialogs/users.h"
-#include "pg/retry.h"
+#include "pg/sqlstate.h"
 #include "pg/statement.h"
 
 #include <sodium.h>
@@ -17,13 +17,13 @@
 #include <time.h>
 
 /* Large enough that a commit costs little beside its rows, small enough to be repeated lightly. */
-enum { CHUNK_ROWS = 10000, CHUNK_BYTES = 8 * 1024 * 1024 };
+enum { COPY_BATCH_ROWS = 10000, COPY_BATCH_BYTES = 8 * 1024 * 1024 };
 
 struct dlg_loader {
     dlg_client *client;
     PGconn *connection; /* NULL while there is none */
-    struct chunk chunk;
-    bool insert; /* the last chunk met rows that were there already */
+    struct copy_batch batch;
+    bool insert; /* the last batch met rows that were there already */
     dlg_progress done;
 };
 
@@ -42,7 +42,7 @@ int dlg_loader_open(dlg_client *client, dlg_loader **loader, dlg_error **error)
     }
     made->client = client;
     made->connection = connection;
-    chunk_init(&made->chunk);
+    copy_batch_init(&made->batch);
     *loader = made;
     return DLG_OK;
 }
@@ -52,7 +52,7 @@ void dlg_loader_free(dlg_loader *loader)
     if (!loader)
         return;
     PQfinish(loader->connection);
-    chunk_free(&loader->chunk);
+    copy_batch_free(&loader->batch);
     free(loader);
 }
 
@@ -61,7 +61,7 @@ void dlg_loader_progress(const dlg_loader *loader, dlg_progress *progress)
     *progress = loader->done;
 }
 
-/* ---- Sending a chunk ---- */
+/* ---- Sending a batch ---- */
 
 static void wait_before(unsigned attempts)
 {
@@ -82,26 +82,27 @@ static void disconnect(dlg_loader *loader)
  * One attempt, with a second one by INSERT when COPY failed: a row may be there already. How an error
  * of COPY says so is not the same everywhere: from another node of Citus it has no SQLSTATE of its own.
  */
-static enum chunk_outcome attempt(dlg_loader *loader, size_t *written, dlg_error **error)
+static enum copy_batch_outcome attempt(dlg_loader *loader, size_t *written, dlg_error **error)
 {
     if (!loader->connection)
         loader->connection = client_connect(loader->client, error);
     if (!loader->connection)
-        return dlg_error_code(*error) == DLG_E_UNAVAILABLE ? CHUNK_AGAIN : CHUNK_REFUSED;
-    enum chunk_outcome outcome = chunk_write(&loader->chunk, loader->connection, loader->insert, written, error);
-    if (outcome == CHUNK_DONE || loader->insert || PQstatus(loader->connection) != CONNECTION_OK)
+        return dlg_error_code(*error) == DLG_E_UNAVAILABLE ? COPY_BATCH_AGAIN : COPY_BATCH_REFUSED;
+    enum copy_batch_outcome outcome =
+        copy_batch_write(&loader->batch, loader->connection, loader->insert, written, error);
+    if (outcome == COPY_BATCH_DONE || loader->insert || PQstatus(loader->connection) != CONNECTION_OK)
         return outcome;
     loader->insert = true;
-    return chunk_write(&loader->chunk, loader->connection, true, written, error);
+    return copy_batch_write(&loader->batch, loader->connection, true, written, error);
 }
 
-static void count_chunk(dlg_loader *loader, size_t written)
+static void count_batch(dlg_loader *loader, size_t written)
 {
-    const struct chunk *chunk = &loader->chunk;
-    size_t skipped = chunk->users.count + chunk->messages.count - written;
-    loader->done.users += chunk->users.count;
-    loader->done.messages += chunk->messages.count;
-    loader->done.bytes += chunk->users.size + chunk->messages.size;
+    const struct copy_batch *batch = &loader->batch;
+    size_t skipped = batch->users.count + batch->messages.count - written;
+    loader->done.users += batch->users.count;
+    loader->done.messages += batch->messages.count;
+    loader->done.bytes += batch->users.size + batch->messages.size;
     loader->done.skipped += skipped;
     loader->insert = skipped > 0;
 }
@@ -113,44 +114,44 @@ int dlg_loader_flush(dlg_loader *loader, dlg_error **error)
     int code = client_may_wait(loader->client, error);
     if (code != DLG_OK)
         return code;
-    if (!loader->chunk.users.count && !loader->chunk.messages.count)
+    if (!loader->batch.users.count && !loader->batch.messages.count)
         return DLG_OK;
     dlg_error *failure = NULL;
     size_t written = 0;
-    enum chunk_outcome outcome = attempt(loader, &written, &failure);
+    enum copy_batch_outcome outcome = attempt(loader, &written, &failure);
     /* From the first failure on, and in time alone: a node that comes back refuses at once until it is there. */
     int64_t deadline_us = clock_monotonic_us() + client_settings(loader->client)->open_timeout_ms * 1000;
     unsigned repeats = 0;
-    for (; outcome == CHUNK_AGAIN && clock_monotonic_us() < deadline_us; repeats++) {
+    for (; outcome == COPY_BATCH_AGAIN && clock_monotonic_us() < deadline_us; repeats++) {
         disconnect(loader);
         wait_before(repeats);
         outcome = attempt(loader, &written, &failure);
     }
-    if (outcome != CHUNK_DONE) {
+    if (outcome != COPY_BATCH_DONE) {
         error_set_fate(failure, repeats > 0 ? DLG_FATE_POSSIBLY_WRITTEN : DLG_FATE_NOT_WRITTEN);
         return error_give(error, failure);
     }
     dlg_error_free(failure);
-    count_chunk(loader, written);
-    chunk_clear(&loader->chunk);
+    count_batch(loader, written);
+    copy_batch_clear(&loader->batch);
     return DLG_OK;
 }
 
 /* Before a row is taken, so that a failure leaves the row with the caller. */
 static int make_room(dlg_loader *loader, dlg_error **error)
 {
-    const struct chunk *chunk = &loader->chunk;
-    if (chunk->users.count + chunk->messages.count < CHUNK_ROWS &&
-        chunk->users.size + chunk->messages.size < CHUNK_BYTES)
+    const struct copy_batch *batch = &loader->batch;
+    if (batch->users.count + batch->messages.count < COPY_BATCH_ROWS &&
+        batch->users.size + batch->messages.size < COPY_BATCH_BYTES)
         return DLG_OK;
     return dlg_loader_flush(loader, error);
 }
 
 /* ---- Rows ---- */
 
-static struct rows_value text_value(const char *text)
+static struct copy_buffer_value text_value(const char *text)
 {
-    return (struct rows_value){text, text ? strlen(text) : 0};
+    return (struct copy_buffer_value){text, text ? strlen(text) : 0};
 }
 
 /* A moment that PostgreSQL can hold: from 4713 BC to 294276 AD. */
@@ -177,7 +178,7 @@ int loader_restore_message(dlg_loader *loader, const dlg_message *message, dlg_e
     put_int64(id, message->id);
     put_int64(created, timestamp_from_us(message->created_us));
     put_int64(updated, timestamp_from_us(message->updated_us));
-    const struct rows_value values[] = {
+    const struct copy_buffer_value values[] = {
         {id, sizeof id},
         {message->author.bytes, sizeof message->author.bytes},
         {message->recipient.bytes, sizeof message->recipient.bytes},
@@ -185,9 +186,9 @@ int loader_restore_message(dlg_loader *loader, const dlg_message *message, dlg_e
         {created, sizeof created},
         {message->updated_us ? updated : NULL, sizeof updated},
     };
-    code = rows_add(&loader->chunk.messages, values, error);
-    if (code == DLG_OK && message->id < CHUNK_SEQUENCE_END && message->id > loader->chunk.sequence_id)
-        loader->chunk.sequence_id = message->id;
+    code = copy_buffer_add(&loader->batch.messages, values, error);
+    if (code == DLG_OK && message->id < COPY_BATCH_SEQUENCE_END && message->id > loader->batch.sequence_id)
+        loader->batch.sequence_id = message->id;
     return code;
 }
 
@@ -238,7 +239,7 @@ int loader_restore_user(dlg_loader *loader, const dlg_user *user, const char *pa
         return code;
     put_int32(born, days);
     put_int64(created, timestamp_from_us(user->created_us));
-    const struct rows_value values[] = {
+    const struct copy_buffer_value values[] = {
         {user->id.bytes, sizeof user->id.bytes},
         text_value(password_hash ? password_hash : ""),
         text_value(user->first_name),
@@ -248,7 +249,7 @@ int loader_restore_user(dlg_loader *loader, const dlg_user *user, const char *pa
         text_value(user->city),
         {created, sizeof created},
     };
-    return rows_add(&loader->chunk.users, values, error);
+    return copy_buffer_add(&loader->batch.users, values, error);
 }
 
 /* The shape that crypto_pwhash_str() makes; above all this keeps a plain password out of the table. */

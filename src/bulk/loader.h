@@ -1,6 +1,6 @@
 /*
- * loader.h - bulk loading. Rows gather in memory and go out as a chunk, one transaction: COPY, or,
- * where some are there already, INSERT ... ON CONFLICT DO NOTHING. A chunk whose connection was lost
+ * loader.h - bulk loading. Rows gather in memory and go out as a batch, one transaction: COPY, or,
+ * where some are there already, INSERT ... ON CONFLICT DO NOTHING. A batch whose connection was lost
  * is sent again: ids are made before, so nothing is stored twice; its rows then count as skipped if
  * the first attempt had been committed after all.
  */

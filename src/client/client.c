@@ -47,7 +47,7 @@ PGconn *client_connect(dlg_client *client, dlg_error **error)
     if (client_may_wait(client, error) != DLG_OK)
         return NULL;
     int64_t deadline_us = clock_monotonic_us() + client->settings->timeout_ms * 1000;
-    return session_open(client->conninfo, client->settings, deadline_us, error);
+    return admin_connection_open(client->conninfo, client->settings, deadline_us, error);
 }
 
 /* ---- Keys ---- */
@@ -131,7 +131,7 @@ static int client_locate(dlg_client *client, const char *conninfo, dlg_error **e
 static int client_schema(dlg_client *client, int64_t deadline_us, bool install, int *version, dlg_error **error)
 {
     dlg_error *why = NULL;
-    PGconn *conn = session_open(client->conninfo, client->settings, deadline_us, &why);
+    PGconn *conn = admin_connection_open(client->conninfo, client->settings, deadline_us, &why);
     if (!conn)
         return error_give(error, why);
     bool feed = client->settings->feed == FEED_ON;
@@ -168,7 +168,7 @@ static dlg_client *client_new(const dlg_settings *settings)
     client->settings = settings_copy(settings);
     if (client->settings) {
         client->workers = workers_new((size_t)client->settings->hash_threads, (size_t)client->settings->hash_queue);
-        client->known = known_new((size_t)client->settings->user_cache);
+        client->recipient_cache = recipient_cache_new((size_t)client->settings->user_cache);
         client->token_cache = token_cache_new();
     }
     return client;
@@ -190,7 +190,7 @@ static void client_free(dlg_client *client)
     }
     token_cache_free(client->token_cache);
     keyring_free(atomic_load(&client->keyring));
-    known_free(client->known);
+    recipient_cache_free(client->recipient_cache);
     dlg_settings_free(client->settings);
     free(client->conninfo);
     free(client);
@@ -206,7 +206,7 @@ int dlg_open(dlg_client **client, const char *conninfo, const dlg_settings *sett
     dlg_client *made = client_new(settings);
     if (!made)
         return error_set(error, DLG_E_MEMORY, "out of memory");
-    int code = made->settings && made->workers && made->admin.workers && made->known && made->token_cache
+    int code = made->settings && made->workers && made->admin.workers && made->recipient_cache && made->token_cache
                    ? client_start(made, conninfo ? conninfo : "", error)
                    : error_set(error, DLG_E_MEMORY, "out of memory");
     if (code == DLG_OK) {

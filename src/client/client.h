@@ -4,10 +4,10 @@
 
 #include "base/workers.h"
 #include "client/admin.h"
-#include "client/known.h"
+#include "client/recipient_cache.h"
 #include "embedded/embedded.h"
 #include "engine/engine.h"
-#include "pg/session.h"
+#include "pg/admin_connection.h"
 #include "token/keyring.h"
 #include "token/token_cache.h"
 
@@ -19,8 +19,8 @@ struct dlg_client {
     struct workers *workers;
     struct admin admin;
     struct token_cache *token_cache;
-    struct known *known;          /* recipients that exist; I/O thread */
-    pthread_mutex_t keyring_lock; /* held while `keyring` is opened, on first use */
+    struct recipient_cache *recipient_cache; /* recipients that exist; I/O thread */
+    pthread_mutex_t keyring_lock;            /* held while `keyring` is opened, on first use */
     struct keyring *_Atomic keyring;
 };
 

@@ -8,7 +8,7 @@
 static int run(PGconn *conn, const char *sql, int64_t deadline_us, PGresult **result, dlg_error **error)
 {
     dlg_error *why = NULL;
-    *result = session_run(conn, sql, deadline_us, &why);
+    *result = admin_connection_run(conn, sql, deadline_us, &why);
     if (*result)
         return DLG_OK;
     if ((why->code != DLG_E_DATABASE && why->code != DLG_E_SCHEMA) || why->retriable)

@@ -2,7 +2,7 @@
 #ifndef DIALOGS_SCHEMA_H
 #define DIALOGS_SCHEMA_H
 
-#include "pg/session.h"
+#include "pg/admin_connection.h"
 
 enum { SCHEMA_VERSION = 1 };
 

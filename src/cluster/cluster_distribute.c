@@ -52,34 +52,34 @@ static void copies_read(struct copies *copies, int64_t node, const char *text)
     json_decref(list);
 }
 
-static void copies_ask(struct cluster_work *work)
+static void copies_ask(struct cluster_task *task)
 {
     static const char sql[] =
         "SELECT coalesce(json_agg(json_build_array(pid, relid::bigint, tuples_processed)), '[]') "
         "FROM pg_catalog.pg_stat_progress_copy WHERE command = 'COPY FROM' AND datname = current_database()";
-    struct copies *copies = work->notes;
+    struct copies *copies = task->notes;
     const char *values[] = {sql};
-    PGconn *watch = cluster_watch(work);
+    PGconn *watch = cluster_watch(task);
     PGresult *result =
-        watch ? cluster_query(work, watch, "SELECT nodeid, result FROM run_command_on_all_nodes($1) WHERE success", 1,
+        watch ? cluster_query(task, watch, "SELECT nodeid, result FROM run_command_on_all_nodes($1) WHERE success", 1,
                               values)
               : NULL;
     for (int row = 0; row < (result ? PQntuples(result) : 0); row++)
         copies_read(copies, field_number(result, row, 0), field_text(result, row, 1));
     PQclear(result);
-    work->progress.rows_done = 0;
+    task->progress.rows_done = 0;
     for (size_t i = 0; i < copies->count; i++)
-        work->progress.rows_done += copies->items[i].rows;
+        task->progress.rows_done += copies->items[i].rows;
 }
 
 static int tick(void *payload, dlg_error **error)
 {
-    struct cluster_work *work = payload;
-    if (work->notes)
-        copies_ask(work);
-    int code = cluster_report(work);
+    struct cluster_task *task = payload;
+    if (task->notes)
+        copies_ask(task);
+    int code = cluster_report(task);
     if (code != DLG_OK)
-        error_give(error, error_copy(work->error));
+        error_give(error, error_copy(task->error));
     return code;
 }
 
@@ -96,10 +96,10 @@ struct tables {
     int64_t rows;           /* of what is to be distributed; about */
 };
 
-static int tables_read(struct cluster_work *work, struct tables *tables)
+static int tables_read(struct cluster_task *task, struct tables *tables)
 {
     PGresult *result = cluster_query(
-        work, work->conn,
+        task, task->conn,
         "WITH d AS (SELECT c.oid, c.relowner, c.reltuples, p.partmethod, p.colocationid, "
         "column_to_column_name(p.logicalrelid, p.partkey) AS key FROM pg_class c "
         "LEFT JOIN pg_dist_partition p ON p.logicalrelid = c.oid WHERE c.oid = to_regclass('public.dialogs')), "
@@ -119,7 +119,7 @@ static int tables_read(struct cluster_work *work, struct tables *tables)
         "FROM (VALUES (1)) AS one (n) LEFT JOIN d ON true LEFT JOIN u ON true",
         0, NULL);
     if (!result)
-        return dlg_error_code(work->error);
+        return dlg_error_code(task->error);
     *tables = (struct tables){.dialogs = field_bool(result, 0, 0),
                               .dialogs_known = field_bool(result, 0, 1),
                               .dialogs_distributed = field_bool(result, 0, 2),
@@ -132,153 +132,153 @@ static int tables_read(struct cluster_work *work, struct tables *tables)
     return DLG_OK;
 }
 
-static int check_owner(struct cluster_work *work, const struct tables *tables)
+static int check_owner(struct cluster_task *task, const struct tables *tables)
 {
     if (tables->owned)
         return DLG_OK;
     return cluster_fail(
-        work, DLG_E_PRECONDITION,
+        task, DLG_E_PRECONDITION,
         "the tables belong to another role; connect as their owner, or: ALTER TABLE public.dialogs OWNER "
         "TO %s; ALTER TABLE public.users OWNER TO %s",
-        work->role, work->role);
+        task->role, task->role);
 }
 
 /* ---- Distributing ---- */
 
-static int distribute_check(struct cluster_work *work, const struct tables *tables)
+static int distribute_check(struct cluster_task *task, const struct tables *tables)
 {
     if (!tables->dialogs)
-        return cluster_fail(work, DLG_E_SCHEMA, "the tables are not there; run dlgctl init");
+        return cluster_fail(task, DLG_E_SCHEMA, "the tables are not there; run dlgctl init");
     if (tables->dialogs_distributed && (tables->users_distributed || !tables->users))
-        return cluster_fail(work, DLG_E_STATE, "the tables are distributed already, in %u shards",
-                            work->view->info.shards);
+        return cluster_fail(task, DLG_E_STATE, "the tables are distributed already, in %u shards",
+                            task->snapshot->info.shards);
     if (tables->dialogs_known && !tables->dialogs_distributed)
-        return cluster_fail(work, DLG_E_PRECONDITION,
+        return cluster_fail(task, DLG_E_PRECONDITION,
                             "Citus keeps public.dialogs in another way than by to_user_id; make it a plain table first "
                             "(SELECT undistribute_table('public.dialogs'))");
     if (tables->users && tables->users_known && !tables->users_distributed)
-        return cluster_fail(work, DLG_E_PRECONDITION,
+        return cluster_fail(task, DLG_E_PRECONDITION,
                             "public.users is distributed already, but not beside public.dialogs; make it a plain table "
                             "first: SELECT undistribute_table('public.users')");
-    return check_owner(work, tables);
+    return check_owner(task, tables);
 }
 
-static int long_step(struct cluster_work *work, const char *phase, const char *sql, int count,
+static int long_step(struct cluster_task *task, const char *phase, const char *sql, int count,
                      const char *const *values)
 {
-    int code = cluster_phase(work, phase);
+    int code = cluster_phase(task, phase);
     if (code != DLG_OK)
         return code;
-    PGresult *result = cluster_long_query(work, sql, count, values, tick);
+    PGresult *result = cluster_long_query(task, sql, count, values, tick);
     PQclear(result);
-    return result ? DLG_OK : dlg_error_code(work->error);
+    return result ? DLG_OK : dlg_error_code(task->error);
 }
 
-static int distribute_dialogs(struct cluster_work *work)
+static int distribute_dialogs(struct cluster_task *task)
 {
     char count[16];
     const char *values[] = {count};
-    snprintf(count, sizeof count, "%d", (int)work->options.shard_count);
-    int code = long_step(work, "distributing dialogs",
+    snprintf(count, sizeof count, "%d", (int)task->options.shard_count);
+    int code = long_step(task, "distributing dialogs",
                          "SELECT create_distributed_table('public.dialogs', 'to_user_id', colocate_with := 'none', "
                          "shard_count := $1)",
                          1, values);
     if (code == DLG_OK)
-        code = long_step(work, "emptying the local dialogs",
+        code = long_step(task, "emptying the local dialogs",
                          "SELECT truncate_local_data_after_distributing_table('public.dialogs')", 0, NULL);
     return code;
 }
 
-static int distribute_users(struct cluster_work *work)
+static int distribute_users(struct cluster_task *task)
 {
     int code =
-        long_step(work, "distributing users",
+        long_step(task, "distributing users",
                   "SELECT create_distributed_table('public.users', 'id', colocate_with := 'public.dialogs')", 0, NULL);
     if (code == DLG_OK)
-        code = long_step(work, "emptying the local users",
+        code = long_step(task, "emptying the local users",
                          "SELECT truncate_local_data_after_distributing_table('public.users')", 0, NULL);
     return code;
 }
 
 /* In one transaction, which ends with the session when it fails. */
-static int distribute(struct cluster_work *work, const struct tables *tables)
+static int distribute(struct cluster_task *task, const struct tables *tables)
 {
-    int code = cluster_execute(work, "BEGIN", 0, NULL);
+    int code = cluster_execute(task, "BEGIN", 0, NULL);
     if (code == DLG_OK && !tables->dialogs_distributed)
-        code = distribute_dialogs(work);
+        code = distribute_dialogs(task);
     if (code == DLG_OK && tables->users)
-        code = distribute_users(work);
-    return code == DLG_OK ? cluster_execute(work, "COMMIT", 0, NULL) : code;
+        code = distribute_users(task);
+    return code == DLG_OK ? cluster_execute(task, "COMMIT", 0, NULL) : code;
 }
 
-static int run_distribute(struct cluster_work *work)
+static int run_distribute(struct cluster_task *task)
 {
     struct tables tables = {0};
     struct copies copies = {0};
-    int code = cluster_connect(work);
+    int code = cluster_connect(task);
     if (code == DLG_OK)
-        code = cluster_phase(work, "checking");
+        code = cluster_phase(task, "checking");
     if (code == DLG_OK)
-        code = cluster_view_read(work, &work->view);
+        code = cluster_snapshot_read(task, &task->snapshot);
     if (code == DLG_OK)
-        code = tables_read(work, &tables);
+        code = tables_read(task, &tables);
     if (code == DLG_OK)
-        code = distribute_check(work, &tables);
+        code = distribute_check(task, &tables);
     if (code == DLG_OK)
-        code = cluster_check(work, work->view, DLG_TRANSFER_AUTO, CHECK_NODES);
+        code = cluster_check(task, task->snapshot, DLG_TRANSFER_AUTO, CHECK_NODES);
     if (code == DLG_OK)
-        code = cluster_need_no_problems(work, work->view);
-    work->progress.rows_total = (uint64_t)tables.rows;
-    work->notes = &copies;
+        code = cluster_need_no_problems(task, task->snapshot);
+    task->progress.rows_total = (uint64_t)tables.rows;
+    task->notes = &copies;
     if (code == DLG_OK)
-        code = distribute(work, &tables);
+        code = distribute(task, &tables);
     free(copies.items);
-    work->notes = NULL;
+    task->notes = NULL;
     if (code != DLG_OK)
         return code;
-    work->progress.rows_done = work->progress.rows_total;
-    cluster_refresh(work);
-    cluster_analyze(work, tables.users);
+    task->progress.rows_done = task->progress.rows_total;
+    cluster_refresh(task);
+    cluster_analyze(task, tables.users);
     return DLG_OK;
 }
 
 /* ---- And back ---- */
 
-static int undistribute(struct cluster_work *work, const struct tables *tables)
+static int undistribute(struct cluster_task *task, const struct tables *tables)
 {
-    int code = cluster_execute(work, "BEGIN", 0, NULL);
+    int code = cluster_execute(task, "BEGIN", 0, NULL);
     if (code == DLG_OK && tables->users_distributed)
-        code = long_step(work, "taking users back", "SELECT undistribute_table('public.users')", 0, NULL);
+        code = long_step(task, "taking users back", "SELECT undistribute_table('public.users')", 0, NULL);
     if (code == DLG_OK)
-        code = long_step(work, "taking dialogs back", sql_undistribute, 0, NULL);
-    return code == DLG_OK ? cluster_execute(work, "COMMIT", 0, NULL) : code;
+        code = long_step(task, "taking dialogs back", sql_undistribute, 0, NULL);
+    return code == DLG_OK ? cluster_execute(task, "COMMIT", 0, NULL) : code;
 }
 
-static int run_undistribute(struct cluster_work *work)
+static int run_undistribute(struct cluster_task *task)
 {
     struct tables tables = {0};
-    int code = cluster_connect(work);
+    int code = cluster_connect(task);
     if (code == DLG_OK)
-        code = cluster_need_distributed(work);
+        code = cluster_need_distributed(task);
     if (code == DLG_OK)
-        code = cluster_prepare(work, CHECK_NODES);
+        code = cluster_prepare(task, CHECK_NODES);
     if (code == DLG_OK)
-        code = tables_read(work, &tables);
+        code = tables_read(task, &tables);
     if (code == DLG_OK)
-        code = check_owner(work, &tables);
+        code = check_owner(task, &tables);
     if (code == DLG_OK)
-        code = undistribute(work, &tables);
+        code = undistribute(task, &tables);
     if (code != DLG_OK)
         return code;
-    cluster_refresh(work);
-    cluster_analyze(work, tables.users);
+    cluster_refresh(task);
+    cluster_analyze(task, tables.users);
     return DLG_OK;
 }
 
 /* ---- Calls ---- */
 
 static int distribute_new(dlg_client *client, const dlg_distribute_options *options, dlg_cluster_progress_fn progress,
-                          void *payload, struct cluster_work **work, dlg_error **error)
+                          void *payload, struct cluster_task **task, dlg_error **error)
 {
     const dlg_distribute_options standard = DLG_DISTRIBUTE_OPTIONS_INIT;
     options = options ? options : &standard;
@@ -286,64 +286,64 @@ static int distribute_new(dlg_client *client, const dlg_distribute_options *opti
         return error_set(error, DLG_E_ARGUMENT, "the options do not begin as DLG_DISTRIBUTE_OPTIONS_INIT");
     if (options->shard_count < 1 || options->shard_count > 64000)
         return error_set(error, DLG_E_ARGUMENT, "the number of shards is from 1 to 64000");
-    int code = cluster_work_new(client, run_distribute, progress, payload, work, error);
+    int code = cluster_task_new(client, run_distribute, progress, payload, task, error);
     if (code != DLG_OK)
         return code;
-    (*work)->options.shard_count = options->shard_count;
-    code = cluster_take_timeout(*work, options->timeout_us, error);
+    (*task)->options.shard_count = options->shard_count;
+    code = cluster_take_timeout(*task, options->timeout_us, error);
     if (code != DLG_OK)
-        cluster_release(*work);
+        cluster_release(*task);
     return code;
 }
 
-static int call(struct cluster_work *work, dlg_error **error)
+static int call(struct cluster_task *task, dlg_error **error)
 {
-    int code = cluster_call(work, error);
-    cluster_release(work);
+    int code = cluster_call(task, error);
+    cluster_release(task);
     return code;
 }
 
 int dlg_cluster_distribute(dlg_client *client, const dlg_distribute_options *options, dlg_cluster_progress_fn progress,
                            void *payload, dlg_error **error)
 {
-    struct cluster_work *work;
-    int code = distribute_new(client, options, progress, payload, &work, error);
-    return code == DLG_OK ? call(work, error) : code;
+    struct cluster_task *task;
+    int code = distribute_new(client, options, progress, payload, &task, error);
+    return code == DLG_OK ? call(task, error) : code;
 }
 
 int dlg_cluster_distribute_async(dlg_client *client, const dlg_distribute_options *options,
                                  dlg_cluster_progress_fn progress, dlg_callback callback, void *payload,
                                  dlg_error **error)
 {
-    struct cluster_work *work;
-    int code = distribute_new(client, options, progress, payload, &work, error);
-    return code == DLG_OK ? cluster_post(work, callback, error) : code;
+    struct cluster_task *task;
+    int code = distribute_new(client, options, progress, payload, &task, error);
+    return code == DLG_OK ? cluster_post(task, callback, error) : code;
 }
 
 static int undistribute_new(dlg_client *client, int64_t timeout_us, dlg_cluster_progress_fn progress, void *payload,
-                            struct cluster_work **work, dlg_error **error)
+                            struct cluster_task **task, dlg_error **error)
 {
-    int code = cluster_work_new(client, run_undistribute, progress, payload, work, error);
+    int code = cluster_task_new(client, run_undistribute, progress, payload, task, error);
     if (code != DLG_OK)
         return code;
-    code = cluster_take_timeout(*work, timeout_us, error);
+    code = cluster_take_timeout(*task, timeout_us, error);
     if (code != DLG_OK)
-        cluster_release(*work);
+        cluster_release(*task);
     return code;
 }
 
 int dlg_cluster_undistribute(dlg_client *client, int64_t timeout_us, dlg_cluster_progress_fn progress, void *payload,
                              dlg_error **error)
 {
-    struct cluster_work *work;
-    int code = undistribute_new(client, timeout_us, progress, payload, &work, error);
-    return code == DLG_OK ? call(work, error) : code;
+    struct cluster_task *task;
+    int code = undistribute_new(client, timeout_us, progress, payload, &task, error);
+    return code == DLG_OK ? call(task, error) : code;
 }
 
 int dlg_cluster_undistribute_async(dlg_client *client, int64_t timeout_us, dlg_cluster_progress_fn progress,
                                    dlg_callback callback, void *payload, dlg_error **error)
 {
-    struct cluster_work *work;
-    int code = undistribute_new(client, timeout_us, progress, payload, &work, error);
-    return code == DLG_OK ? cluster_post(work, callback, error) : code;
+    struct cluster_task *task;
+    int code = undistribute_new(client, timeout_us, progress, payload, &task, error);
+    return code == DLG_OK ? cluster_post(task, callback, error) : code;
 }

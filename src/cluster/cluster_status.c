@@ -2,60 +2,60 @@
 #include "cluster/cluster_check.h"
 #include "cluster/rebalance.h"
 
-/* How far the rebalance that is under way has come, kept by the view. */
-static int progress_read(struct cluster_work *work, dlg_cluster *view)
+/* How far the rebalance that is under way has come, kept by the snapshot. */
+static int progress_read(struct cluster_task *task, dlg_cluster *snapshot)
 {
     struct tracker tracker;
-    int code = tracker_open(work, &tracker, view->job);
+    int code = tracker_open(task, &tracker, snapshot->job);
     if (code == DLG_OK) {
-        view->job_state = tracker.state;
-        view->progress = work->progress;
-        view->progress.phase = view_keep(view, tracker.phase);
-        view->progress.source = view_keep(view, tracker.source);
-        view->progress.target = view_keep(view, tracker.target);
-        view->progress.message = view_keep(view, tracker.message);
+        snapshot->job_state = tracker.state;
+        snapshot->progress = task->progress;
+        snapshot->progress.phase = snapshot_keep(snapshot, tracker.phase);
+        snapshot->progress.source = snapshot_keep(snapshot, tracker.source);
+        snapshot->progress.target = snapshot_keep(snapshot, tracker.target);
+        snapshot->progress.message = snapshot_keep(snapshot, tracker.message);
     }
-    cluster_progress_clear(work);
+    cluster_progress_clear(task);
     dlg_rebalance_free(tracker.rebalance);
     return code;
 }
 
-static int run_status(struct cluster_work *work)
+static int run_status(struct cluster_task *task)
 {
-    int code = cluster_connect(work);
+    int code = cluster_connect(task);
     if (code == DLG_OK)
-        code = cluster_view_read(work, &work->view);
+        code = cluster_snapshot_read(task, &task->snapshot);
     if (code == DLG_OK)
-        code = cluster_reach_read(work, work->view);
+        code = cluster_reach_read(task, task->snapshot);
     if (code == DLG_OK)
-        code = cluster_check(work, work->view, DLG_TRANSFER_AUTO, CHECK_MOVES);
-    if (code == DLG_OK && job_is_under_way(work->view->job_state))
-        code = progress_read(work, work->view);
+        code = cluster_check(task, task->snapshot, DLG_TRANSFER_AUTO, CHECK_MOVES);
+    if (code == DLG_OK && job_is_under_way(task->snapshot->job_state))
+        code = progress_read(task, task->snapshot);
     if (code != DLG_OK)
         return code;
-    work->cluster = work->view;
-    work->view = NULL;
+    task->cluster = task->snapshot;
+    task->snapshot = NULL;
     return DLG_OK;
 }
 
 int dlg_cluster_status(dlg_client *client, dlg_cluster **cluster, dlg_error **error)
 {
-    struct cluster_work *work;
-    int code = cluster_work_new(client, run_status, NULL, NULL, &work, error);
+    struct cluster_task *task;
+    int code = cluster_task_new(client, run_status, NULL, NULL, &task, error);
     if (code != DLG_OK)
         return code;
-    code = cluster_call(work, error);
+    code = cluster_call(task, error);
     if (code == DLG_OK && cluster) {
-        *cluster = work->cluster;
-        work->cluster = NULL;
+        *cluster = task->cluster;
+        task->cluster = NULL;
     }
-    cluster_release(work);
+    cluster_release(task);
     return code;
 }
 
 int dlg_cluster_status_async(dlg_client *client, dlg_callback callback, void *payload, dlg_error **error)
 {
-    struct cluster_work *work;
-    int code = cluster_work_new(client, run_status, NULL, payload, &work, error);
-    return code == DLG_OK ? cluster_post(work, callback, error) : code;
+    struct cluster_task *task;
+    int code = cluster_task_new(client, run_status, NULL, payload, &task, error);
+    return code == DLG_OK ? cluster_post(task, callback, error) : code;
 }

@@ -5,15 +5,15 @@
 #ifndef DIALOGS_REBALANCE_H
 #define DIALOGS_REBALANCE_H
 
-#include "cluster/cluster_work.h"
-#include "cluster/view.h"
+#include "cluster/cluster_snapshot.h"
+#include "cluster/cluster_task.h"
 
 struct rebalance_move {
     dlg_shard_move move;
     int64_t task; /* Citus's number of it; 0: only planned */
     bool done;
-    char source[ADDRESS_SIZE];
-    char target[ADDRESS_SIZE];
+    char source[NODE_ADDRESS_SIZE];
+    char target[NODE_ADDRESS_SIZE];
 };
 
 struct dlg_rebalance {
@@ -26,13 +26,13 @@ struct dlg_rebalance {
 dlg_rebalance *rebalance_new(size_t count);
 
 /* The moves that the options ask for now; with `drain`, those that empty nodes which take no shards. */
-int rebalance_plan(struct cluster_work *work, bool drain, dlg_rebalance **rebalance);
+int rebalance_plan(struct cluster_task *task, bool drain, dlg_rebalance **rebalance);
 
 /*
- * Plans, starts and follows a rebalance as the options say, after cluster_prepare(). The result becomes the work's,
+ * Plans, starts and follows a rebalance as the options say, after cluster_prepare(). The result becomes the task's,
  * with no moves when there is nothing to do.
  */
-int rebalance_run(struct cluster_work *work, bool drain);
+int rebalance_run(struct cluster_task *task, bool drain);
 
 /* A rebalance that is under way, followed. */
 struct tracker {
@@ -42,24 +42,24 @@ struct tracker {
     bool failing; /* a move has failed, and waits for its next attempt, or for good */
     uint64_t bytes_under_way;
     char phase[64];
-    char source[ADDRESS_SIZE];
-    char target[ADDRESS_SIZE];
+    char source[NODE_ADDRESS_SIZE];
+    char target[NODE_ADDRESS_SIZE];
     char message[CLUSTER_TEXT];
 };
 
 /* Learns the moves of a job. The rebalance becomes the tracker's to hand over. */
-int tracker_open(struct cluster_work *work, struct tracker *tracker, int64_t job);
+int tracker_open(struct cluster_task *task, struct tracker *tracker, int64_t job);
 
-/* Asks how far it is, and puts that into the work's progress. */
-int tracker_poll(struct cluster_work *work, struct tracker *tracker);
+/* Asks how far it is, and puts that into the task's progress. */
+int tracker_poll(struct cluster_task *task, struct tracker *tracker);
 
 /* Follows it to its end: fails when it fails, and stops it when it is to be stopped. */
-int tracker_follow(struct cluster_work *work, struct tracker *tracker);
+int tracker_follow(struct cluster_task *task, struct tracker *tracker);
 
 /* Stops the job and waits until it has stopped; then removes what it left. */
-void tracker_stop(struct cluster_work *work, struct tracker *tracker);
+void tracker_stop(struct cluster_task *task, struct tracker *tracker);
 
 /* Removes what moves left behind, as far as it can be reached now. */
-void rebalance_clean(struct cluster_work *work);
+void rebalance_clean(struct cluster_task *task);
 
 #endif

@@ -51,12 +51,12 @@ static void move_read(struct rebalance_move *move, const PGresult *result, int r
                                   .target = move->target};
 }
 
-static int moves_read(struct cluster_work *work, const char *sql, int count, const char *const *values,
+static int moves_read(struct cluster_task *task, const char *sql, int count, const char *const *values,
                       dlg_rebalance **rebalance)
 {
-    PGresult *result = cluster_query(work, work->conn, sql, count, values);
+    PGresult *result = cluster_query(task, task->conn, sql, count, values);
     if (!result)
-        return dlg_error_code(work->error);
+        return dlg_error_code(task->error);
     int rows = PQntuples(result);
     dlg_rebalance *made = rebalance_new((size_t)rows);
     for (int row = 0; made && row < rows; row++) {
@@ -66,15 +66,15 @@ static int moves_read(struct cluster_work *work, const char *sql, int count, con
     }
     PQclear(result);
     *rebalance = made;
-    return made ? DLG_OK : cluster_fail(work, DLG_E_MEMORY, "out of memory");
+    return made ? DLG_OK : cluster_fail(task, DLG_E_MEMORY, "out of memory");
 }
 
 /* Citus lists each table; colocated ones move together, and the first stands for them. */
-int rebalance_plan(struct cluster_work *work, bool drain, dlg_rebalance **rebalance)
+int rebalance_plan(struct cluster_task *task, bool drain, dlg_rebalance **rebalance)
 {
-    const char *values[] = {cluster_strategy_name(work->options.strategy), drain ? "t" : "f"};
+    const char *values[] = {cluster_strategy_name(task->options.strategy), drain ? "t" : "f"};
     return moves_read(
-        work,
+        task,
         "SELECT 0, false, min(m.shardid), coalesce(sum(s.shard_size), 0)::bigint, m.sourcename || ':' || m.sourceport, "
         "m.targetname || ':' || m.targetport "
         "FROM get_rebalance_table_shards_plan(rebalance_strategy := $1, drain_only := $2) WITH ORDINALITY "
@@ -86,12 +86,12 @@ int rebalance_plan(struct cluster_work *work, bool drain, dlg_rebalance **rebala
 }
 
 /* A task's command names the shard and, by their numbers, the nodes. */
-static int tasks_read(struct cluster_work *work, int64_t job, dlg_rebalance **rebalance)
+static int tasks_read(struct cluster_task *task, int64_t job, dlg_rebalance **rebalance)
 {
     char number[24];
     const char *values[] = {number};
     snprintf(number, sizeof number, "%lld", (long long)job);
-    return moves_read(work,
+    return moves_read(task,
                       "WITH sizes AS MATERIALIZED (SELECT shardid, shard_size FROM citus_shards), "
                       "tasks AS (SELECT task_id, status = 'done' AS done, "
                       "regexp_match(command, 'citus_move_shard_placement\\((\\d+),(?:(\\d+),(\\d+),)?') AS part "
@@ -108,12 +108,12 @@ static int tasks_read(struct cluster_work *work, int64_t job, dlg_rebalance **re
                       1, values, rebalance);
 }
 
-int tracker_open(struct cluster_work *work, struct tracker *tracker, int64_t job)
+int tracker_open(struct cluster_task *task, struct tracker *tracker, int64_t job)
 {
     *tracker = (struct tracker){.job = job, .state = DLG_JOB_SCHEDULED};
-    int code = tasks_read(work, job, &tracker->rebalance);
+    int code = tasks_read(task, job, &tracker->rebalance);
     if (code != DLG_OK)
         return code;
     tracker->rebalance->info.job = job;
-    return tracker_poll(work, tracker);
+    return tracker_poll(task, tracker);
 }

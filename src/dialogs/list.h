@@ -1,19 +1,19 @@
 /*
  * list.h - one page on its way: the questions to the database, and what becomes of the answers.
  *
- * A dialog is two halves, each in one shard: what the user wrote to the peer, in the peer's, and the other way
+ * A dialog is two directions, each in one shard: what the user wrote to the peer, in the peer's, and the other way
  * round. In a cluster both are read at once, each from its owner; a single server is asked for both together, and sends
  * only as many rows as the page has. Either way the exact order is made here. The messages point into libpq's results.
  *
- * A feed is all dialogs of a user at once. It has two halves too: what the user wrote to others, which is in all
+ * A feed is all dialogs of a user at once. It has two directions too: what the user wrote to others, which is in all
  * shards, and what others wrote, in the user's own. Its `peer` is nil.
  *
  * Who follows asks again for what the cursor has seen after its horizon, and drops it. When there is much of that, and
- * the cursor has a sketch of it only, a first step asks for the places of all that is there now, without the texts: the
- * sketch tells which of them came late, and the page begins at the first of these, or behind all of it.
+ * the cursor has a sketch of it only, a first step asks for the positions of all that is there now, without the texts:
+ * the sketch tells which of them came late, and the page begins at the first of these, or behind all of it.
  *
  * Who begins to follow a feed at its newest page is not shown what was there before it, but what comes late between
- * that: a second step asks for the places of what is there, which become part of the page's cursor.
+ * that: a second step asks for the positions of what is there, which become part of the page's cursor.
  */
 #ifndef DIALOGS_LIST_H
 #define DIALOGS_LIST_H
@@ -22,10 +22,10 @@
 #include "engine/request.h"
 
 /* What lies behind `from`, up to `until`. */
-struct window {
+struct catch_up {
     struct position from;
     struct position until;
-    int64_t most; /* of the newest of each half */
+    int64_t most; /* of the newest of each direction */
 };
 
 struct list {
@@ -34,72 +34,73 @@ struct list {
     dlg_uuid peer;
     int32_t limit;
     bool backwards;
-    bool feed;              /* of all dialogs */
-    bool together;          /* both halves are in the answer of the first query */
-    int sides[2];           /* of the halves, as message_position() has it */
-    int64_t asked_us;       /* hybrid clock, before the queries were sent */
-    struct position begin;  /* the page is behind it, or before */
-    int64_t rows;           /* asked for, of each half */
-    struct window window;   /* whose places are asked for */
-    struct position *known; /* what the cursor has seen of what was read, in order */
+    bool feed;                /* of all dialogs */
+    bool together;            /* both directions are in the answer of the first query */
+    int sides[2];             /* of the directions, as message_position() has it */
+    int64_t asked_us;         /* hybrid clock, before the queries were sent */
+    struct position begin;    /* the page is behind it, or before */
+    int64_t rows;             /* asked for, of each direction */
+    struct catch_up catch_up; /* whose positions are asked for */
+    struct position *known;   /* what the cursor has seen of what was read, in order */
     size_t known_count;
     dlg_page *page;
     struct cursor from; /* large, so last: it is not zeroed */
 };
 
-/* ---- Halves ---- */
+/* ---- Directions ---- */
 
-/* Answers about places have the first three only; of a feed the last is the author. */
+/* Answers about positions have the first three only; of a feed the last is the author. */
 enum { COLUMN_ID, COLUMN_TEXT, COLUMN_CREATED, COLUMN_UPDATED, COLUMN_MINE };
 enum { COLUMN_AUTHOR = COLUMN_MINE, COLUMN_RECIPIENT };
 
-/* The answer that has the half, maybe among other things. */
-static inline const struct query *half_source(const struct list *list, int half)
+/* The answer that has the direction, maybe among other things. */
+static inline const struct query *direction_source(const struct list *list, int direction)
 {
-    return &list->request.queries[list->together ? 0 : half];
+    return &list->request.queries[list->together ? 0 : direction];
 }
 
-static inline int half_rows(const struct list *list, int half)
+static inline int direction_rows(const struct list *list, int direction)
 {
-    return query_rows(half_source(list, half));
+    return query_rows(direction_source(list, direction));
 }
 
-/* Whether a row is of this half. */
-static inline bool half_has(const struct list *list, int half, int row)
+/* Whether a row is of this direction. */
+static inline bool direction_has(const struct list *list, int direction, int row)
 {
-    return !list->together || query_bool(&list->request.queries[0], row, COLUMN_MINE) == (half == 0);
+    return !list->together || query_bool(&list->request.queries[0], row, COLUMN_MINE) == (direction == 0);
 }
 
 /* Where its message stands. */
-struct position half_position(const struct list *list, int half, int row);
+struct position direction_position(const struct list *list, int direction, int row);
 
-/* The place in the half at `side`, exclusive, that stands for `from`: for reading on, or in the page's direction. */
-struct position half_after(struct position from, int side);
-struct position half_from(const struct list *list, struct position from, int side);
+/* The place in the direction at `side`, exclusive, that stands for `from`: for reading on, or in the page's direction.
+ */
+struct position direction_after(struct position from, int side);
+struct position direction_from(const struct list *list, struct position from, int side);
 
 /* ---- merge.c ---- */
 
 /* The page of the answers, or NULL when out of memory. */
 dlg_page *list_merge(struct list *list);
 
-/* ---- window.c: which messages a cursor knows of behind its horizon ---- */
+/* ---- catch_up.c: which messages a cursor knows of behind its horizon ---- */
 
-/* Asks for the places of all that are there between the horizon and the cursor. */
-void window_ask(struct list *list);
+/* Asks for the positions of all that are there between the horizon and the cursor. */
+void catch_up_ask(struct list *list);
 
 /* Learns from the answer where the page begins. False when out of memory. */
-bool window_take(struct list *list);
+bool catch_up_take(struct list *list);
 
 /* Learns the same from the rows of the page, when the cursor has a name of each. False when out of memory. */
-bool window_read(struct list *list);
+bool catch_up_read(struct list *list);
 
 /* Whether messages may come late before the page, which was read backwards and does not go as far as that. */
-bool window_is_open(const struct list *list);
+bool catch_up_is_open(const struct list *list);
 
-/* Asks for the places of those that are there now, for the cursor from which the page is followed. */
-void window_ask_before(struct list *list);
+/* Asks for the positions of those that are there now, for the cursor from which the page is followed. */
+void catch_up_ask_before(struct list *list);
 
 /* Puts them into it. False when out of memory. */
-bool window_take_before(struct list *list);
+bool catch_up_take_before(struct list *list);
 
 #endif

@@ -1,14 +1,14 @@
-/* merge.c - makes a page of the answers: the two halves of a dialog or a feed, in order. */
+/* merge.c - makes a page of the answers: the two directions of a dialog or a feed, in order. */
 #include "dialogs/list.h"
 
 #include <stdlib.h>
 
-static void message_read(const struct list *list, int half, int row, dlg_message *message)
+static void message_read(const struct list *list, int direction, int row, dlg_message *message)
 {
-    const struct query *query = half_source(list, half);
+    const struct query *query = direction_source(list, direction);
     message->id = query_int64(query, row, COLUMN_ID);
-    message->author = half == 0 ? list->user : list->peer;
-    message->recipient = half == 0 ? list->peer : list->user;
+    message->author = direction == 0 ? list->user : list->peer;
+    message->recipient = direction == 0 ? list->peer : list->user;
     if (list->feed) {
         query_uuid(query, row, COLUMN_AUTHOR, &message->author);
         query_uuid(query, row, COLUMN_RECIPIENT, &message->recipient);
@@ -18,8 +18,8 @@ static void message_read(const struct list *list, int half, int row, dlg_message
     message->text = query_text(query, row, COLUMN_TEXT, &message->length);
 }
 
-/* One half, read row by row; `next` and `at` are valid while `row` is below `rows`. */
-struct half {
+/* One direction, read row by row; `next` and `at` are valid while `row` is below `rows`. */
+struct direction {
     int row;
     int rows;
     dlg_message next;
@@ -31,33 +31,33 @@ static bool is_known(const struct list *list, const struct position *position)
     return bsearch(position, list->known, list->known_count, sizeof *position, position_order) != NULL;
 }
 
-/* Steps over what belongs to the other half, and what is known. */
-static void half_advance(const struct list *list, int index, struct half *half)
+/* Steps over what belongs to the other direction, and what is known. */
+static void direction_advance(const struct list *list, int index, struct direction *direction)
 {
-    for (; half->row < half->rows; half->row++) {
-        if (!half_has(list, index, half->row))
+    for (; direction->row < direction->rows; direction->row++) {
+        if (!direction_has(list, index, direction->row))
             continue;
-        message_read(list, index, half->row, &half->next);
-        half->at = (struct position){half->next.created_us, half->next.id, list->sides[index]};
-        if (!list->known_count || !is_known(list, &half->at))
+        message_read(list, index, direction->row, &direction->next);
+        direction->at = (struct position){direction->next.created_us, direction->next.id, list->sides[index]};
+        if (!list->known_count || !is_known(list, &direction->at))
             return;
     }
 }
 
-/* Which half comes next: 0 or 1, or -1 at the end of both. */
-static int half_choose(const struct list *list, const struct half halves[2])
+/* Which direction comes next: 0 or 1, or -1 at the end of both. */
+static int direction_choose(const struct list *list, const struct direction directions[2])
 {
-    bool first = halves[0].row < halves[0].rows;
-    bool second = halves[1].row < halves[1].rows;
+    bool first = directions[0].row < directions[0].rows;
+    bool second = directions[1].row < directions[1].rows;
     if (!first || !second)
         return first ? 0 : second ? 1 : -1;
-    int order = position_compare(halves[0].at, halves[1].at);
+    int order = position_compare(directions[0].at, directions[1].at);
     return (order <= 0) != list->backwards ? 0 : 1;
 }
 
-static bool is_cut(const struct list *list, int half)
+static bool is_cut(const struct list *list, int direction)
 {
-    return half_rows(list, half) >= list->rows + list->together;
+    return direction_rows(list, direction) >= list->rows + list->together;
 }
 
 /* Whether rows that were not read may come before: where much is known, more of it is passed over than is read. */
@@ -65,25 +65,26 @@ static bool is_uncertain(const struct list *list, const struct position *at)
 {
     if (list->known_count == 0 || list->together)
         return false;
-    for (int half = 0; half < 2; half++)
-        if (is_cut(list, half) && position_compare(*at, half_position(list, half, half_rows(list, half) - 1)) > 0)
+    for (int direction = 0; direction < 2; direction++)
+        if (is_cut(list, direction) &&
+            position_compare(*at, direction_position(list, direction, direction_rows(list, direction) - 1)) > 0)
             return true;
     return false;
 }
 
 static void page_merge(const struct list *list, dlg_page *page)
 {
-    struct half halves[2] = {{.rows = half_rows(list, 0)}, {.rows = half_rows(list, 1)}};
-    half_advance(list, 0, &halves[0]);
-    half_advance(list, 1, &halves[1]);
+    struct direction directions[2] = {{.rows = direction_rows(list, 0)}, {.rows = direction_rows(list, 1)}};
+    direction_advance(list, 0, &directions[0]);
+    direction_advance(list, 1, &directions[1]);
     int chosen;
     page->has_more = true;
-    while ((chosen = half_choose(list, halves)) >= 0) {
-        if (page->count == (size_t)list->limit || is_uncertain(list, &halves[chosen].at))
+    while ((chosen = direction_choose(list, directions)) >= 0) {
+        if (page->count == (size_t)list->limit || is_uncertain(list, &directions[chosen].at))
             return;
-        page->messages[page->count++] = halves[chosen].next;
-        halves[chosen].row++;
-        half_advance(list, chosen, &halves[chosen]);
+        page->messages[page->count++] = directions[chosen].next;
+        directions[chosen].row++;
+        direction_advance(list, chosen, &directions[chosen]);
     }
     page->has_more = is_cut(list, 0) || is_cut(list, 1);
 }
@@ -110,7 +111,7 @@ static void start_find(const struct list *list, dlg_page *page)
 
 dlg_page *list_merge(struct list *list)
 {
-    size_t most = (size_t)half_rows(list, 0) + (size_t)half_rows(list, 1);
+    size_t most = (size_t)direction_rows(list, 0) + (size_t)direction_rows(list, 1);
     if (most > (size_t)list->limit)
         most = (size_t)list->limit;
     dlg_page *page = malloc(sizeof *page + most * sizeof *page->messages);
@@ -131,7 +132,7 @@ dlg_page *list_merge(struct list *list)
         page_reverse(page);
     start_find(list, page);
     for (int i = 0; i < 2; i++) {
-        page->halves[i] = list->request.queries[i].result;
+        page->directions[i] = list->request.queries[i].result;
         list->request.queries[i].result = NULL;
     }
     return page;

@@ -111,7 +111,7 @@ static void send_lookup(struct send *send)
 {
     struct query *query = &send->request.queries[LOOKUP];
     send->repeated = send->request.queries[INSERT].possibly_written;
-    send->request.queries[INSERT].possibly_written = true; /* until it is known whose row that is */
+    send->request.queries[INSERT].possibly_written = true; /* until it is recipient_cache whose row that is */
     query_init(query, &send->request, STATEMENT_MESSAGE_FIND, &send->recipient);
     query_set_int64(query, 0, send->id);
     query_set_uuid(query, 1, &send->recipient);
@@ -192,7 +192,7 @@ static void send_checked(struct request *request)
         error_set(&error, DLG_E_RECIPIENT, "there is no such recipient");
         request_complete(request, error);
     } else {
-        known_add(client_of(request)->known, &send->recipient);
+        recipient_cache_add(client_of(request)->recipient_cache, &send->recipient);
         send_insert(send);
     }
 }
@@ -200,7 +200,7 @@ static void send_checked(struct request *request)
 static void send_start(struct request *request)
 {
     struct send *send = send_of(request);
-    if (!send->check_recipient || known_has(client_of(request)->known, &send->recipient)) {
+    if (!send->check_recipient || recipient_cache_has(client_of(request)->recipient_cache, &send->recipient)) {
         send_insert(send);
         return;
     }

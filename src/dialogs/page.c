@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-/* In a feed the halves are the sides: 1 is what the user got. */
+/* In a feed the directions are the sides: 1 is what the user got. */
 struct position message_position(const dlg_message *message, const dlg_uuid *user, const dlg_uuid *peer)
 {
     int side = uuid_is_nil(peer) ? dlg_uuid_compare(&message->recipient, user) == 0
@@ -31,8 +31,8 @@ void dlg_page_free(dlg_page *page)
 {
     if (!page)
         return;
-    PQclear(page->halves[0]);
-    PQclear(page->halves[1]);
+    PQclear(page->directions[0]);
+    PQclear(page->directions[1]);
     free(page->known);
     free(page);
 }

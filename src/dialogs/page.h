@@ -16,7 +16,7 @@ struct dlg_page {
     struct position *known; /* what it knows of behind its horizon, in order, as far as it was read */
     size_t known_count;
     int64_t late_from_us; /* messages stamped after this may have company that comes late */
-    PGresult *halves[2];
+    PGresult *directions[2];
     char before[DLG_CURSOR_SIZE]; /* written when asked for */
     char after[DLG_CURSOR_SIZE];
     size_t count;

@@ -37,7 +37,7 @@ static void before_done(struct request *request)
 {
     if (has_failed(request))
         return;
-    bool good = window_take_before((struct list *)request);
+    bool good = catch_up_take_before((struct list *)request);
     answers_forget(request);
     if (good)
         request_complete(request, NULL);
@@ -51,7 +51,7 @@ static void list_done(struct request *request)
     if (has_failed(request))
         return;
     bool knows = list->backwards || list->from.count == 0 || list->known;
-    if (knows || window_read(list))
+    if (knows || catch_up_read(list))
         list->page = list_merge(list);
     if (!list->page) {
         fail_for_memory(request);
@@ -59,20 +59,20 @@ static void list_done(struct request *request)
     }
     if (list->page->count)
         clock_observe(&request->engine->clock, list->page->messages[list->page->count - 1].created_us);
-    if (!window_is_open(list)) {
+    if (!catch_up_is_open(list)) {
         request_complete(request, NULL);
         return;
     }
     request->step = before_done;
-    window_ask_before(list);
+    catch_up_ask_before(list);
 }
 
 /* ---- Questions ---- */
 
-static void half_query(struct list *list, int half, const dlg_uuid *author, const dlg_uuid *recipient)
+static void direction_query(struct list *list, int direction, const dlg_uuid *author, const dlg_uuid *recipient)
 {
-    struct query *query = &list->request.queries[half];
-    struct position from = half_from(list, list->begin, list->sides[half]);
+    struct query *query = &list->request.queries[direction];
+    struct position from = direction_from(list, list->begin, list->sides[direction]);
     query_init(query, &list->request, list->backwards ? STATEMENT_PAGE_BEFORE : STATEMENT_PAGE_AFTER, recipient);
     query_set_uuid(query, 0, author);
     query_set_uuid(query, 1, recipient);
@@ -86,8 +86,8 @@ static void half_query(struct list *list, int half, const dlg_uuid *author, cons
 static void dialog_query(struct list *list)
 {
     struct query *query = &list->request.queries[0];
-    struct position mine = half_from(list, list->begin, list->sides[0]);
-    struct position theirs = half_from(list, list->begin, list->sides[1]);
+    struct position mine = direction_from(list, list->begin, list->sides[0]);
+    struct position theirs = direction_from(list, list->begin, list->sides[1]);
     query_init(query, &list->request, list->backwards ? STATEMENT_DIALOG_BEFORE : STATEMENT_DIALOG_AFTER, NULL);
     query_set_uuid(query, 0, &list->user);
     query_set_uuid(query, 1, &list->peer);
@@ -100,16 +100,17 @@ static void dialog_query(struct list *list)
 }
 
 /*
- * The halves of a feed: 0, what the user wrote; 1, what the user got. Neither goes to a worker of its own: the first is
- * in all shards, and the second, for its index, names the recipient twice, which Citus plans with the values only.
+ * The directions of a feed: 0, what the user wrote; 1, what the user got. Neither goes to a worker of its own: the
+ * first is in all shards, and the second, for its index, names the recipient twice, which Citus plans with the values
+ * only.
  */
-static void feed_query(struct list *list, int half)
+static void feed_query(struct list *list, int direction)
 {
     static const enum statement_id statements[2][2] = {{STATEMENT_FEED_FROM_AFTER, STATEMENT_FEED_FROM_BEFORE},
                                                        {STATEMENT_FEED_TO_AFTER, STATEMENT_FEED_TO_BEFORE}};
-    struct query *query = &list->request.queries[half];
-    struct position from = half_from(list, list->begin, list->sides[half]);
-    query_init(query, &list->request, statements[half][list->backwards], NULL);
+    struct query *query = &list->request.queries[direction];
+    struct position from = direction_from(list, list->begin, list->sides[direction]);
+    query_init(query, &list->request, statements[direction][list->backwards], NULL);
     query_set_uuid(query, 0, &list->user);
     query_set_time(query, 1, from.created_us);
     query_set_int64(query, 2, from.id);
@@ -131,17 +132,17 @@ static void page_ask(struct list *list)
         dialog_query(list);
         return;
     }
-    half_query(list, 0, &list->user, &list->peer);
+    direction_query(list, 0, &list->user, &list->peer);
     if (!self)
-        half_query(list, 1, &list->peer, &list->user);
+        direction_query(list, 1, &list->peer, &list->user);
 }
 
-static void window_done(struct request *request)
+static void catch_up_done(struct request *request)
 {
     struct list *list = (struct list *)request;
     if (has_failed(request))
         return;
-    bool good = window_take(list);
+    bool good = catch_up_take(list);
     answers_forget(request);
     if (good)
         page_ask(list);
@@ -156,8 +157,8 @@ static void list_start(struct request *request)
     list->rows = list->limit + 1;
     list->begin = list->backwards ? list->from.at : list->from.horizon;
     if (!list->backwards && cursor_is_sketch(&list->from)) {
-        request->step = window_done;
-        window_ask(list);
+        request->step = catch_up_done;
+        catch_up_ask(list);
         return;
     }
     list->rows += list->backwards ? 0 : list->from.count;

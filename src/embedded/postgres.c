@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "embedded/directory.h"
-#include "embedded/program.h"
+#include "embedded/subprocess.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,8 +37,8 @@ static bool has_program(const char *directory, const char *name)
 static bool ask(const char *path, const char *argument, int64_t deadline_us, char *line, size_t size)
 {
     const char *arguments[] = {path, argument, NULL};
-    struct program_result result;
-    if (!program_run(&(struct program){.arguments = arguments}, deadline_us, &result))
+    struct subprocess_result result;
+    if (!subprocess_run(&(struct subprocess){.arguments = arguments}, deadline_us, &result))
         return false;
     snprintf(line, size, "%.*s", (int)strcspn(result.output, "\r\n"), result.output);
     return true;
@@ -222,17 +222,17 @@ void postgres_reason(const char *text, char *line, size_t size)
 }
 
 /* The error of a program that failed: its own words when it had any. */
-static int program_error(const struct program *program, const struct program_result *result, dlg_error **error)
+static int program_error(const struct subprocess *program, const struct subprocess_result *result, dlg_error **error)
 {
     char line[512], reason[512], part[PATH_MAX];
-    program_explain(program, result, line, sizeof line);
-    if (result->end == PROGRAM_NO_DIRECTORY && program->account &&
+    subprocess_explain(program, result, line, sizeof line);
+    if (result->end == SUBPROCESS_NO_DIRECTORY && program->account &&
         directory_barrier(program->directory, program->account, part, sizeof part))
         return error_set(error, DLG_E_EMBEDDED,
                          "the server runs as %s, who cannot pass through %s: choose a directory such as "
                          "/var/lib/dialogsd, or run \"chmod o+x\" on that one",
                          program->account->name, part);
-    if (result->end != PROGRAM_DONE || !*result->output)
+    if (result->end != SUBPROCESS_DONE || !*result->output)
         return error_set(error, DLG_E_EMBEDDED, "the private server could not be made: %s", line);
     postgres_reason(result->output, reason, sizeof reason);
     return error_set(error, DLG_E_EMBEDDED, "the private server could not be made: %s: %s", line, reason);
@@ -265,9 +265,9 @@ int postgres_initialize(const struct postgres *postgres, const struct account *a
                                "--locale=C",
                                character_type(),
                                NULL};
-    struct program program = {.arguments = arguments, .account = account, .directory = data, .lock = lock};
-    struct program_result result;
-    if (program_run(&program, deadline_us, &result))
+    struct subprocess program = {.arguments = arguments, .account = account, .directory = data, .lock = lock};
+    struct subprocess_result result;
+    if (subprocess_run(&program, deadline_us, &result))
         return DLG_OK;
     return program_error(&program, &result, error);
 }
@@ -284,9 +284,9 @@ int postgres_start(const struct postgres *postgres, const struct account *accoun
         arguments[count++] = "-c";
         arguments[count++] = settings[i];
     }
-    struct program program = {.arguments = arguments, .account = account, .directory = data, .lock = lock};
-    struct program_result result;
-    if (program_start(&program, log, &result))
+    struct subprocess program = {.arguments = arguments, .account = account, .directory = data, .lock = lock};
+    struct subprocess_result result;
+    if (subprocess_start(&program, log, &result))
         return DLG_OK;
     return program_error(&program, &result, error);
 }

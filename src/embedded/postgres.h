@@ -30,7 +30,7 @@ int postgres_account(struct account *account, uid_t owner, dlg_error **error);
  * Runs initdb in an empty directory of this account: checksums, UTF-8, sorted by code point, one
  * superuser without a password who is only let in through the unix socket.
  *
- *   lock  see struct program.
+ *   lock  see struct subprocess.
  */
 int postgres_initialize(const struct postgres *postgres, const struct account *account, const char *data,
                         const char *lock, int64_t deadline_us, dlg_error **error);

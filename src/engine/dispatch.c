@@ -1,10 +1,10 @@
 #include "engine/dispatch.h"
 
 /*
- * Queries under way on one lane for reads; more wait in the queue, where a deadline leaves no trace. What waits is
- * spread over the lanes, so that the server's processors work side by side, in segments of so many queries.
+ * Queries under way on one connection for reads; more wait in the queue, where a deadline leaves no trace. What waits
+ * is spread over the connections, so that the server's processors work side by side, in batches of so many queries.
  */
-enum { READ_DEPTH = 256, READ_LEAST = 8, READ_MOST = 32, READ_CROWD = 8 };
+enum { READ_DEPTH = 256, READ_LEAST = 8, READ_MOST = 32, READ_QUEUE_THRESHOLD = 8 };
 
 /* What waits for a commit is spread likewise, but so many share one: each commit costs a flush of the log. */
 enum { WRITE_LEAST = 32 };
@@ -16,7 +16,7 @@ static struct queue *queue_for(struct engine *engine, struct query *query)
     const struct shard *shard = topology_shard(topology, query);
     struct node *owner = topology_owner(topology, shard);
     bool there = shard && (owner != topology_first(topology) || shard->group == 0);
-    bool direct = there && query->statement->shard_sql && !query->indirect && engine->settings->route == ROUTE_AUTO;
+    bool direct = there && query->statement->shard_sql && !query->via_citus && engine->settings->route == ROUTE_AUTO;
     query->shard = direct ? shard->id : 0;
     return query->statement->writes ? &owner->writes : &owner->reads;
 }
@@ -38,7 +38,8 @@ void dispatch_forget(struct query *query)
 
 /* ---- Sending ---- */
 
-/* Whose lanes carry what `owner` has waiting: its own, or, while it cannot be reached from here, the first node's. */
+/* Whose connections carry what `owner` has waiting: its own, or, while it cannot be reached from here, the first
+ * node's. */
 static struct node *node_via(struct engine *engine, struct node *owner, bool writes)
 {
     return node_ready(owner, writes) ? owner : topology_first(&engine->topology);
@@ -50,11 +51,11 @@ static void count_routed(struct engine *engine, const struct node *owner, const 
         atomic_fetch_add_explicit(owner == via ? &engine->routed : &engine->fallback, queries, memory_order_relaxed);
 }
 
-/* How many of those that wait go into one segment. */
+/* How many of those that wait go into one batch. */
 static size_t share_of(const struct node *via, bool writes, size_t waiting, size_t least, size_t most)
 {
-    size_t lanes = node_lanes_ready(via, writes);
-    size_t share = lanes ? (waiting + lanes - 1) / lanes : 0;
+    size_t connections = node_connections_ready(via, writes);
+    size_t share = connections ? (waiting + connections - 1) / connections : 0;
     share = share < least ? least : share;
     return share > most ? most : share;
 }
@@ -62,11 +63,11 @@ static size_t share_of(const struct node *via, bool writes, size_t waiting, size
 /* Statements for single shards cost the server some memory each: beyond so many, shards are read as any table is. */
 enum { PREPARED_MOST = 512 };
 
-static struct query *read_pop(struct node *owner, const struct node *via, const struct lane *lane)
+static struct query *read_pop(struct node *owner, const struct node *via, const struct connection *connection)
 {
     struct query *query = queue_pop(&owner->reads);
     struct preparation preparation = {query->statement, false, query->shard};
-    bool room = lane->prepared.count < PREPARED_MOST || prepared_has(&lane->prepared, &preparation);
+    bool room = connection->prepared.count < PREPARED_MOST || prepared_has(&connection->prepared, &preparation);
     if (via != owner || !room)
         query->shard = 0;
     return query;
@@ -77,55 +78,55 @@ static void run_reads(struct engine *engine, struct node *owner)
     struct node *via = node_via(engine, owner, false);
     size_t share = share_of(via, false, owner->reads.count, READ_LEAST, READ_MOST);
     while (owner->reads.count) {
-        struct lane *lane = node_idlest(via, false);
-        if (!lane || lane->in_flight >= READ_DEPTH)
+        struct connection *connection = node_idlest(via, false);
+        if (!connection || connection->in_flight >= READ_DEPTH)
             break;
-        if (lane->in_flight + share > READ_CROWD)
+        if (connection->in_flight + share > READ_QUEUE_THRESHOLD)
             node_want_more(via, false);
-        struct segment *segment = segment_new(SEGMENT_READS);
-        if (!segment)
+        struct batch *batch = batch_new(BATCH_READS);
+        if (!batch)
             return;
-        while (segment->count < share && owner->reads.count)
-            segment_add(segment, read_pop(owner, via, lane));
-        count_routed(engine, owner, via, segment->count);
-        lane_send(lane, segment);
+        while (batch->count < share && owner->reads.count)
+            batch_add(batch, read_pop(owner, via, connection));
+        count_routed(engine, owner, via, batch->count);
+        connection_send(connection, batch);
     }
 }
 
-static bool joins(const struct segment *segment, const struct query *query)
+static bool joins(const struct batch *batch, const struct query *query)
 {
-    const struct query *first = TAILQ_FIRST(&segment->queries);
+    const struct query *first = TAILQ_FIRST(&batch->queries);
     return !first ||
-           (query->statement == first->statement && query->statement->rows_sql && !query->alone && !first->alone);
+           (query->statement == first->statement && query->statement->rows_sql && !query->isolated && !first->isolated);
 }
 
 /* The batch: what waits for one owner, in order, as long as it may share a commit and the limits allow. */
-static void segment_fill_writes(struct engine *engine, struct segment *segment, struct node *owner, size_t share)
+static void batch_fill_writes(struct engine *engine, struct batch *batch, struct node *owner, size_t share)
 {
     const dlg_settings *settings = engine->settings;
     size_t bytes = 0;
     struct query *query;
-    while ((query = TAILQ_FIRST(&owner->writes.list)) && joins(segment, query)) {
+    while ((query = TAILQ_FIRST(&owner->writes.list)) && joins(batch, query)) {
         bytes += query_size(query);
-        if (segment->count && (bytes > (size_t)settings->batch_bytes || segment->count >= share))
+        if (batch->count && (bytes > (size_t)settings->batch_bytes || batch->count >= share))
             break;
         queue_remove(query);
-        segment_add(segment, query);
+        batch_add(batch, query);
     }
     /* Citus plans a multi-row statement for each of its shards, and some versions double its rows. */
-    if (segment->count > 1)
-        segment->form = engine->topology.is_citus ? SEGMENT_BLOCK : SEGMENT_ROWS;
+    if (batch->count > 1)
+        batch->form = engine->topology.is_citus ? BATCH_BLOCK : BATCH_ROWS;
 }
 
-static void count_batch(struct engine *engine, const struct segment *segment)
+static void count_batch(struct engine *engine, const struct batch *batch)
 {
     size_t size = 0;
-    if (TAILQ_FIRST(&segment->queries)->statement != statement_get(STATEMENT_MESSAGE_INSERT))
+    if (TAILQ_FIRST(&batch->queries)->statement != statement_get(STATEMENT_MESSAGE_INSERT))
         return;
-    while (size < DLG_BATCH_SIZES - 1 && segment->count > (size_t)1 << size)
+    while (size < DLG_BATCH_SIZES - 1 && batch->count > (size_t)1 << size)
         size++;
     atomic_fetch_add_explicit(&engine->batches, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&engine->batched, segment->count, memory_order_relaxed);
+    atomic_fetch_add_explicit(&engine->batched, batch->count, memory_order_relaxed);
     atomic_fetch_add_explicit(&engine->batch_sizes[size], 1, memory_order_relaxed);
 }
 
@@ -134,20 +135,20 @@ static void run_writes(struct engine *engine, struct node *owner)
     struct node *via = node_via(engine, owner, true);
     size_t share = share_of(via, true, owner->writes.count, WRITE_LEAST, (size_t)engine->settings->batch_messages);
     while (owner->writes.count) {
-        struct lane *lane = node_idlest(via, true);
-        if (!lane)
+        struct connection *connection = node_idlest(via, true);
+        if (!connection)
             return;
-        if (lane->in_flight || owner->writes.count > WRITE_LEAST)
+        if (connection->in_flight || owner->writes.count > WRITE_LEAST)
             node_want_more(via, true);
-        if (lane->in_flight)
+        if (connection->in_flight)
             return;
-        struct segment *segment = segment_new(SEGMENT_SINGLE);
-        if (!segment)
+        struct batch *batch = batch_new(BATCH_SINGLE);
+        if (!batch)
             return;
-        segment_fill_writes(engine, segment, owner, share);
-        count_batch(engine, segment);
-        count_routed(engine, owner, via, segment->count);
-        lane_send(lane, segment);
+        batch_fill_writes(engine, batch, owner, share);
+        count_batch(engine, batch);
+        count_routed(engine, owner, via, batch->count);
+        connection_send(connection, batch);
     }
 }
 

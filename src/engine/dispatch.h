@@ -7,16 +7,16 @@
 
 #include "engine/engine.h"
 
-/* What lanes tell. */
-extern const struct lane_events dispatch_events;
+/* What connections tell. */
+extern const struct connection_events dispatch_events;
 
 /* Puts a query into its node's queue. */
 void dispatch_query(struct engine *engine, struct query *query);
 
-/* A lane's descriptor is ready. */
-void dispatch_handle(struct lane *lane);
+/* A connection's descriptor is ready. */
+void dispatch_handle(struct connection *connection);
 
-/* Sends what waits, as far as lanes are free. */
+/* Sends what waits, as far as connections are free. */
 void dispatch_run(struct engine *engine);
 
 /* Reconnects, ends pauses, gives up on servers that fell silent. */
@@ -28,7 +28,7 @@ int64_t dispatch_next_timer(const struct engine *engine);
 /* Drops every connection; what is under way comes back. */
 void dispatch_stop(struct engine *engine);
 
-/* Takes a query out of wherever it waits. Not for one that is under way in a lane. */
+/* Takes a query out of wherever it waits. Not for one that is under way in a connection. */
 void dispatch_forget(struct query *query);
 
 /* ---- Between the parts of it ---- */

@@ -1,15 +1,15 @@
-/* dispatch_answers.c - what lanes tell: answers, queries that come back, connections that come and go. */
+/* dispatch_answers.c - what connections tell: answers, queries that come back, connections that come and go. */
 #include "engine/dispatch.h"
 
 #include "pg/citus.h"
-#include "pg/retry.h"
+#include "pg/sqlstate.h"
 
 #include <string.h>
 #include <sys/epoll.h>
 
-static struct engine *lane_engine(const struct lane *lane)
+static struct engine *connection_engine(const struct connection *connection)
 {
-    return ((struct node *)lane->owner)->owner;
+    return ((struct node *)connection->owner)->owner;
 }
 
 static void query_again(struct engine *engine, struct query *query, const dlg_error *why)
@@ -45,36 +45,37 @@ static bool query_is_stray(struct query *query)
 }
 
 /* The shard is elsewhere by now, or the worker has left the cluster and has not even the tables any more. */
-static bool is_stale(const struct engine *engine, const struct lane *lane, const dlg_error *error)
+static bool is_stale(const struct engine *engine, const struct connection *connection, const dlg_error *error)
 {
     const struct topology *topology = &engine->topology;
-    bool without_tables = lane->owner != topology_first(topology) && strcmp(dlg_error_sqlstate(error), "42P01") == 0;
+    bool without_tables =
+        connection->owner != topology_first(topology) && strcmp(dlg_error_sqlstate(error), "42P01") == 0;
     return topology->is_citus && (without_tables || citus_error_is_stale(error));
 }
 
 /* The shard has moved, its table has been dropped since, or the role may not read it: as if it had not been tried. */
 static bool is_elsewhere(const struct query *query)
 {
-    return query->shard && !query->placed;
+    return query->shard && !query->placement_verified;
 }
 
-static void on_answered(struct lane *lane, struct query *query)
+static void on_answered(struct connection *connection, struct query *query)
 {
-    struct engine *engine = lane_engine(lane);
+    struct engine *engine = connection_engine(connection);
     struct request *request = query->request;
-    node_answers(lane->owner);
+    node_answers(connection->owner);
     if (query_is_stray(query))
         return;
     if (is_elsewhere(query)) {
         topology_suspect(&engine->topology, engine->now_us);
         query_again(engine, query, NULL);
-        query->indirect = true;
+        query->via_citus = true;
         dispatch_query(engine, query);
         return;
     }
-    if (query->error && error_is_read_only(query->error) && !lane->doom)
-        lane->doom = error_copy(query->error);
-    if (query->error && (error_is_transient(query->error) || is_stale(engine, lane, query->error))) {
+    if (query->error && error_is_read_only(query->error) && !connection->pending_error)
+        connection->pending_error = error_copy(query->error);
+    if (query->error && (error_is_transient(query->error) || is_stale(engine, connection, query->error))) {
         topology_suspect(&engine->topology, engine->now_us);
         query_again(engine, query, query->error);
         query_pause(engine, query);
@@ -87,19 +88,19 @@ static void on_answered(struct lane *lane, struct query *query)
     request_release(request);
 }
 
-static void on_returned(struct lane *lane, struct query *query, const dlg_error *error)
+static void on_returned(struct connection *connection, struct query *query, const dlg_error *error)
 {
-    struct engine *engine = lane_engine(lane);
+    struct engine *engine = connection_engine(connection);
     if (query_is_stray(query))
         return;
     bool refused = error && error->code == DLG_E_DATABASE;
     query_again(engine, query, error);
-    if (refused && (error_is_transient(error) || is_stale(engine, lane, error))) {
+    if (refused && (error_is_transient(error) || is_stale(engine, connection, error))) {
         topology_suspect(&engine->topology, engine->now_us);
         query_pause(engine, query);
         return;
     }
-    query->alone |= refused;
+    query->isolated |= refused;
     dispatch_return(engine, query);
 }
 
@@ -108,71 +109,72 @@ void dispatch_update_ready(struct engine *engine)
     const struct topology *topology = &engine->topology;
     uint32_t live = 0;
     for (size_t i = 0; i < topology->count; i++)
-        for (size_t j = 0; j < topology->nodes[i]->lane_count; j++)
-            live += topology->nodes[i]->lanes[j].state == LANE_READY;
+        for (size_t j = 0; j < topology->nodes[i]->connection_count; j++)
+            live += topology->nodes[i]->connections[j].state == CONN_READY;
     const struct node *first = topology_first(topology);
     atomic_store(&engine->connections, live);
     atomic_store(&engine->ready, node_ready(first, false) && node_ready(first, true) && topology_known(topology));
 }
 
-static void on_ready(struct lane *lane)
+static void on_ready(struct connection *connection)
 {
-    struct engine *engine = lane_engine(lane);
-    struct node *node = lane->owner;
-    if (lane->read_only)
-        error_set(&lane->doom, DLG_E_UNAVAILABLE,
+    struct engine *engine = connection_engine(connection);
+    struct node *node = connection->owner;
+    if (connection->read_only)
+        error_set(&connection->pending_error, DLG_E_UNAVAILABLE,
                   "the server is a standby, which cannot take messages; name the primary in the conninfo");
-    else if (node->name && lane->group != node->group)
-        error_set(&lane->doom, DLG_E_UNAVAILABLE, "another server answers at the address of node %s", node->name);
-    if (lane->doom)
+    else if (node->name && connection->group != node->group)
+        error_set(&connection->pending_error, DLG_E_UNAVAILABLE, "another server answers at the address of node %s",
+                  node->name);
+    if (connection->pending_error)
         return;
     node_answers(node);
     if (node == topology_first(&engine->topology)) {
-        clock_calibrate(&engine->clock, lane->server_us, lane->asked_wall_us, lane->answered_wall_us);
-        topology_learn(&engine->topology, lane->is_citus, engine->now_us);
+        clock_calibrate(&engine->clock, connection->server_us, connection->asked_wall_us, connection->answered_wall_us);
+        topology_learn(&engine->topology, connection->is_citus, engine->now_us);
     }
     dispatch_update_ready(engine);
 }
 
-static void on_lost(struct lane *lane, dlg_error *why)
+static void on_lost(struct connection *connection, dlg_error *why)
 {
-    struct engine *engine = lane_engine(lane);
-    dlg_error_free(lane->doom);
-    lane->doom = NULL;
+    struct engine *engine = connection_engine(connection);
+    dlg_error_free(connection->pending_error);
+    connection->pending_error = NULL;
     atomic_fetch_add_explicit(&engine->reconnects, 1, memory_order_relaxed);
-    if (lane->owner == topology_first(&engine->topology))
+    if (connection->owner == topology_first(&engine->topology))
         engine_note_loss(engine, why);
-    node_lost(lane->owner, why, clock_monotonic_us());
+    node_lost(connection->owner, why, clock_monotonic_us());
     topology_suspect(&engine->topology, engine->now_us);
     dispatch_update_ready(engine);
 }
 
-static void on_watch(struct lane *lane, int fd, bool readable, bool writable)
+static void on_watch(struct connection *connection, int fd, bool readable, bool writable)
 {
-    struct engine *engine = lane_engine(lane);
+    struct engine *engine = connection_engine(connection);
     /* One that libpq has closed is gone from the epoll too, and its number may be another thread's by now. */
-    if (lane->watched >= 0 && lane->watched != fd && lane->watched == PQsocket(lane->conn))
-        epoll_ctl(engine->epoll, EPOLL_CTL_DEL, lane->watched, NULL);
+    if (connection->watched >= 0 && connection->watched != fd && connection->watched == PQsocket(connection->conn))
+        epoll_ctl(engine->epoll, EPOLL_CTL_DEL, connection->watched, NULL);
     struct epoll_event event = {.events = (readable ? (uint32_t)EPOLLIN : 0) | (writable ? (uint32_t)EPOLLOUT : 0),
-                                .data.ptr = lane};
-    lane->watched = fd;
+                                .data.ptr = connection};
+    connection->watched = fd;
     if (fd >= 0 && epoll_ctl(engine->epoll, EPOLL_CTL_MOD, fd, &event) < 0)
         epoll_ctl(engine->epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-const struct lane_events dispatch_events = {
+const struct connection_events dispatch_events = {
     .ready = on_ready, .answered = on_answered, .returned = on_returned, .lost = on_lost, .watch = on_watch};
 
-static void lane_break_doomed(struct lane *lane)
+static void connection_break_pending(struct connection *connection)
 {
-    dlg_error *doom = lane->doom;
-    lane->doom = NULL;
-    if (doom)
-        lane_break(lane, doom);
+    dlg_error *pending_error = connection->pending_error;
+    connection->pending_error = NULL;
+    if (pending_error)
+        connection_break(connection, pending_error);
 }
 
-void dispatch_handle(struct lane *lane)
+void dispatch_handle(struct connection *connection)
 {
-    lane_handle(lane);
-    lane_break_doomed(lane);
+    connection_handle(connection);
+    connection_break_pending(connection);
 }

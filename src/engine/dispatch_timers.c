@@ -1,4 +1,4 @@
-/* dispatch_timers.c - what happens by itself: pauses end, silent servers are given up, lanes connect again. */
+/* dispatch_timers.c - what happens by itself: pauses end, silent servers are given up, connections connect again. */
 #include "engine/dispatch.h"
 
 static void end_pauses(struct engine *engine)
@@ -19,23 +19,23 @@ static void end_pauses(struct engine *engine)
     }
 }
 
-/* When the lane has been silent too long; INT64_MAX while it owes nothing. */
-static int64_t lane_patience(const struct engine *engine, const struct lane *lane)
+/* When the connection has been silent too long; INT64_MAX while it owes nothing. */
+static int64_t connection_patience(const struct engine *engine, const struct connection *connection)
 {
-    if (lane->state == LANE_CONNECTING || lane->state == LANE_STARTING)
-        return lane->connect_deadline_us;
-    if (lane->state == LANE_READY && lane->steps.count)
-        return lane->progress_us + engine->settings->timeout_ms * 1000;
+    if (connection->state == CONN_CONNECTING || connection->state == CONN_STARTING)
+        return connection->connect_deadline_us;
+    if (connection->state == CONN_READY && connection->expected.count)
+        return connection->progress_us + engine->settings->timeout_ms * 1000;
     return INT64_MAX;
 }
 
-static void lane_give_up(struct lane *lane)
+static void connection_give_up(struct connection *connection)
 {
     dlg_error *why = NULL;
     error_set(&why, DLG_E_UNAVAILABLE,
-              lane->state == LANE_READY ? "the database does not answer any more"
-                                        : "the database did not answer in time");
-    lane_break(lane, why);
+              connection->state == CONN_READY ? "the database does not answer any more"
+                                              : "the database did not answer in time");
+    connection_break(connection, why);
 }
 
 /* With route=coordinator, workers exist only so that batches are made of one worker's messages each. */
@@ -47,9 +47,9 @@ static bool may_connect(const struct engine *engine, const struct node *node)
 
 static void node_timers(struct engine *engine, struct node *node)
 {
-    for (size_t i = 0; i < node->lane_count; i++)
-        if (lane_patience(engine, &node->lanes[i]) <= engine->now_us)
-            lane_give_up(&node->lanes[i]);
+    for (size_t i = 0; i < node->connection_count; i++)
+        if (connection_patience(engine, &node->connections[i]) <= engine->now_us)
+            connection_give_up(&node->connections[i]);
     if (may_connect(engine, node))
         node_connect(node, engine->now_us);
 }
@@ -67,8 +67,8 @@ void dispatch_timers(struct engine *engine)
 static int64_t node_next_timer(const struct engine *engine, const struct node *node)
 {
     int64_t next = may_connect(engine, node) ? node_next_attempt(node) : INT64_MAX;
-    for (size_t i = 0; i < node->lane_count; i++) {
-        int64_t patience = lane_patience(engine, &node->lanes[i]);
+    for (size_t i = 0; i < node->connection_count; i++) {
+        int64_t patience = connection_patience(engine, &node->connections[i]);
         next = patience < next ? patience : next;
     }
     return next;

@@ -2,22 +2,22 @@
  * Design notes.
  *
  * A client has one I/O thread, which owns every connection, every queue of queries and every request
- * from the moment it is taken from `incoming` until it is completed: its loop is in turn.c. Nothing of that is locked,
+ * from the moment it is taken from `incoming` until it is completed: its loop is in loop.c. Nothing of that is locked,
  * but for the right to take a turn. The lock guards the two lists through which other threads give and take: `incoming`
- * and `replies`. What those threads run is in submission.c and, for what comes back, completion.c.
+ * and `replies`. What those threads run is in submit.c and, for what comes back, complete.c.
  *
  * A request is a small state machine: `step` runs on the I/O thread when the request arrives and again
  * each time nothing of it is outstanding. A step starts queries (engine_query), sends itself to a
  * worker thread (engine_expect, then engine_resume from there), or completes the request.
  *
  *   caller thread          I/O thread                                            PostgreSQL
- *   engine_submit --incoming--> step --engine_query--> node queue --segment--> lane --> ...
- *   reply <------ request_complete <-- step <-- answered / error <------------ lane <-- ...
+ *   engine_submit --incoming--> step --engine_query--> node queue --batch--> connection --> ...
+ *   reply <------ request_complete <-- step <-- answered / error <------------ connection <-- ...
  *
- * One turn of the loop: wait for descriptors and timers; let lanes read what came; take new requests;
- * expire deadlines; send what waits. Sends that arrive while every commit lane is busy wait in the
- * node's queue and leave together, as one segment with one commit, when a lane is free: nobody waits
- * for a batch to fill. Reads have lanes of their own and are sent in the turn in which they arrive.
+ * One turn of the loop: wait for descriptors and timers; let connections read what came; take new requests;
+ * expire deadlines; send what waits. Sends that arrive while every commit connection is busy wait in the
+ * node's queue and leave together, as one batch with one commit, when a connection is free: nobody waits
+ * for a batch to fill. Reads have connections of their own and are sent in the turn in which they arrive.
  *
  * The way to another thread and back costs a lone sender more than its commit may take. So a blocking call that finds
  * nothing else under way takes the turn itself, for as long as it is alone and the server is quick: it sends, waits for

@@ -55,7 +55,7 @@ dlg_fate request_fate(const struct request *request)
 {
     for (int i = 0; i < REQUEST_QUERIES; i++) {
         const struct query *query = &request->queries[i];
-        if (query->statement && query->statement->writes && (query->possibly_written || query->segment))
+        if (query->statement && query->statement->writes && (query->possibly_written || query->batch))
             return DLG_FATE_POSSIBLY_WRITTEN;
     }
     return DLG_FATE_NOT_WRITTEN;

@@ -1,8 +1,8 @@
 #include "engine/topology.h"
 
 #include "engine/engine.h"
-#include "pg/address.h"
 #include "pg/citus.h"
+#include "pg/node_address.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +39,7 @@ static struct node *topology_add(struct topology *topology, const char *conninfo
 }
 
 bool topology_init(struct topology *topology, struct engine *engine, const char *conninfo, const dlg_settings *settings,
-                   const struct lane_events *events)
+                   const struct connection_events *events)
 {
     *topology = (struct topology){.settings = settings, .events = events, .caches_plans = true, .ask_at_us = INT64_MAX};
     topology->request.engine = engine;
@@ -109,7 +109,7 @@ static struct node *topology_named(const struct topology *topology, const char *
 static void worker_add(struct topology *topology, const char *name)
 {
     PGconn *conn = node_connection(topology_first(topology));
-    char *conninfo = conn ? address_conninfo(topology->settings, conn, name) : NULL;
+    char *conninfo = conn ? node_address_conninfo(topology->settings, conn, name) : NULL;
     struct node *node = conninfo ? topology_add(topology, conninfo) : NULL;
     free(conninfo);
     if (node)
@@ -140,12 +140,12 @@ static void workers_read(struct topology *topology, const struct query *query)
     for (size_t i = 1; i < topology->count; i++)
         topology->nodes[i]->retired = true;
     for (int row = 0; row < query_rows(query); row++) {
-        char name[ADDRESS_SIZE];
+        char name[NODE_ADDRESS_SIZE];
         const char *host = query_text(query, row, COLUMN_HOST, NULL);
         int32_t group = query_int32(query, row, COLUMN_GROUP);
         if (!host || group == 0)
             continue; /* no node that can be asked, or the coordinator, which the conninfo names */
-        address_name(host, query_int32(query, row, COLUMN_PORT), name, sizeof name);
+        node_address_name(host, query_int32(query, row, COLUMN_PORT), name, sizeof name);
         if (!topology_named(topology, name))
             worker_add(topology, name);
         struct node *node = topology_named(topology, name);

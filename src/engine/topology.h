@@ -18,7 +18,7 @@ struct topology {
     bool caches_plans;      /* generic plans are right for this cluster */
     struct shard_map map;
     const dlg_settings *settings;
-    const struct lane_events *events;
+    const struct connection_events *events;
     struct request request; /* the question under way; embedded, never freed */
     bool answered;          /* at least once, were it by an error */
     bool asking;
@@ -29,7 +29,7 @@ struct topology {
 
 /* False when out of memory. Makes the first node. */
 bool topology_init(struct topology *topology, struct engine *engine, const char *conninfo, const dlg_settings *settings,
-                   const struct lane_events *events);
+                   const struct connection_events *events);
 void topology_free(struct topology *topology, bool forked);
 
 static inline struct node *topology_first(const struct topology *topology)

@@ -7,38 +7,38 @@
 #include <string.h>
 
 bool node_init(struct node *node, void *owner, const char *conninfo, const dlg_settings *settings,
-               const struct lane_events *events)
+               const struct connection_events *events)
 {
     size_t reads = (size_t)settings->read_connections;
     size_t writes = (size_t)settings->write_connections;
     *node = (struct node){.owner = owner,
                           .group = -1,
                           .conninfo = strdup(conninfo),
-                          .lanes = calloc(reads + writes, sizeof *node->lanes),
-                          .lane_count = reads + writes,
-                          .read_lanes = reads,
+                          .connections = calloc(reads + writes, sizeof *node->connections),
+                          .connection_count = reads + writes,
+                          .read_connections = reads,
                           .lock_timeout_ms = settings->timeout_ms / 2 + 1,
                           .connect_timeout_us = settings->connect_timeout_ms * 1000,
                           .backoff_min_us = settings->backoff_min_ms * 1000,
                           .backoff_max_us = settings->backoff_max_ms * 1000};
     queue_init(&node->reads);
     queue_init(&node->writes);
-    if (!node->conninfo || !node->lanes) {
-        node->lane_count = 0;
+    if (!node->conninfo || !node->connections) {
+        node->connection_count = 0;
         return false;
     }
-    for (size_t i = 0; i < node->lane_count; i++)
-        lane_init(&node->lanes[i], events, node, i >= reads);
-    node->lanes[0].wanted = node->lanes[reads].wanted = true;
+    for (size_t i = 0; i < node->connection_count; i++)
+        connection_init(&node->connections[i], events, node, i >= reads);
+    node->connections[0].wanted = node->connections[reads].wanted = true;
     return true;
 }
 
 void node_free(struct node *node)
 {
-    for (size_t i = 0; i < node->lane_count; i++)
-        lane_free(&node->lanes[i]);
-    hosts_free(&node->hosts);
-    free(node->lanes);
+    for (size_t i = 0; i < node->connection_count; i++)
+        connection_free(&node->connections[i]);
+    host_list_free(&node->hosts);
+    free(node->connections);
     free(node->conninfo);
     free(node->name);
     dlg_error_free(node->last_error);
@@ -46,8 +46,8 @@ void node_free(struct node *node)
 
 void node_forget(const struct node *node)
 {
-    for (size_t i = 0; i < node->lane_count; i++)
-        lane_forget(&node->lanes[i]);
+    for (size_t i = 0; i < node->connection_count; i++)
+        connection_forget(&node->connections[i]);
 }
 
 /* ---- Connecting ---- */
@@ -81,48 +81,48 @@ static const char *start_sql(struct node *node)
     return node->start_sql;
 }
 
-static void lane_open(struct node *node, struct lane *lane, int64_t deadline_us)
+static void connection_open(struct node *node, struct connection *connection, int64_t deadline_us)
 {
-    const char *keywords[4 + HOSTS_KEYWORDS] = {"fallback_application_name", "client_encoding", "dbname"};
-    const char *values[4 + HOSTS_KEYWORDS] = {"libdialogs", "UTF8", node->conninfo};
-    hosts_override(&node->hosts, keywords, values);
-    lane_connect(lane, keywords, values, start_sql(node), deadline_us);
+    const char *keywords[4 + HOST_LIST_KEYWORDS] = {"fallback_application_name", "client_encoding", "dbname"};
+    const char *values[4 + HOST_LIST_KEYWORDS] = {"libdialogs", "UTF8", node->conninfo};
+    host_list_override(&node->hosts, keywords, values);
+    connection_connect(connection, keywords, values, start_sql(node), deadline_us);
 }
 
-static size_t lanes_connecting(const struct node *node)
+static size_t connections_connecting(const struct node *node)
 {
     size_t count = 0;
-    for (size_t i = 0; i < node->lane_count; i++)
-        count += node->lanes[i].state == LANE_CONNECTING || node->lanes[i].state == LANE_STARTING;
+    for (size_t i = 0; i < node->connection_count; i++)
+        count += node->connections[i].state == CONN_CONNECTING || node->connections[i].state == CONN_STARTING;
     return count;
 }
 
-static bool lane_is_due(const struct lane *lane)
+static bool connection_is_due(const struct connection *connection)
 {
-    return lane->wanted && lane->state == LANE_CLOSED;
+    return connection->wanted && connection->state == CONN_CLOSED;
 }
 
 void node_connect(struct node *node, int64_t now_us)
 {
-    for (size_t i = 0; i < node->lane_count; i++) {
-        struct lane *lane = &node->lanes[i];
-        if (!lane_is_due(lane))
+    for (size_t i = 0; i < node->connection_count; i++) {
+        struct connection *connection = &node->connections[i];
+        if (!connection_is_due(connection))
             continue;
-        if (now_us < node->retry_at_us || (node->failures > 0 && lanes_connecting(node) > 0))
-            return; /* one lane finds out whether a failing server is back */
-        lane_open(node, lane, now_us + node->connect_timeout_us);
-        if (lane->state == LANE_CONNECTING && hosts_learn(&node->hosts, lane->conn)) {
-            lane_free(lane);
-            lane_init(lane, lane->events, node, lane->writes);
-            lane->wanted = true;
-            lane_open(node, lane, now_us + node->connect_timeout_us);
+        if (now_us < node->retry_at_us || (node->failures > 0 && connections_connecting(node) > 0))
+            return; /* one connection finds out whether a failing server is back */
+        connection_open(node, connection, now_us + node->connect_timeout_us);
+        if (connection->state == CONN_CONNECTING && host_list_learn(&node->hosts, connection->conn)) {
+            connection_free(connection);
+            connection_init(connection, connection->events, node, connection->writes);
+            connection->wanted = true;
+            connection_open(node, connection, now_us + node->connect_timeout_us);
         }
     }
 }
 
 static int64_t backoff_us(const struct node *node)
 {
-    size_t rounds = node->failures / hosts_count(&node->hosts);
+    size_t rounds = node->failures / host_list_count(&node->hosts);
     if (rounds < 1 || node->failures <= 1)
         return 0; /* other hosts first; a first loss may be a restart that is over */
     int64_t pause = node->backoff_min_us;
@@ -138,7 +138,7 @@ void node_lost(struct node *node, dlg_error *why, int64_t now_us)
     dlg_error_free(node->last_error);
     node->last_error = why;
     node->failures++;
-    hosts_next(&node->hosts);
+    host_list_next(&node->hosts);
     node->retry_at_us = now_us + backoff_us(node);
 }
 
@@ -149,55 +149,55 @@ void node_answers(struct node *node)
 
 int64_t node_next_attempt(const struct node *node)
 {
-    if (node->failures > 0 && lanes_connecting(node) > 0)
+    if (node->failures > 0 && connections_connecting(node) > 0)
         return INT64_MAX;
-    for (size_t i = 0; i < node->lane_count; i++)
-        if (lane_is_due(&node->lanes[i]))
+    for (size_t i = 0; i < node->connection_count; i++)
+        if (connection_is_due(&node->connections[i]))
             return node->retry_at_us;
     return INT64_MAX;
 }
 
-/* ---- Lanes ---- */
+/* ---- Connections ---- */
 
-static struct lane *lanes_of(struct node *node, bool writes, size_t *count)
+static struct connection *connections_of(struct node *node, bool writes, size_t *count)
 {
-    *count = writes ? node->lane_count - node->read_lanes : node->read_lanes;
-    return writes ? node->lanes + node->read_lanes : node->lanes;
+    *count = writes ? node->connection_count - node->read_connections : node->read_connections;
+    return writes ? node->connections + node->read_connections : node->connections;
 }
 
-struct lane *node_idlest(struct node *node, bool writes)
+struct connection *node_idlest(struct node *node, bool writes)
 {
     size_t count;
-    struct lane *lanes = lanes_of(node, writes, &count);
-    struct lane *idlest = NULL;
+    struct connection *connections = connections_of(node, writes, &count);
+    struct connection *idlest = NULL;
     for (size_t i = 0; i < count; i++)
-        if (lanes[i].state == LANE_READY && (!idlest || lanes[i].in_flight < idlest->in_flight))
-            idlest = &lanes[i];
+        if (connections[i].state == CONN_READY && (!idlest || connections[i].in_flight < idlest->in_flight))
+            idlest = &connections[i];
     return idlest;
 }
 
-size_t node_lanes_ready(const struct node *node, bool writes)
+size_t node_connections_ready(const struct node *node, bool writes)
 {
     size_t count, ready = 0;
-    const struct lane *lanes = lanes_of((struct node *)(uintptr_t)node, writes, &count);
+    const struct connection *connections = connections_of((struct node *)(uintptr_t)node, writes, &count);
     for (size_t i = 0; i < count; i++)
-        ready += lanes[i].state == LANE_READY;
+        ready += connections[i].state == CONN_READY;
     return ready;
 }
 
 bool node_ready(const struct node *node, bool writes)
 {
-    return node_lanes_ready(node, writes) > 0;
+    return node_connections_ready(node, writes) > 0;
 }
 
 void node_want_more(struct node *node, bool writes)
 {
     size_t count;
-    struct lane *lanes = lanes_of(node, writes, &count);
+    struct connection *connections = connections_of(node, writes, &count);
     for (size_t i = 0; i < count; i++) {
-        if (lanes[i].state == LANE_READY)
+        if (connections[i].state == CONN_READY)
             continue;
-        lanes[i].wanted = true; /* when it is on its way already, nothing changes */
+        connections[i].wanted = true; /* when it is on its way already, nothing changes */
         return;
     }
 }
@@ -205,22 +205,22 @@ void node_want_more(struct node *node, bool writes)
 bool node_is_idle(const struct node *node)
 {
     size_t in_flight = 0;
-    for (size_t i = 0; i < node->lane_count; i++)
-        in_flight += node->lanes[i].in_flight;
+    for (size_t i = 0; i < node->connection_count; i++)
+        in_flight += node->connections[i].in_flight;
     return in_flight + node->reads.count + node->writes.count == 0;
 }
 
 void node_break(struct node *node, const dlg_error *why)
 {
-    for (size_t i = 0; i < node->lane_count; i++)
-        if (node->lanes[i].state != LANE_CLOSED)
-            lane_break(&node->lanes[i], error_copy(why));
+    for (size_t i = 0; i < node->connection_count; i++)
+        if (node->connections[i].state != CONN_CLOSED)
+            connection_break(&node->connections[i], error_copy(why));
 }
 
 PGconn *node_connection(const struct node *node)
 {
-    for (size_t i = 0; i < node->lane_count; i++)
-        if (node->lanes[i].state == LANE_READY)
-            return node->lanes[i].conn;
+    for (size_t i = 0; i < node->connection_count; i++)
+        if (node->connections[i].state == CONN_READY)
+            return node->connections[i].conn;
     return NULL;
 }

@@ -1,5 +1,5 @@
 /*
- * node.h - one PostgreSQL server that the engine talks to: where it is, its lanes, what waits for
+ * node.h - one PostgreSQL server that the engine talks to: where it is, its connections, what waits for
  * them, and when to try again. I/O thread only.
  *
  * The first node is what the conninfo names: a plain server, or the coordinator of a cluster. The others
@@ -9,21 +9,21 @@
 #define DIALOGS_NODE_H
 
 #include "base/settings.h"
-#include "pg/hosts.h"
-#include "pg/lane.h"
+#include "pg/connection.h"
+#include "pg/host_list.h"
 
 struct node {
     void *owner; /* the engine */
     char *conninfo;
-    char *name;         /* of a worker, "host:port" as the cluster's metadata have it; NULL for the first node */
-    int32_t group;      /* Citus's number; 0 is the coordinator's, -1: no cluster */
-    bool custom_plans;  /* this server's Citus does not cache generic ones */
-    bool retired;       /* no longer in the metadata: to be freed when nothing is under way */
-    struct hosts hosts; /* that the conninfo names */
+    char *name;             /* of a worker, "host:port" as the cluster's metadata have it; NULL for the first node */
+    int32_t group;          /* Citus's number; 0 is the coordinator's, -1: no cluster */
+    bool custom_plans;      /* this server's Citus does not cache generic ones */
+    bool retired;           /* no longer in the metadata: to be freed when nothing is under way */
+    struct host_list hosts; /* that the conninfo names */
 
-    struct lane *lanes; /* those for reads, then those for commits */
-    size_t lane_count;
-    size_t read_lanes;
+    struct connection *connections; /* those for reads, then those for commits */
+    size_t connection_count;
+    size_t read_connections;
     struct queue reads;
     struct queue writes;
 
@@ -37,16 +37,16 @@ struct node {
     int64_t backoff_max_us;
 };
 
-/* False when out of memory. Lanes get `node` as owner and stay closed. */
+/* False when out of memory. Connections get `node` as owner and stay closed. */
 bool node_init(struct node *node, void *owner, const char *conninfo, const dlg_settings *settings,
-               const struct lane_events *events);
+               const struct connection_events *events);
 void node_free(struct node *node);
-void node_forget(const struct node *node); /* in a forked child: as lane_forget() */
+void node_forget(const struct node *node); /* in a forked child: as connection_forget() */
 
-/* Connects the lanes that are wanted, as far as the pause after failures allows. */
+/* Connects the connections that are wanted, as far as the pause after failures allows. */
 void node_connect(struct node *node, int64_t now_us);
 
-/* Takes note that a lane was lost, and sets the pause: none after a first loss, then doubling, with jitter. */
+/* Takes note that a connection was lost, and sets the pause: none after a first loss, then doubling, with jitter. */
 void node_lost(struct node *node, dlg_error *why, int64_t now_us);
 
 /* Takes note that the server answers. */
@@ -64,16 +64,16 @@ PGconn *node_connection(const struct node *node);
 /* The first moment at which node_connect() has something to do; INT64_MAX: never. */
 int64_t node_next_attempt(const struct node *node);
 
-/* Whether a lane of the kind is ready. */
+/* Whether a connection of the kind is ready. */
 bool node_ready(const struct node *node, bool writes);
 
-/* How many lanes of a kind take segments. */
-size_t node_lanes_ready(const struct node *node, bool writes);
+/* How many connections of a kind take batches. */
+size_t node_connections_ready(const struct node *node, bool writes);
 
-/* The ready lane of the kind with least in flight; NULL when there is none. */
-struct lane *node_idlest(struct node *node, bool writes);
+/* The ready connection of the kind with least in flight; NULL when there is none. */
+struct connection *node_idlest(struct node *node, bool writes);
 
-/* All lanes of the kind that are open are busy: asks for one more. */
+/* All connections of the kind that are open are busy: asks for one more. */
 void node_want_more(struct node *node, bool writes);
 
 #endif

@@ -78,7 +78,7 @@ void query_clear(struct query *query)
     PQclear(query->result);
     dlg_error_free(query->error);
     query->result = NULL;
-    query->placed = false;
+    query->placement_verified = false;
     query->error = NULL;
     query->affected = 0;
 }

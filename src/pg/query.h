@@ -1,6 +1,6 @@
 /*
  * query.h - one statement on its way to one node and back: parameters, then the answer. Queries live
- * inside their request; the engine and the lanes only link them.
+ * inside their request; the engine and the connections only link them.
  */
 #ifndef DIALOGS_QUERY_H
 #define DIALOGS_QUERY_H
@@ -11,26 +11,26 @@
 #include <sys/queue.h>
 
 struct request;
-struct segment;
+struct batch;
 
 struct query {
-    TAILQ_ENTRY(query) link; /* in its node's queue, or in the segment that carries it */
+    TAILQ_ENTRY(query) link; /* in its node's queue, or in the batch that carries it */
     struct request *request;
     const struct statement *statement;
     const dlg_uuid *route;         /* whose shard; NULL: any node knows */
     int64_t shard;                 /* read from this shard's own table; 0: from the table that it is a part of */
-    bool indirect;                 /* not so again: the shard was not where the map has it */
-    bool placed;                   /* the answer is good: the shard was there still when its table had been read */
+    bool via_citus;                /* not so again: the shard was not where the map has it */
+    bool placement_verified;       /* the answer is good: the shard was there still when its table had been read */
     void (*stamp)(struct query *); /* when not NULL: called just before each attempt */
     struct queue *queue;           /* where it waits, NULL when it does not */
-    struct segment *segment;       /* what carries it, NULL when it is not under way */
+    struct batch *batch;           /* what carries it, NULL when it is not under way */
 
     const char *values[STATEMENT_PARAMETERS];
     int lengths[STATEMENT_PARAMETERS];
     char numbers[STATEMENT_PARAMETERS][8]; /* for parameters that are numbers */
 
     unsigned attempts;
-    bool alone;            /* shares no commit: a batch with it was refused */
+    bool isolated;         /* shares no commit: a batch with it was refused */
     bool possibly_written; /* an earlier attempt may have been committed */
     int64_t not_before_us; /* pause before the next attempt; monotonic */
 

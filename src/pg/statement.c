@@ -27,10 +27,10 @@
     ") AS dialog ORDER BY create_date " order ", id " order " LIMIT $7"
 /* clang-format on */
 /* Where the newest of a window stand, without their texts; in the order of a page's columns. */
-#define PLACES_OF(table, which, from, until, limit)                                                              \
+#define POSITIONS_OF(table, which, from, until, limit)                                                           \
     "SELECT id, ''::text, create_date FROM public." table " WHERE " which " AND (create_date, id) > (" from ") " \
     "AND (create_date, id) <= (" until ") ORDER BY create_date DESC, id DESC LIMIT " limit
-#define PAGE_PLACES_OF(table) PLACES_OF(table, "user_id = $1 AND to_user_id = $2", "$3, $4", "$5, $6", "$7")
+#define PAGE_POSITIONS_OF(table) POSITIONS_OF(table, "user_id = $1 AND to_user_id = $2", "$3, $4", "$5, $6", "$7")
 /*
  * All that a user got; all that a user wrote to others, so that a message to oneself is not found by both. Their
  * indexes are of these expressions. The recipient is named once more for Citus, which finds the shard by it.
@@ -96,21 +96,22 @@ static const struct statement table[STATEMENT_COUNT] = {
                                     .sql = FEED_OF(FEED_FROM, "<", "DESC"),
                                     .count = 4,
                                     .types = {OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
-    [STATEMENT_PAGE_PLACES] = {.name = "dlg_page_places",
-                               .sql = PAGE_PLACES_OF("dialogs"),
-                               .shard_sql = PAGE_PLACES_OF("dialogs_%lld"),
-                               .count = 7,
-                               .types = {OID_UUID, OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_TIMESTAMPTZ, OID_INT8,
-                                         OID_INT8}},
-    [STATEMENT_FEED_TO_PLACES] = {.name = "dlg_feed_to_places",
-                                  .sql = PLACES_OF("dialogs", FEED_TO, "$2, $3", "$4, $5", "$6"),
-                                  .count = 6,
-                                  .types = {OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
-    [STATEMENT_FEED_FROM_PLACES] = {.name = "dlg_feed_from_places",
-                                    .sql = PLACES_OF("dialogs", FEED_FROM, "$2, $3", "$4, $5", "$6"),
-                                    .count = 6,
-                                    .types = {OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_TIMESTAMPTZ, OID_INT8,
-                                              OID_INT8}},
+    [STATEMENT_PAGE_POSITIONS] = {.name = "dlg_page_positions",
+                                  .sql = PAGE_POSITIONS_OF("dialogs"),
+                                  .shard_sql = PAGE_POSITIONS_OF("dialogs_%lld"),
+                                  .count = 7,
+                                  .types = {OID_UUID, OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_TIMESTAMPTZ, OID_INT8,
+                                            OID_INT8}},
+    [STATEMENT_FEED_TO_POSITIONS] = {.name = "dlg_feed_to_positions",
+                                     .sql = POSITIONS_OF("dialogs", FEED_TO, "$2, $3", "$4, $5", "$6"),
+                                     .count = 6,
+                                     .types = {OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_TIMESTAMPTZ, OID_INT8,
+                                               OID_INT8}},
+    [STATEMENT_FEED_FROM_POSITIONS] = {.name = "dlg_feed_from_positions",
+                                       .sql = POSITIONS_OF("dialogs", FEED_FROM, "$2, $3", "$4, $5", "$6"),
+                                       .count = 6,
+                                       .types = {OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_TIMESTAMPTZ, OID_INT8,
+                                                 OID_INT8}},
     [STATEMENT_USER_INSERT] =
         {.name = "dlg_user_insert",
          .users = true,

@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "embedded/postgres.h"
-#include "embedded/program.h"
+#include "embedded/subprocess.h"
 
 #include <errno.h>
 #include <libpq-fe.h>
@@ -31,14 +31,14 @@ struct test_cluster {
 static bool find_shared(char *directory, size_t size)
 {
     struct postgres postgres;
-    struct program_result result;
+    struct subprocess_result result;
     char path[PATH_MAX + 16];
     int64_t deadline = clock_monotonic_us() + TIME_LIMIT_US;
     if (postgres_find(&postgres, 0, deadline, NULL) != DLG_OK)
         return false;
     snprintf(path, sizeof path, "%s/pg_config", postgres.binaries);
     const char *arguments[] = {path, "--sharedir", NULL};
-    if (!program_run(&(struct program){.arguments = arguments}, deadline, &result))
+    if (!subprocess_run(&(struct subprocess){.arguments = arguments}, deadline, &result))
         return false;
     snprintf(directory, size, "%.*s", (int)strcspn(result.output, "\r\n"), result.output);
     return true;

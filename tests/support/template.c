@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/lock.h"
 #include "embedded/directory.h"
-#include "embedded/program.h"
+#include "embedded/subprocess.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,12 +20,12 @@ static int64_t deadline(void)
 
 bool template_run(const char *const *arguments, const struct account *account)
 {
-    struct program program = {.arguments = arguments, .account = account};
-    struct program_result result;
+    struct subprocess program = {.arguments = arguments, .account = account};
+    struct subprocess_result result;
     char line[512];
-    if (program_run(&program, deadline(), &result))
+    if (subprocess_run(&program, deadline(), &result))
         return true;
-    program_explain(&program, &result, line, sizeof line);
+    subprocess_explain(&program, &result, line, sizeof line);
     fprintf(stderr, "%s: %s\n", line, result.output);
     return false;
 }

@@ -1,0 +1,131 @@
+#include "bulk/copy_batch.h"
+
+#include "base/error.h"
+#include "pg/sqlstate.h"
+#include "pg/statement.h"
+
+#include <string.h>
+
+#define USER_COLUMNS "id, password_hash, first_name, second_name, birthdate, biography, city, create_date"
+#define MESSAGE_COLUMNS "id, user_id, to_user_id, text, create_date, update_date"
+
+/*
+ * unnest() of several arrays is syntax, not a function: it has no schema. The rows are returned to be
+ * counted, since the count in Citus's own answer has those in it that were there already.
+ */
+
+static const struct copy_buffer_table users_table = {
+    .copy = "COPY public.users (" USER_COLUMNS ") FROM STDIN (FORMAT binary)",
+    .insert = "INSERT INTO public.users (" USER_COLUMNS ") "
+              "SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING 1",
+    .columns = 8,
+    .types = {OID_UUID, OID_TEXT, OID_TEXT, OID_TEXT, OID_DATE, OID_TEXT, OID_TEXT, OID_TIMESTAMPTZ},
+    .array_types = {OID_UUID_ARRAY, OID_TEXT_ARRAY, OID_TEXT_ARRAY, OID_TEXT_ARRAY, OID_DATE_ARRAY, OID_TEXT_ARRAY,
+                    OID_TEXT_ARRAY, OID_TIMESTAMPTZ_ARRAY},
+};
+
+static const struct copy_buffer_table messages_table = {
+    .copy = "COPY public.dialogs (" MESSAGE_COLUMNS ") FROM STDIN (FORMAT binary)",
+    .insert = "INSERT INTO public.dialogs (" MESSAGE_COLUMNS ") "
+              "SELECT * FROM unnest($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING 1",
+    .columns = 6,
+    .types = {OID_INT8, OID_UUID, OID_UUID, OID_TEXT, OID_TIMESTAMPTZ, OID_TIMESTAMPTZ},
+    .array_types = {OID_INT8_ARRAY, OID_UUID_ARRAY, OID_UUID_ARRAY, OID_TEXT_ARRAY, OID_TIMESTAMPTZ_ARRAY,
+                    OID_TIMESTAMPTZ_ARRAY},
+};
+
+/*
+ * Plain inserts take ids from the column's sequence: it must not hand out again what was loaded.
+ * On a Citus worker the sequence has another range, and stays as it is.
+ */
+static const char sequence_sql[] =
+    "SELECT pg_catalog.setval(seqrelid, $1) FROM pg_catalog.pg_sequence "
+    "WHERE seqrelid = pg_catalog.pg_get_serial_sequence('public.dialogs', 'id')::pg_catalog.regclass "
+    "AND $1 BETWEEN seqmin AND seqmax "
+    "AND CASE WHEN pg_catalog.has_sequence_privilege(seqrelid, 'UPDATE') "
+    "AND pg_catalog.has_sequence_privilege(seqrelid, 'USAGE') "
+    "THEN $1 > coalesce(pg_catalog.pg_sequence_last_value(seqrelid), 0) END";
+
+void copy_batch_init(struct copy_batch *batch)
+{
+    *batch = (struct copy_batch){.users = {.table = &users_table}, .messages = {.table = &messages_table}};
+}
+
+void copy_batch_clear(struct copy_batch *batch)
+{
+    copy_buffer_clear(&batch->users);
+    copy_buffer_clear(&batch->messages);
+    batch->sequence_id = 0;
+}
+
+void copy_batch_free(struct copy_batch *batch)
+{
+    copy_buffer_free(&batch->users);
+    copy_buffer_free(&batch->messages);
+}
+
+/* Citus has no SQLSTATEs but these for much of what happens between its nodes, such as one that goes away. */
+static bool is_between_nodes(const dlg_error *error)
+{
+    const char *sqlstate = dlg_error_sqlstate(error);
+    return strcmp(sqlstate, "XX000") == 0 || strcmp(sqlstate, "58030") == 0;
+}
+
+/* Takes the result; DONE when it is one of the two good kinds. */
+static enum copy_batch_outcome judge(PGresult *result, PGconn *connection, dlg_error **error)
+{
+    ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
+        PQclear(result);
+        return COPY_BATCH_DONE;
+    }
+    const char *sqlstate = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+    bool lost = !sqlstate || PQstatus(connection) != CONNECTION_OK;
+    error_set_sql(error, lost ? DLG_E_UNAVAILABLE : DLG_E_DATABASE, sqlstate, "a batch was not loaded",
+                  result ? PQresultErrorMessage(result) : PQerrorMessage(connection));
+    error_classify(error);
+    PQclear(result);
+    return error_is_transient(*error) || is_between_nodes(*error) ? COPY_BATCH_AGAIN : COPY_BATCH_REFUSED;
+}
+
+static enum copy_batch_outcome write_rows(const struct copy_buffer *rows, PGconn *connection, bool insert,
+                                          size_t *written, dlg_error **error)
+{
+    if (!rows->count)
+        return COPY_BATCH_DONE;
+    PGresult *result = insert ? copy_buffer_insert(rows, connection) : copy_buffer_copy(rows, connection);
+    size_t count = insert ? (size_t)PQntuples(result) : rows->count;
+    enum copy_batch_outcome outcome = judge(result, connection, error);
+    if (outcome == COPY_BATCH_DONE)
+        *written += count;
+    return outcome;
+}
+
+static enum copy_batch_outcome advance_sequence(const struct copy_batch *batch, PGconn *connection, dlg_error **error)
+{
+    if (!batch->sequence_id)
+        return COPY_BATCH_DONE;
+    char id[8];
+    put_int64(id, batch->sequence_id);
+    PGresult *result = PQexecParams(connection, sequence_sql, 1, (const Oid[]){OID_INT8}, (const char *[]){id},
+                                    (const int[]){sizeof id}, (const int[]){1}, 1);
+    return judge(result, connection, error);
+}
+
+/* Explicit BEGIN and COMMIT: on Citus rows of several nodes are then committed together. */
+enum copy_batch_outcome copy_batch_write(const struct copy_batch *batch, PGconn *connection, bool insert,
+                                         size_t *written, dlg_error **error)
+{
+    *written = 0;
+    enum copy_batch_outcome outcome = judge(PQexec(connection, "BEGIN"), connection, error);
+    if (outcome == COPY_BATCH_DONE)
+        outcome = write_rows(&batch->users, connection, insert, written, error);
+    if (outcome == COPY_BATCH_DONE)
+        outcome = write_rows(&batch->messages, connection, insert, written, error);
+    if (outcome == COPY_BATCH_DONE)
+        outcome = advance_sequence(batch, connection, error);
+    if (outcome == COPY_BATCH_DONE)
+        return judge(PQexec(connection, "COMMIT"), connection, error);
+    PQclear(PQexec(connection, "ROLLBACK"));
+    return outcome;
+}

@@ -1,0 +1,191 @@
+/* cluster_task.c - the life of a call of dlg_cluster_*: its options, its thread, its one completion. */
+#include "cluster/cluster_task.h"
+#include "cluster/cluster_snapshot.h"
+#include "cluster/rebalance.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Making ---- */
+
+static void task_destroy(struct request *request)
+{
+    struct cluster_task *task = (struct cluster_task *)request;
+    dlg_cluster_free(task->snapshot);
+    dlg_cluster_free(task->cluster);
+    dlg_rebalance_free(task->rebalance);
+    dlg_error_free(task->error);
+}
+
+int cluster_task_new(dlg_client *client, int (*run)(struct cluster_task *), dlg_cluster_progress_fn report,
+                     void *payload, struct cluster_task **task, dlg_error **error)
+{
+    int code = client_check(client, error);
+    if (code != DLG_OK)
+        return code;
+    struct cluster_task *made = request_new(sizeof *made, REQUEST_CLUSTER);
+    if (!made)
+        return error_set(error, DLG_E_MEMORY, "out of memory");
+    made->request.bytes = sizeof *made;
+    made->request.destroy = task_destroy;
+    made->client = client;
+    made->run = run;
+    made->report = report;
+    made->payload = payload;
+    made->deadline_us = INT64_MAX;
+    cluster_progress_clear(made);
+    made->progress.phase = "connecting";
+    *task = made;
+    return DLG_OK;
+}
+
+int cluster_take_timeout(struct cluster_task *task, int64_t timeout_us, dlg_error **error)
+{
+    if (timeout_us < 0)
+        return error_set(error, DLG_E_ARGUMENT, "a timeout is 0 (none) or positive, in microseconds");
+    task->deadline_us = timeout_us ? clock_deadline(timeout_us) : INT64_MAX;
+    return DLG_OK;
+}
+
+int cluster_take_host(struct cluster_task *task, const char *host, int32_t port, dlg_error **error)
+{
+    struct cluster_options *options = &task->options;
+    if (!host || !*host || strlen(host) >= sizeof options->host)
+        return error_set(error, DLG_E_ARGUMENT, "a node is named by its host, of 1 to %zu characters, and its port",
+                         sizeof options->host - 1);
+    if (port < 1 || port > 65535)
+        return error_set(error, DLG_E_ARGUMENT, "a node's port is a number from 1 to 65535");
+    snprintf(options->host, sizeof options->host, "%s", host);
+    options->port = port;
+    snprintf(options->port_text, sizeof options->port_text, "%d", (int)port);
+    return DLG_OK;
+}
+
+int cluster_take_mode(struct cluster_task *task, dlg_transfer_mode mode, dlg_error **error)
+{
+    if (mode != DLG_TRANSFER_AUTO && mode != DLG_TRANSFER_FORCE_LOGICAL && mode != DLG_TRANSFER_BLOCK_WRITES)
+        return error_set(error, DLG_E_ARGUMENT, "a transfer mode is one of DLG_TRANSFER_*");
+    task->options.mode = mode;
+    return DLG_OK;
+}
+
+int cluster_take_rebalance(struct cluster_task *task, const dlg_rebalance_options *options, dlg_error **error)
+{
+    const dlg_rebalance_options standard = DLG_REBALANCE_OPTIONS_INIT;
+    options = options ? options : &standard;
+    if (options->version != DLG_REBALANCE_OPTIONS_VERSION ||
+        options->flags & ~(DLG_REBALANCE_DRY_RUN | DLG_REBALANCE_NO_WAIT))
+        return error_set(error, DLG_E_ARGUMENT, "the options do not begin as DLG_REBALANCE_OPTIONS_INIT");
+    if (options->strategy != DLG_BY_SHARD_COUNT && options->strategy != DLG_BY_DISK_SIZE)
+        return error_set(error, DLG_E_ARGUMENT, "a strategy is DLG_BY_SHARD_COUNT or DLG_BY_DISK_SIZE");
+    if (options->retries < -1)
+        return error_set(error, DLG_E_ARGUMENT, "retries are -1 (as many as Citus makes), 0 or more");
+    task->options.flags = options->flags;
+    task->options.strategy = options->strategy;
+    task->options.retries = options->retries;
+    int code = cluster_take_mode(task, options->mode, error);
+    return code == DLG_OK ? cluster_take_timeout(task, options->timeout_us, error) : code;
+}
+
+/* ---- Running ---- */
+
+static int task_run(struct cluster_task *task)
+{
+    struct admin_place place;
+    int code = admin_enter(&task->client->admin, &place, &task->error);
+    if (code != DLG_OK)
+        return code;
+    code = task->run(task);
+    PQfinish(task->watch);
+    PQfinish(task->conn);
+    task->watch = task->conn = NULL;
+    if (code == DLG_OK) { /* what was tried on the way and did not matter */
+        dlg_error_free(task->error);
+        task->error = NULL;
+    } else if (!task->error) {
+        error_set(&task->error, code, "out of memory");
+    }
+    admin_leave(&place);
+    return code;
+}
+
+int cluster_call(struct cluster_task *task, dlg_error **error)
+{
+    int code = engine_may_wait(&task->client->engine, error);
+    if (code == DLG_OK)
+        code = task_run(task);
+    if (!task->error)
+        return code;
+    error_give(error, task->error);
+    task->error = NULL;
+    return code;
+}
+
+void cluster_release(struct cluster_task *task)
+{
+    request_release(&task->request);
+}
+
+static void job_run(struct job *job, bool cancelled)
+{
+    struct cluster_task *task = (struct cluster_task *)((char *)job - offsetof(struct cluster_task, job));
+    if (cancelled)
+        error_set(&task->error, DLG_E_CLOSED, "the client was closed before the task began");
+    else
+        task_run(task);
+    engine_resume(&task->request);
+}
+
+static void task_done(struct request *request)
+{
+    struct cluster_task *task = (struct cluster_task *)request;
+    dlg_error *error = task->error;
+    task->error = NULL;
+    request_complete(request, error);
+}
+
+static void task_start(struct request *request)
+{
+    struct cluster_task *task = (struct cluster_task *)request;
+    task->job.run = job_run;
+    request->step = task_done;
+    engine_expect(request);
+    if (workers_submit(task->client->admin.workers, &task->job))
+        return;
+    request->outstanding--;
+    error_set(&task->error, DLG_E_OVERLOAD, "too much administrative task is waiting; try again later");
+    task_done(request);
+    request_release(request);
+}
+
+int cluster_post(struct cluster_task *task, dlg_callback callback, dlg_error **error)
+{
+    task->request.step = task_start;
+    return engine_post(&task->client->engine, &task->request, ENGINE_NO_TIMEOUT, callback, task->payload, error);
+}
+
+/* ---- Results ---- */
+
+const struct cluster_task *cluster_reply(const dlg_reply *reply)
+{
+    return (const struct cluster_task *)reply_as(reply, REQUEST_CLUSTER);
+}
+
+const dlg_cluster *dlg_reply_cluster(const dlg_reply *reply)
+{
+    const struct cluster_task *task = cluster_reply(reply);
+    return task ? task->cluster : NULL;
+}
+
+const dlg_rebalance *dlg_reply_rebalance(const dlg_reply *reply)
+{
+    const struct cluster_task *task = cluster_reply(reply);
+    return task ? task->rebalance : NULL;
+}
+
+int64_t dlg_reply_shard(const dlg_reply *reply)
+{
+    const struct cluster_task *task = cluster_reply(reply);
+    return task ? task->shard : 0;
+}

@@ -1,0 +1,115 @@
+/* complete.c - how requests end: the outcome goes to the waiter, to the callback, or into the queue of replies. */
+#include "engine/dispatch.h"
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+static void quota_release(struct engine *engine, struct request *request)
+{
+    atomic_fetch_sub(&engine->queued_bytes, request->bytes);
+    atomic_fetch_sub(&engine->queued, 1);
+    if (atomic_load(&engine->room_waiters) == 0)
+        return;
+    pthread_mutex_lock(&engine->lock);
+    pthread_cond_broadcast(&engine->room);
+    pthread_mutex_unlock(&engine->lock);
+}
+
+static void reply_enqueue(struct engine *engine, struct request *request)
+{
+    pthread_mutex_lock(&engine->lock);
+    bool first = TAILQ_EMPTY(&engine->replies);
+    TAILQ_INSERT_TAIL(&engine->replies, request, link);
+    if (engine->arrival_waiters)
+        pthread_cond_signal(&engine->arrival);
+    if (first)
+        engine_wake(engine->reply_fd);
+    pthread_mutex_unlock(&engine->lock);
+}
+
+/* The waiter may give its reference up as soon as it is told, or have done so long before. */
+static void request_post(struct request *request)
+{
+    sem_post(&request->finished);
+    request_release(request);
+}
+
+static void request_deliver(struct engine *engine, struct request *request)
+{
+    if (request->awaited)
+        request_post(request);
+    else if (request->callback)
+        request->callback((dlg_reply *)(void *)request, request->payload);
+    else
+        reply_enqueue(engine, request);
+}
+
+/* Takes back the queries that wait; those under way in a connection come back by themselves, to nobody. */
+static void request_withdraw(struct request *request)
+{
+    for (int i = 0; i < REQUEST_QUERIES; i++) {
+        if (!request->queries[i].queue)
+            continue;
+        dispatch_forget(&request->queries[i]);
+        request->outstanding--;
+        request_release(request);
+    }
+}
+
+void request_complete(struct request *request, dlg_error *error)
+{
+    struct engine *engine = request->engine;
+    if (error && error->fate == DLG_FATE_NOT_WRITTEN)
+        error_set_fate(error, request_fate(request));
+    request->error = error;
+    request->done = true;
+    TAILQ_REMOVE(&engine->active, request, link);
+    request_withdraw(request);
+    atomic_fetch_add_explicit(&engine->completed, 1, memory_order_relaxed);
+    if (error)
+        atomic_fetch_add_explicit(&engine->failed, 1, memory_order_relaxed);
+    engine->undelivered += dlg_error_code(error) == DLG_E_CLOSED;
+    quota_release(engine, request);
+    request_deliver(engine, request);
+}
+
+void request_fail(struct request *request, struct query *query)
+{
+    dlg_error *error = query->error;
+    query->error = NULL;
+    request_complete(request, error);
+}
+
+/* ---- The reply queue ---- */
+
+/* With the lock held: until there is a reply, the time is over, or there will be none any more. */
+static void reply_wait(struct engine *engine, int64_t timeout_us)
+{
+    struct timespec until;
+    clock_timespec(timeout_us < 0 ? INT64_MAX : clock_deadline(timeout_us), &until);
+    engine->arrival_waiters++;
+    while (TAILQ_EMPTY(&engine->replies) && !engine->ended)
+        if (pthread_cond_timedwait(&engine->arrival, &engine->lock, &until) == ETIMEDOUT)
+            break;
+    engine->arrival_waiters--;
+}
+
+dlg_reply *engine_next_reply(struct engine *engine, int64_t timeout_us)
+{
+    atomic_fetch_add(&engine->callers, 1);
+    pthread_mutex_lock(&engine->lock);
+    if (timeout_us != 0 && !engine_is_here(engine))
+        reply_wait(engine, timeout_us);
+    struct request *request = TAILQ_FIRST(&engine->replies);
+    if (request)
+        TAILQ_REMOVE(&engine->replies, request, link);
+    if (TAILQ_EMPTY(&engine->replies)) {
+        uint64_t wakes;
+        while (read(engine->reply_fd, &wakes, sizeof wakes) < 0 && errno == EINTR)
+            ;
+    }
+    pthread_mutex_unlock(&engine->lock);
+    atomic_fetch_sub(&engine->callers, 1);
+    return (dlg_reply *)(void *)request;
+}

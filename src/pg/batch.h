@@ -1,0 +1,57 @@
+/*
+ * batch.h - what goes to the server between two Syncs: reads that happened to wait together, or one
+ * batch of writes that shares a commit. PostgreSQL rolls a failed batch back as a whole (PostgreSQL
+ * documentation, 34.5 Pipeline Mode).
+ */
+#ifndef DIALOGS_BATCH_H
+#define DIALOGS_BATCH_H
+
+#include "pg/prepared.h"
+#include "pg/query.h"
+
+/*
+ * A read may be from a shard's own table. Citus may have moved the shard and not dropped the table yet; so the last
+ * thing that such a batch asks is which of its shards the node has, as Citus itself does before it reads. What was
+ * read from one that it has was whole at that moment.
+ */
+enum batch_form {
+    BATCH_READS,  /* each answer is good when it arrives, but for those of direct reads */
+    BATCH_SINGLE, /* one write, committed by its Sync */
+    BATCH_ROWS,   /* many rows of one statement in one multi-row statement */
+    BATCH_BLOCK   /* BEGIN, one statement per row, COMMIT */
+};
+
+struct batch {
+    STAILQ_ENTRY(batch) link;
+    enum batch_form form;
+    struct query_list queries; /* those without their answer */
+    size_t count;
+    size_t direct;                 /* how many of them read a shard's own table */
+    struct preparation unprepared; /* what could not be prepared; without a statement while nothing */
+    struct query *failed_query;    /* whose statement failed */
+    dlg_error *error;              /* why the batch failed; NULL while it has not */
+};
+
+struct batch *batch_new(enum batch_form form);
+void batch_free(struct batch *batch);
+void batch_add(struct batch *batch, struct query *query);
+void batch_remove(struct batch *batch, struct query *query);
+
+/* A growing piece of memory for the arrays of a multi-row statement; reused from batch to batch. */
+struct rows_buffer {
+    char *bytes;
+    size_t size;
+    const char *values[STATEMENT_PARAMETERS];
+    int lengths[STATEMENT_PARAMETERS];
+};
+
+/*
+ * Encodes the parameters of all queries as one array per parameter (PostgreSQL: array_recv). False when
+ * out of memory.
+ */
+bool rows_encode(struct rows_buffer *buffer, const struct batch *batch);
+
+/* Encodes the shards that are read directly, as the one parameter. */
+bool shards_encode(struct rows_buffer *buffer, const struct batch *batch);
+
+#endif

@@ -1,0 +1,99 @@
+/*
+ * connection.h - one connection to one node, in libpq's pipeline mode. A connection carries batches; it sends,
+ * matches answers with queries, and tells its owner. It never waits, never retries, and decides
+ * nothing: the engine does. All of it runs on the I/O thread.
+ */
+#ifndef DIALOGS_CONNECTION_H
+#define DIALOGS_CONNECTION_H
+
+#include "pg/batch.h"
+#include "pg/expected.h"
+
+enum connection_state { CONN_CLOSED, CONN_CONNECTING, CONN_STARTING, CONN_READY };
+
+struct connection;
+
+/* What a connection tells its owner. */
+struct connection_events {
+    /* The session is set up; the connection takes batches. */
+    void (*ready)(struct connection *connection);
+    /* The query has its result, or its error; nothing of it is under way any more. */
+    void (*answered)(struct connection *connection, struct query *query);
+    /* The query was not run to its end; `error`, when known, is why, and stays the connection's. Last query first. */
+    void (*returned)(struct connection *connection, struct query *query, const dlg_error *error);
+    /* The connection is gone or could not be made; every query has been returned before. */
+    void (*lost)(struct connection *connection, dlg_error *why);
+    /* Which events of which descriptor to wait for; fd -1: of none. */
+    void (*watch)(struct connection *connection, int fd, bool readable, bool writable);
+};
+
+struct connection {
+    const struct connection_events *events;
+    void *owner;
+    bool writes; /* carries commits; else reads */
+    enum connection_state state;
+    PGconn *conn;
+    int fd;
+    bool wants_write;
+    struct prepared prepared;
+    struct expected_queue expected;
+    STAILQ_HEAD(, batch) batches; /* under way, oldest first */
+    size_t in_flight;             /* queries in them */
+    struct rows_buffer rows;
+    const char *start_sql;
+    int64_t connect_deadline_us; /* monotonic; while connecting */
+    int64_t progress_us;         /* when the server was last heard of */
+    int64_t asked_wall_us;       /* around the question for the server's clock */
+    int64_t answered_wall_us;
+    int64_t server_us;
+    bool read_only;           /* the server is a standby */
+    bool is_citus;            /* the extension is installed */
+    int32_t group;            /* Citus's number of this node; -1: not asked */
+    bool wanted;              /* the owner's: to be connected */
+    int watched;              /* the owner's: the descriptor that it waits for, or -1 */
+    dlg_error *pending_error; /* the owner's: to be broken, and why */
+};
+
+void connection_init(struct connection *connection, const struct connection_events *events, void *owner, bool writes);
+
+/*
+ * Begins to connect; `lost` or `ready` follows. Arrays as for PQconnectStartParams.
+ *
+ *   start_sql  the first question, which sets the session up: its row has the server's clock, whether it is a
+ *              standby, whether Citus is there, and the node's group or NULL.
+ */
+void connection_connect(struct connection *connection, const char *const *keywords, const char *const *values,
+                        const char *start_sql, int64_t deadline_us);
+
+/* The descriptor is ready. */
+void connection_handle(struct connection *connection);
+
+/* Takes the batch over and sends it. Only when ready. A failure is told by `lost`. */
+void connection_send(struct connection *connection, struct batch *batch);
+
+/* Drops the connection: queries are returned, then `lost` is told with `why`, which it takes over. */
+void connection_break(struct connection *connection, dlg_error *why);
+
+/* Closes without a word to the owner. Nothing may be under way. */
+void connection_free(struct connection *connection);
+
+/*
+ * In a forked child: closes the descriptor without a goodbye, which would end the parent's session, and leaves the
+ * memory alone, which the parent's I/O thread may have been changing when the process was copied.
+ */
+void connection_forget(const struct connection *connection);
+
+/* ---- Between the parts of a connection: each uses those above it only ---- */
+
+/* connection.c: waits for these events; why the connection failed; sends what libpq still holds. */
+void connection_watch(struct connection *connection, bool readable, bool writable);
+dlg_error *connection_error(const struct connection *connection, const char *what);
+void connection_flush(struct connection *connection);
+
+/* connection_send.c: a command of the connection's own. */
+void connection_ask(struct connection *connection, const char *sql, enum expected_kind kind);
+
+/* connection_receive.c: takes what has come. */
+void connection_receive(struct connection *connection);
+
+#endif

@@ -1,0 +1,250 @@
+/* connection_receive.c - takes the answers in the order of the steps, and gives each to its query. */
+#include "pg/connection.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static dlg_error *result_error(const PGresult *result)
+{
+    dlg_error *error = NULL;
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    error_set_sql(&error, DLG_E_DATABASE, sqlstate, "", detail ? detail : PQresultErrorMessage(result));
+    return error;
+}
+
+static bool result_good(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+    return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
+}
+
+static bool is_state(const dlg_error *error, const char *sqlstate)
+{
+    return strcmp(error->sqlstate, sqlstate) == 0;
+}
+
+static void batch_fail(struct batch *batch, const PGresult *result, struct query *failed_query)
+{
+    if (PQresultStatus(result) == PGRES_PIPELINE_ABORTED || batch->error)
+        return;
+    batch->error = result_error(result);
+    batch->failed_query = failed_query;
+}
+
+static void query_answer(struct connection *connection, struct query *query, dlg_error *error)
+{
+    batch_remove(query->batch, query);
+    connection->in_flight--;
+    query->error = error;
+    connection->events->answered(connection, query);
+}
+
+static void on_start(struct connection *connection, const PGresult *result)
+{
+    connection->answered_wall_us = clock_wall_us();
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1 || PQgetlength(result, 0, 0) != 8)
+        return; /* the Sync that follows finds server_us unset */
+    connection->server_us = timestamp_to_us(get_int64(PQgetvalue(result, 0, 0)));
+    connection->read_only = *PQgetvalue(result, 0, 1) != 0;
+    connection->is_citus = *PQgetvalue(result, 0, 2) != 0;
+    connection->group = PQgetisnull(result, 0, 3) ? -1 : get_int32(PQgetvalue(result, 0, 3));
+}
+
+static void on_prepare(struct connection *connection, const struct expected *expected, const PGresult *result)
+{
+    if (result_good(result))
+        return;
+    struct batch *batch = STAILQ_FIRST(&connection->batches);
+    bool aborted = PQresultStatus(result) == PGRES_PIPELINE_ABORTED;
+    batch_fail(batch, result, NULL);
+    prepared_remove(&connection->prepared, &expected->preparation);
+    if (!aborted)
+        batch->unprepared = expected->preparation;
+}
+
+/* Takes the result over. */
+static void on_query(struct connection *connection, struct query *query, PGresult *result)
+{
+    struct batch *batch = STAILQ_FIRST(&connection->batches);
+    if (!result_good(result)) {
+        batch_fail(batch, result, query);
+        PQclear(result);
+        return;
+    }
+    query->affected = strtoll(PQcmdTuples(result), NULL, 10);
+    query->result = result;
+    if (batch->form == BATCH_READS && !query->shard)
+        query_answer(connection, query, NULL);
+}
+
+static bool is_among(int64_t shard, const PGresult *shards)
+{
+    for (int row = 0; row < PQntuples(shards); row++)
+        if (PQgetlength(shards, row, 0) == sizeof shard && get_int64(PQgetvalue(shards, row, 0)) == shard)
+            return true;
+    return false;
+}
+
+/* When it cannot be told, no direct read is good. */
+static void on_placed(struct batch *batch, const PGresult *result)
+{
+    struct query *query;
+    TAILQ_FOREACH (query, &batch->queries, link)
+        query->placement_verified = query->shard && is_among(query->shard, result);
+}
+
+/*
+ * A multi-row statement returns the first parameter of each row that it wrote, in their order: those not among them
+ * were there already.
+ */
+static void on_rows(struct batch *batch, PGresult *result)
+{
+    if (!result_good(result)) {
+        batch_fail(batch, result, NULL);
+        return;
+    }
+    int row = 0;
+    struct query *query;
+    TAILQ_FOREACH (query, &batch->queries, link) {
+        bool written = row < PQntuples(result) && PQgetlength(result, row, 0) == query->lengths[0] &&
+                       memcmp(PQgetvalue(result, row, 0), query->values[0], (size_t)query->lengths[0]) == 0;
+        query->affected = written;
+        row += written;
+    }
+}
+
+static bool needs(const struct query *query, const struct preparation *preparation)
+{
+    return query->statement == preparation->statement && query->shard == preparation->shard;
+}
+
+/* The server is done with the batch, one way or the other. */
+static void batch_finish(struct connection *connection, struct batch *batch)
+{
+    STAILQ_REMOVE_HEAD(&connection->batches, link);
+    const dlg_error *error = batch->error;
+    struct query *query;
+    while ((query = TAILQ_FIRST(&batch->queries))) {
+        bool own = query == batch->failed_query || needs(query, &batch->unprepared);
+        if (!error || own) {
+            query_answer(connection, query, error_copy(error));
+            continue;
+        }
+        query_clear(query);
+        batch_remove(batch, query);
+        connection->in_flight--;
+        /* Without a failed_query, any of them may be it. */
+        connection->events->returned(connection, query,
+                                     batch->failed_query || batch->unprepared.statement ? NULL : error);
+    }
+    batch_free(batch);
+}
+
+/* Prepared statements that the server no longer has, or whose result has changed: a new session is the cure. */
+static bool session_is_stale(const dlg_error *error)
+{
+    return error && (is_state(error, "26000") || is_state(error, "42P05") ||
+                     (is_state(error, "0A000") && strstr(error->message, "cached plan")));
+}
+
+static void on_started(struct connection *connection)
+{
+    if (!connection->server_us) {
+        connection_break(connection, connection_error(connection, "the session cannot be set up"));
+        return;
+    }
+    connection->state = CONN_READY;
+    connection->events->ready(connection);
+}
+
+static void on_sync(struct connection *connection, struct batch *batch)
+{
+    if (!batch && connection->state == CONN_READY)
+        return; /* a ROLLBACK is done */
+    if (!batch) {
+        on_started(connection);
+        return;
+    }
+    dlg_error *stale = session_is_stale(batch->error) ? error_copy(batch->error) : NULL;
+    if (!stale) {
+        bool open = batch->error && batch->form == BATCH_BLOCK;
+        batch_finish(connection, batch);
+        if (open) /* the COMMIT was skipped */
+            connection_ask(connection, "ROLLBACK", EXPECT_ROLLBACK);
+        return;
+    }
+    stale->code = DLG_E_UNAVAILABLE; /* no fault of any query */
+    connection_break(connection, stale);
+}
+
+/* The commit that a Sync makes can fail too; the Sync's own answer follows the error. */
+static bool is_failed_commit(struct connection *connection, const PGresult *result)
+{
+    const struct expected *expected = expected_first(&connection->expected);
+    if (expected->kind != EXPECT_SYNC || PQresultStatus(result) == PGRES_PIPELINE_SYNC)
+        return false;
+    struct batch *batch = expected->batch;
+    if (batch)
+        batch_fail(batch, result, batch->count == 1 ? TAILQ_FIRST(&batch->queries) : NULL);
+    return true;
+}
+
+static void on_result(struct connection *connection, PGresult *result)
+{
+    if (is_failed_commit(connection, result)) {
+        PQclear(result);
+        return;
+    }
+    struct expected expected = expected_pop(&connection->expected);
+    if (expected.kind == EXPECT_QUERY) {
+        on_query(connection, expected.query, result);
+        return;
+    }
+    switch (expected.kind) {
+    case EXPECT_START:
+        on_start(connection, result);
+        break;
+    case EXPECT_PREPARE:
+        on_prepare(connection, &expected, result);
+        break;
+    case EXPECT_ROWS:
+        on_rows(expected.batch, result);
+        break;
+    case EXPECT_PLACEMENT:
+        on_placed(expected.batch, result);
+        break;
+    case EXPECT_ROLLBACK:
+        break;
+    case EXPECT_BEGIN:
+    case EXPECT_COMMIT:
+        if (!result_good(result))
+            batch_fail(STAILQ_FIRST(&connection->batches), result, NULL);
+        break;
+    default:
+        on_sync(connection, expected.batch);
+    }
+    PQclear(result);
+}
+
+void connection_receive(struct connection *connection)
+{
+    if (!PQconsumeInput(connection->conn)) {
+        connection_break(connection, connection_error(connection, "connection lost"));
+        return;
+    }
+    connection->progress_us = clock_monotonic_us();
+    while (connection->expected.count && PQstatus(connection->conn) != CONNECTION_BAD && !PQisBusy(connection->conn)) {
+        PGresult *result = PQgetResult(connection->conn);
+        if (result)
+            on_result(connection, result);
+        if (connection->state == CONN_CLOSED)
+            return; /* the owner, or a stale session, broke it */
+    }
+    if (PQstatus(connection->conn) == CONNECTION_BAD)
+        connection_break(connection, connection_error(connection, "connection lost"));
+    else if (connection->wants_write)
+        connection_flush(connection);
+}

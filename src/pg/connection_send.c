@@ -1,0 +1,124 @@
+/* connection_send.c - puts batches into libpq's pipeline, and notes what they will be answered with. */
+#include "pg/connection.h"
+
+#include "base/clock.h"
+
+/* Puts one Sync after what was sent. libpq before 17 flushes with it. */
+static bool send_sync(struct connection *connection, struct batch *batch)
+{
+#ifdef LIBPQ_HAS_SEND_PIPELINE_SYNC
+    if (!PQsendPipelineSync(connection->conn))
+        return false;
+#else
+    if (!PQpipelineSync(connection->conn))
+        return false;
+#endif
+    return expected_push(&connection->expected, (struct expected){.kind = EXPECT_SYNC, .batch = batch});
+}
+
+/* Prepares it unless that was done; `name` is of what is prepared then. */
+static bool send_prepare(struct connection *connection, const struct preparation *preparation, const char *name)
+{
+    if (prepared_has(&connection->prepared, preparation))
+        return true;
+    char sql[PREPARATION_SQL];
+    const struct statement *statement = preparation->statement;
+    return prepared_add(&connection->prepared, preparation) &&
+           PQsendPrepare(connection->conn, name, preparation_sql(preparation, sql), statement->count,
+                         preparation->rows ? statement->array_types : statement->types) &&
+           expected_push(&connection->expected, (struct expected){.kind = EXPECT_PREPARE, .preparation = *preparation});
+}
+
+static const int all_binary[STATEMENT_PARAMETERS] = {1, 1, 1, 1, 1, 1, 1, 1};
+
+static bool send_query(struct connection *connection, struct query *query)
+{
+    if (query->stamp)
+        query->stamp(query);
+    query->attempts++;
+    char buffer[PREPARATION_NAME];
+    struct preparation preparation = {query->statement, false, query->shard};
+    const char *name = preparation_name(&preparation, buffer);
+    return send_prepare(connection, &preparation, name) &&
+           PQsendQueryPrepared(connection->conn, name, query->statement->count, query->values, query->lengths,
+                               all_binary, 1) &&
+           expected_push(&connection->expected, (struct expected){.kind = EXPECT_QUERY, .query = query});
+}
+
+static bool send_rows(struct connection *connection, struct batch *batch)
+{
+    const struct statement *statement = TAILQ_FIRST(&batch->queries)->statement;
+    struct query *query;
+    TAILQ_FOREACH (query, &batch->queries, link) {
+        if (query->stamp)
+            query->stamp(query);
+        query->attempts++;
+    }
+    struct preparation preparation = {statement, true, 0};
+    return rows_encode(&connection->rows, batch) && send_prepare(connection, &preparation, statement->rows_name) &&
+           PQsendQueryPrepared(connection->conn, statement->rows_name, statement->count, connection->rows.values,
+                               connection->rows.lengths, all_binary, 1) &&
+           expected_push(&connection->expected, (struct expected){.kind = EXPECT_ROWS, .batch = batch});
+}
+
+static bool send_command(struct connection *connection, const char *sql, enum expected_kind kind)
+{
+    return PQsendQueryParams(connection->conn, sql, 0, NULL, NULL, NULL, NULL, 1) &&
+           expected_push(&connection->expected, (struct expected){.kind = kind});
+}
+
+/* Asks which of the shards that were read are here. */
+static bool send_placed(struct connection *connection, struct batch *batch)
+{
+    struct preparation preparation = {statement_get(STATEMENT_PLACED), false, 0};
+    const char *name = preparation.statement->name;
+    return shards_encode(&connection->rows, batch) && send_prepare(connection, &preparation, name) &&
+           PQsendQueryPrepared(connection->conn, name, 1, connection->rows.values, connection->rows.lengths, all_binary,
+                               1) &&
+           expected_push(&connection->expected, (struct expected){.kind = EXPECT_PLACEMENT, .batch = batch});
+}
+
+static bool send_queries(struct connection *connection, struct batch *batch)
+{
+    struct query *query;
+    TAILQ_FOREACH (query, &batch->queries, link)
+        if (!send_query(connection, query))
+            return false;
+    return true;
+}
+
+static bool send_block(struct connection *connection, struct batch *batch)
+{
+    return send_command(connection, "BEGIN", EXPECT_BEGIN) && send_queries(connection, batch) &&
+           send_command(connection, "COMMIT", EXPECT_COMMIT);
+}
+
+static bool send_batch(struct connection *connection, struct batch *batch)
+{
+    bool sent = batch->form == BATCH_ROWS    ? send_rows(connection, batch)
+                : batch->form == BATCH_BLOCK ? send_block(connection, batch)
+                                             : send_queries(connection, batch);
+    if (sent && batch->direct)
+        sent = send_placed(connection, batch);
+    return sent && send_sync(connection, batch);
+}
+
+void connection_send(struct connection *connection, struct batch *batch)
+{
+    if (connection->expected.count == 0)
+        connection->progress_us = clock_monotonic_us();
+    STAILQ_INSERT_TAIL(&connection->batches, batch, link);
+    connection->in_flight += batch->count;
+    if (send_batch(connection, batch))
+        connection_flush(connection);
+    else
+        connection_break(connection, connection_error(connection, "cannot send"));
+}
+
+void connection_ask(struct connection *connection, const char *sql, enum expected_kind kind)
+{
+    if (send_command(connection, sql, kind) && send_sync(connection, NULL))
+        connection_flush(connection);
+    else
+        connection_break(connection, connection_error(connection, "cannot send"));
+}

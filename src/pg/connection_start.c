@@ -1,0 +1,63 @@
+/* connection_start.c - makes the connection, sets its session up, and from then on lets answers in. */
+#include "pg/connection.h"
+
+#include "base/clock.h"
+
+static void connection_start(struct connection *connection)
+{
+    connection->state = CONN_STARTING;
+    connection->server_us = 0;
+    connection->asked_wall_us = clock_wall_us();
+    if (PQsetnonblocking(connection->conn, 1) != 0 || !PQenterPipelineMode(connection->conn)) {
+        connection_break(connection, connection_error(connection, "the session cannot be set up"));
+        return;
+    }
+    connection_watch(connection, true, false);
+    connection_ask(connection, connection->start_sql, EXPECT_START);
+}
+
+static void connection_poll(struct connection *connection)
+{
+    switch (PQconnectPoll(connection->conn)) {
+    case PGRES_POLLING_READING:
+        connection_watch(connection, true, false);
+        break;
+    case PGRES_POLLING_WRITING:
+        connection_watch(connection, false, true);
+        break;
+    case PGRES_POLLING_OK:
+        connection_start(connection);
+        break;
+    default:
+        connection_break(connection, connection_error(connection, ""));
+    }
+}
+
+static void ignore_notice(void *nothing, const PGresult *result)
+{
+    (void)nothing;
+    (void)result;
+}
+
+void connection_connect(struct connection *connection, const char *const *keywords, const char *const *values,
+                        const char *start_sql, int64_t deadline_us)
+{
+    connection->state = CONN_CONNECTING;
+    connection->start_sql = start_sql;
+    connection->connect_deadline_us = deadline_us;
+    connection->conn = PQconnectStartParams(keywords, values, 1);
+    if (!connection->conn || PQstatus(connection->conn) == CONNECTION_BAD) {
+        connection_break(connection, connection_error(connection, ""));
+        return;
+    }
+    PQsetNoticeReceiver(connection->conn, ignore_notice, NULL);
+    connection_watch(connection, false, true); /* as PQconnectPoll wants it first */
+}
+
+void connection_handle(struct connection *connection)
+{
+    if (connection->state == CONN_CONNECTING)
+        connection_poll(connection);
+    else if (connection->state != CONN_CLOSED)
+        connection_receive(connection);
+}
