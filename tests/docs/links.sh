@@ -6,6 +6,7 @@ broken=0
 
 # The anchors that a forge makes of a document's headings.
 anchors() {
+    # shellcheck disable=SC2016 # The backquotes are those of a block of code.
     sed -n '/^```/,/^```/d; s/^##* //p' "$1" | tr '[:upper:]' '[:lower:]' | sed 's/[^a-z0-9 _-]//g; s/ /-/g'
 }
 
