@@ -42,11 +42,32 @@ static void query_answer(struct connection *connection, struct query *query, dlg
     connection->events->answered(connection, query);
 }
 
+/* The clock, whether it is a standby, whether Citus is there, the node's group or NULL; the rest does not matter. */
+static bool start_fits(const PGresult *result)
+{
+    return PQntuples(result) == 1 && PQnfields(result) >= 4 && PQgetlength(result, 0, 0) == sizeof(int64_t) &&
+           PQgetlength(result, 0, 1) == 1 && PQgetlength(result, 0, 2) == 1 &&
+           (PQgetisnull(result, 0, 3) || PQgetlength(result, 0, 3) == sizeof(int32_t));
+}
+
+static void start_fail(struct connection *connection, const PGresult *result)
+{
+    dlg_error *error = NULL;
+    const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (!detail)
+        detail = "the server answers the first question with other columns; is it PostgreSQL?";
+    error_set_sql(&error, DLG_E_UNAVAILABLE, PQresultErrorField(result, PG_DIAG_SQLSTATE),
+                  "the session cannot be set up", detail);
+    connection_break(connection, error);
+}
+
 static void on_start(struct connection *connection, const PGresult *result)
 {
     connection->answered_wall_us = clock_wall_us();
-    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1 || PQgetlength(result, 0, 0) != 8)
-        return; /* the Sync that follows finds server_us unset */
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || !start_fits(result)) {
+        start_fail(connection, result);
+        return;
+    }
     connection->server_us = timestamp_to_us(get_int64(PQgetvalue(result, 0, 0)));
     connection->read_only = *PQgetvalue(result, 0, 1) != 0;
     connection->is_citus = *PQgetvalue(result, 0, 2) != 0;
