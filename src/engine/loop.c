@@ -39,7 +39,11 @@ static dlg_error *timeout_error(const struct engine *engine, const struct reques
         return error_copy(request->last_error);
     if (!waits && !atomic_load(&engine->ready) && node->last_error)
         return error_copy(node->last_error);
-    error_set(&error, DLG_E_TIMEOUT, "the deadline passed before the database answered");
+    if (request->last_error)
+        error_set(&error, DLG_E_TIMEOUT, "the deadline passed before the database answered; the attempt before: %s",
+                  dlg_error_message(request->last_error));
+    else
+        error_set(&error, DLG_E_TIMEOUT, "the deadline passed before the database answered");
     return error;
 }
 

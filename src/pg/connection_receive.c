@@ -2,6 +2,7 @@
 #include "pg/connection.h"
 
 #include "base/clock.h"
+#include "pg/sqlstate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -250,10 +251,22 @@ static void on_result(struct connection *connection, PGresult *result)
     PQclear(result);
 }
 
+/* In the server's own words, when it had some: libpq only knows that the connection was closed. */
+static dlg_error *loss_error(const struct connection *connection)
+{
+    const struct batch *batch = STAILQ_FIRST(&connection->batches);
+    const dlg_error *last = batch ? batch->error : NULL;
+    if (!last || !error_is_transient(last))
+        return connection_error(connection, "connection lost");
+    dlg_error *error = NULL;
+    error_set_sql(&error, DLG_E_UNAVAILABLE, last->sqlstate, "connection lost", last->message);
+    return error;
+}
+
 void connection_receive(struct connection *connection)
 {
     if (!PQconsumeInput(connection->conn)) {
-        connection_break(connection, connection_error(connection, "connection lost"));
+        connection_break(connection, loss_error(connection));
         return;
     }
     connection->progress_us = clock_monotonic_us();
@@ -265,7 +278,7 @@ void connection_receive(struct connection *connection)
             return; /* the owner, or a stale session, broke it */
     }
     if (PQstatus(connection->conn) == CONNECTION_BAD)
-        connection_break(connection, connection_error(connection, "connection lost"));
+        connection_break(connection, loss_error(connection));
     else if (connection->wants_write)
         connection_flush(connection);
 }

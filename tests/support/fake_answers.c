@@ -88,14 +88,14 @@ struct source {
 
 static int node_of(const struct source *source)
 {
-    return fake_world(source->call->fake)->groups[source->shard];
+    return fake_world_of(source->call->fake)->groups[source->shard];
 }
 
 /* `what` is the expression's kind: one letter for the type, then which. */
 static struct wire_value value_of(const struct source *source, const char *what)
 {
     static char host[64]; /* of one thread at a time: with the world's lock */
-    const struct fake_world *world = fake_world(source->call->fake);
+    const struct fake_world *world = fake_world_of(source->call->fake);
     struct wire_value value = {.type = *what, .data = ""};
     const char *which = what + 2;
     if (strcmp(which, "now") == 0)
@@ -280,7 +280,7 @@ static void insert(const struct fake_call *call, struct wire *rows, char tag[32]
         struct fake_message message;
         message_read(call, is_array, row, &message);
         struct source source = {.call = call, .message = &message};
-        bool is_new = fake_message_add(fake_world(call->fake), &message);
+        bool is_new = fake_message_add(fake_world_of(call->fake), &message);
         if (is_new && returns)
             row_add(rows, &source);
         written += is_new;
@@ -298,7 +298,7 @@ static void write_other(const char *sql, char tag[32])
 static int shards_read(const struct source *template, struct wire *rows)
 {
     struct source source = *template;
-    const struct fake_world *world = fake_world(source.call->fake);
+    const struct fake_world *world = fake_world_of(source.call->fake);
     for (source.shard = 0; source.shard < world->shards; source.shard++) {
         source.shard_id = FAKE_FIRST_SHARD + source.shard;
         row_add(rows, &source);
@@ -310,7 +310,7 @@ static int shards_read(const struct source *template, struct wire *rows)
 static int placed_read(const struct source *template, struct wire *rows)
 {
     struct source source = *template;
-    const struct fake_world *world = fake_world(source.call->fake);
+    const struct fake_world *world = fake_world_of(source.call->fake);
     int count = 0;
     for (int i = 0; i < array_count(source.call, 0); i++) {
         int length;
@@ -331,7 +331,7 @@ static int found_read(const struct source *template, struct wire *rows)
     int id = parameter_after(call->sql, "WHERE id = "), recipient = parameter_after(call->sql, "to_user_id = ");
     dlg_uuid uuid;
     memcpy(uuid.bytes, call->values[recipient], sizeof uuid.bytes);
-    source.message = fake_message_find(fake_world(call->fake), get_int64(call->values[id]), &uuid);
+    source.message = fake_message_find(fake_world_of(call->fake), get_int64(call->values[id]), &uuid);
     if (source.message)
         row_add(rows, &source);
     return source.message != NULL;
@@ -357,7 +357,7 @@ static int select_rows(const struct fake_call *call, struct wire *rows)
 void fake_answer(const struct fake_call *call, char types[FAKE_PARAMETERS], struct wire *rows, char tag[32])
 {
     const char *sql = call->sql;
-    struct fake_world *world = fake_world(call->fake);
+    struct fake_world *world = fake_world_of(call->fake);
     types_of(sql, types);
     if (strncmp(sql, "INSERT INTO public.dialogs ", 27) == 0) {
         insert(call, rows, tag);

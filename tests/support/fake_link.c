@@ -58,7 +58,7 @@ static void fail(struct fake_link *link)
     if (link->transaction == 'T')
         link->transaction = 'E';
     else
-        fake_rollback(fake_world(link->fake), link->owner);
+        fake_rollback(fake_world_of(link->fake), link->owner);
 }
 
 static void refuse(struct fake_link *link, const char *severity, const char *sqlstate, const char *text)
@@ -132,10 +132,10 @@ static bool control(struct fake_link *link, const char *sql, char *tag)
     if (begins(sql, "BEGIN")) {
         link->transaction = 'T';
     } else if (begins(sql, "COMMIT") && link->transaction != 'E') {
-        fake_commit(fake_world(link->fake), link->owner);
+        fake_commit(fake_world_of(link->fake), link->owner);
         link->transaction = 'I';
     } else if (begins(sql, "ROLLBACK") || begins(sql, "COMMIT")) {
-        fake_rollback(fake_world(link->fake), link->owner);
+        fake_rollback(fake_world_of(link->fake), link->owner);
         link->transaction = 'I';
         sql = "ROLLBACK";
     } else {
@@ -188,7 +188,7 @@ static void finish(struct fake_link *link, struct wire *to)
 {
     link->failed = false;
     if (link->transaction == 'I')
-        fake_commit(fake_world(link->fake), link->owner);
+        fake_commit(fake_world_of(link->fake), link->owner);
     wire_ready(to, link->transaction);
 }
 

@@ -71,7 +71,6 @@ void fake_link_run(struct fake_link *link);
 
 int32_t fake_group(const struct fake *fake);
 bool fake_standby(const struct fake *fake);
-struct fake_world *fake_world(const struct fake *fake);
 int64_t fake_now_us(void);
 
 /* Notes an event, and takes the rule that is for it. False: there is none. */

@@ -53,7 +53,7 @@ bool fake_standby(const struct fake *fake)
     return fake->standby;
 }
 
-struct fake_world *fake_world(const struct fake *fake)
+struct fake_world *fake_world_of(const struct fake *fake)
 {
     return fake->world;
 }

@@ -39,6 +39,9 @@ const char *fake_conninfo_tcp(const struct fake *fake);
 const char *fake_host(const struct fake *fake);
 int fake_port(const struct fake *fake);
 
+/* What it keeps: fake_cluster.h. */
+struct fake_world *fake_world_of(const struct fake *fake);
+
 /* ---- Rows ---- */
 
 /* The rows of an answer, and their columns; all zero there is none, of no columns. */
