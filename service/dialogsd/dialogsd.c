@@ -35,21 +35,21 @@ static void block_signals(sigset_t *signals)
     signal(SIGPIPE, SIG_IGN);
 }
 
-static void tokens_sweep_now_and_then(struct service *service)
+static void sweep_tokens_each_minute(struct service *service)
 {
     enum { EVERY_US = 60 * 1000000 };
     static int64_t next_us;
     if (monotonic_us() < next_us)
         return;
     next_us = monotonic_us() + EVERY_US;
-    tokens_sweep(&service->tokens, wall_us());
+    revoked_tokens_sweep(&service->tokens, wall_us());
 }
 
 /* The log may have been rotated, and the certificate renewed. */
 static void files_reopen(struct service *service)
 {
     const struct config *config = &service->config;
-    log_reopen(&service->log);
+    service_log_reopen(&service->log);
     if (config->tls_certificate && certificate_load(config->tls_certificate, config->tls_key))
         say("the certificate in %s is shown from now on", config->tls_certificate);
 }
@@ -65,11 +65,11 @@ static bool serve(struct service *service, const sigset_t *signals)
             files_reopen(service);
         if (atomic_load(&service->backend.fatal))
             return false;
-        log_flush(&service->log);
-        peers_sweep(&service->peers);
+        service_log_flush(&service->log);
+        connections_sweep(&service->connections);
         backend_watch(&service->backend);
-        hub_tick(&service->hub, monotonic_us(), wall_us());
-        tokens_sweep_now_and_then(service);
+        subscriptions_tick(&service->subscriptions, monotonic_us(), wall_us());
+        sweep_tokens_each_minute(service);
     }
 }
 
@@ -78,7 +78,7 @@ static void wait_for_requests(struct service *service, const sigset_t *signals, 
 {
     int64_t end = monotonic_us() + milliseconds * 1000;
     while (atomic_load(&service->active) > 0 && monotonic_us() < end) {
-        hub_end(&service->hub); /* also those that have only just begun */
+        subscriptions_end(&service->subscriptions); /* also those that have only just begun */
         int number = next_signal(signals, POLL_MS);
         if (number == SIGTERM || number == SIGINT)
             return;
@@ -135,21 +135,23 @@ static int serve_config(struct service *service)
         fd = listener_bind(&service->config);
     if (fd < 0)
         return EXIT_FAILURE;
-    peers_open(&service->peers, (service->config.idle_timeout_s + service->config.request_timeout_s) * 1000000);
+    connections_open(&service->connections,
+                     (service->config.idle_timeout_s + service->config.request_timeout_s) * 1000000);
     limits_open(service);
-    tokens_open(&service->tokens);
-    hub_open(&service->hub, service->config.heartbeat_s * 1000000, service->config.catch_up_s * 1000000);
+    revoked_tokens_open(&service->tokens);
+    subscriptions_open(&service->subscriptions, service->config.heartbeat_s * 1000000,
+                       service->config.catch_up_s * 1000000);
     const struct config *config = &service->config;
     bool good = (!config->tls_certificate || certificate_load(config->tls_certificate, config->tls_key)) &&
-                log_open(&service->log, service->config.log) && pages_open(&service->pages, service->config.pages) &&
-                run(service, fd, &signals);
+                service_log_open(&service->log, service->config.log) &&
+                pages_open(&service->pages, service->config.pages) && run(service, fd, &signals);
     certificate_close();
-    log_close(&service->log);
+    service_log_close(&service->log);
     pages_close(&service->pages);
-    hub_close(&service->hub);
-    tokens_close(&service->tokens);
-    throttle_close(&service->throttle);
-    peers_close(&service->peers);
+    subscriptions_close(&service->subscriptions);
+    revoked_tokens_close(&service->tokens);
+    rate_limit_close(&service->rate_limit);
+    connections_close(&service->connections);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

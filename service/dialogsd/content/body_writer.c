@@ -5,38 +5,38 @@
 
 static int add(void *payload, const char *data, size_t length)
 {
-    text_add(payload, data, length);
+    buffer_add(payload, data, length);
     return 0;
 }
 
-static msgpack_packer packer_of(struct text *text)
+static msgpack_packer packer_of(struct text_buffer *text)
 {
     return (msgpack_packer){.data = text, .callback = add};
 }
 
 /* A value of JSON begins: what separates it from the one before. */
-static void separate(struct writer *writer)
+static void separate(struct body_writer *writer)
 {
     if (writer->follows)
-        text_add(&writer->text, ",", 1);
+        buffer_add(&writer->text, ",", 1);
     writer->follows = true;
 }
 
-static void open(struct writer *writer, const char *bracket)
+static void open(struct body_writer *writer, const char *bracket)
 {
     separate(writer);
-    text_add_string(&writer->text, bracket);
+    buffer_add_string(&writer->text, bracket);
     writer->follows = false;
 }
 
-static void end(struct writer *writer, const char *bracket)
+static void end(struct body_writer *writer, const char *bracket)
 {
     if (!writer->packed)
-        text_add_string(&writer->text, bracket);
+        buffer_add_string(&writer->text, bracket);
     writer->follows = true;
 }
 
-void write_object(struct writer *writer, size_t fields)
+void write_object(struct body_writer *writer, size_t fields)
 {
     msgpack_packer packer = packer_of(&writer->text);
     if (writer->packed)
@@ -45,12 +45,12 @@ void write_object(struct writer *writer, size_t fields)
         open(writer, "{");
 }
 
-void write_object_end(struct writer *writer)
+void write_object_end(struct body_writer *writer)
 {
     end(writer, "}");
 }
 
-void write_array(struct writer *writer, size_t count)
+void write_array(struct body_writer *writer, size_t count)
 {
     if (writer->packed)
         messages_pack(&writer->text, count);
@@ -58,62 +58,62 @@ void write_array(struct writer *writer, size_t count)
         open(writer, "[");
 }
 
-void write_array_end(struct writer *writer)
+void write_array_end(struct body_writer *writer)
 {
     end(writer, "]");
 }
 
-void write_name(struct writer *writer, const char *name)
+void write_name(struct body_writer *writer, const char *name)
 {
     write_string(writer, name);
     if (!writer->packed) {
-        text_add(&writer->text, ":", 1);
+        buffer_add(&writer->text, ":", 1);
         writer->follows = false;
     }
 }
 
-void write_text(struct writer *writer, const char *text, size_t length)
+void write_text(struct body_writer *writer, const char *text, size_t length)
 {
     msgpack_packer packer = packer_of(&writer->text);
     if (writer->packed) {
         msgpack_pack_str_with_body(&packer, text, length);
     } else {
         separate(writer);
-        text_add_json(&writer->text, text, length);
+        buffer_add_json(&writer->text, text, length);
     }
 }
 
-void write_string(struct writer *writer, const char *string)
+void write_string(struct body_writer *writer, const char *string)
 {
     write_text(writer, string, strlen(string));
 }
 
-void write_printable(struct writer *writer, const char *string)
+void write_printable(struct body_writer *writer, const char *string)
 {
-    struct text clean = {0};
+    struct text_buffer clean = {0};
     if (writer->packed) {
         for (; *string; string++)
-            text_add(&clean, *string < 0x20 || *string > 0x7e ? "?" : string, 1);
+            buffer_add(&clean, *string < 0x20 || *string > 0x7e ? "?" : string, 1);
         write_text(writer, clean.data ? clean.data : "", clean.length);
-        text_free(&clean);
+        buffer_free(&clean);
     } else {
         separate(writer);
-        text_add_json_ascii(&writer->text, string, strlen(string));
+        buffer_add_json_ascii(&writer->text, string, strlen(string));
     }
 }
 
-void write_number(struct writer *writer, int64_t number)
+void write_number(struct body_writer *writer, int64_t number)
 {
     msgpack_packer packer = packer_of(&writer->text);
     if (writer->packed) {
         msgpack_pack_int64(&packer, number);
     } else {
         separate(writer);
-        text_add_format(&writer->text, "%lld", (long long)number);
+        buffer_add_format(&writer->text, "%lld", (long long)number);
     }
 }
 
-void write_uuid(struct writer *writer, const dlg_uuid *uuid)
+void write_uuid(struct body_writer *writer, const dlg_uuid *uuid)
 {
     char text[DLG_UUID_TEXT_SIZE];
     msgpack_packer packer = packer_of(&writer->text);
@@ -150,12 +150,12 @@ static char *put(char *to, const void *bytes, size_t length)
 }
 
 #define PUT(to, literal) put(to, literal, sizeof(literal) - 1)
-#define ADD(text, literal) text_add(text, literal, sizeof(literal) - 1)
+#define ADD(text, literal) buffer_add(text, literal, sizeof(literal) - 1)
 
-void message_pack(struct text *text, const dlg_message *message)
+void message_pack(struct text_buffer *text, const dlg_message *message)
 {
     msgpack_packer packer = packer_of(text);
-    char *to = text_reserve(text, message->length + MESSAGE_ROOM);
+    char *to = buffer_reserve(text, message->length + MESSAGE_ROOM);
     if (!to)
         return;
     to = message->updated_us ? PUT(to, MAP_6) : PUT(to, MAP_5);
@@ -176,7 +176,7 @@ void message_pack(struct text *text, const dlg_message *message)
     }
 }
 
-void messages_pack(struct text *text, size_t count)
+void messages_pack(struct text_buffer *text, size_t count)
 {
     msgpack_packer packer = packer_of(text);
     msgpack_pack_array(&packer, count);

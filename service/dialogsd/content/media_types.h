@@ -1,6 +1,6 @@
-/* accept.h - media types: what a client sends, and what it takes. */
-#ifndef DIALOGSD_ACCEPT_H
-#define DIALOGSD_ACCEPT_H
+/* media_types.h - media types: what a client sends, and what it takes. */
+#ifndef DIALOGSD_MEDIA_TYPES_H
+#define DIALOGSD_MEDIA_TYPES_H
 
 #include <stdbool.h>
 

@@ -5,29 +5,29 @@
 #include <stdio.h>
 #include <string.h>
 
-void message_add(struct text *text, const dlg_message *message)
+void message_add(struct text_buffer *text, const dlg_message *message)
 {
     char id[24];
-    text_reserve(text, message->length + MESSAGE_ROOM);
-    text_add_string(text, "{\"from\":\"");
-    text_add_uuid(text, &message->author);
-    text_add_string(text, "\",\"to\":\"");
-    text_add_uuid(text, &message->recipient);
-    text_add_string(text, "\",\"text\":");
-    text_add_json(text, message->text, message->length);
+    buffer_reserve(text, message->length + MESSAGE_ROOM);
+    buffer_add_string(text, "{\"from\":\"");
+    buffer_add_uuid(text, &message->author);
+    buffer_add_string(text, "\",\"to\":\"");
+    buffer_add_uuid(text, &message->recipient);
+    buffer_add_string(text, "\",\"text\":");
+    buffer_add_json(text, message->text, message->length);
     int length = snprintf(id, sizeof id, "%lld", (long long)message->id);
-    text_add_string(text, ",\"id\":\"");
-    text_add(text, id, (size_t)length);
-    text_add_string(text, "\",\"created_at\":\"");
-    text_add_time(text, message->created_us);
+    buffer_add_string(text, ",\"id\":\"");
+    buffer_add(text, id, (size_t)length);
+    buffer_add_string(text, "\",\"created_at\":\"");
+    buffer_add_time(text, message->created_us);
     if (message->updated_us) {
-        text_add_string(text, "\",\"updated_at\":\"");
-        text_add_time(text, message->updated_us);
+        buffer_add_string(text, "\",\"updated_at\":\"");
+        buffer_add_time(text, message->updated_us);
     }
-    text_add_string(text, "\"}");
+    buffer_add_string(text, "\"}");
 }
 
-static void messages_pack_page(struct text *text, const dlg_page *page)
+static void messages_pack_page(struct text_buffer *text, const dlg_page *page)
 {
     size_t count = dlg_page_count(page);
     messages_pack(text, count);
@@ -35,7 +35,7 @@ static void messages_pack_page(struct text *text, const dlg_page *page)
         message_pack(text, dlg_page_message(page, i));
 }
 
-void messages_add(struct text *text, const dlg_page *page, struct part part)
+void messages_add(struct text_buffer *text, const dlg_page *page, struct part part)
 {
     size_t count = dlg_page_count(page);
     if (part.packed) {
@@ -43,12 +43,12 @@ void messages_add(struct text *text, const dlg_page *page, struct part part)
         return;
     }
     if (part.first)
-        text_add(text, "[", 1);
+        buffer_add(text, "[", 1);
     for (size_t i = 0; i < count; i++) {
         if (!part.first || i)
-            text_add(text, ",", 1);
+            buffer_add(text, ",", 1);
         message_add(text, dlg_page_message(page, i));
     }
     if (part.last)
-        text_add(text, "]", 1);
+        buffer_add(text, "]", 1);
 }

@@ -1,11 +1,11 @@
-/* messages.h - messages as JSON objects, and arrays of them, in JSON or in msgpack. */
-#ifndef DIALOGSD_MESSAGES_H
-#define DIALOGSD_MESSAGES_H
+/* message_format.h - messages as JSON objects, and arrays of them, in JSON or in msgpack. */
+#ifndef DIALOGSD_MESSAGE_FORMAT_H
+#define DIALOGSD_MESSAGE_FORMAT_H
 
 #include "content/text_buffer.h"
 
 /* One message, an object of JSON. */
-void message_add(struct text *text, const dlg_message *message);
+void message_add(struct text_buffer *text, const dlg_message *message);
 
 /*
  * The messages of a page as a part of one JSON array, whose first and last part are said to be so; or, `packed`, as an
@@ -14,6 +14,6 @@ void message_add(struct text *text, const dlg_message *message);
 struct part {
     bool packed, first, last;
 };
-void messages_add(struct text *text, const dlg_page *page, struct part part);
+void messages_add(struct text_buffer *text, const dlg_page *page, struct part part);
 
 #endif

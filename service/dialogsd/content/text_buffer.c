@@ -8,7 +8,7 @@
 
 enum { SMALLEST = 512, TIME_SIZE = 32 };
 
-char *text_reserve(struct text *text, size_t more)
+char *buffer_reserve(struct text_buffer *text, size_t more)
 {
     if (text->failed)
         return NULL;
@@ -27,9 +27,9 @@ char *text_reserve(struct text *text, size_t more)
     return data + text->length;
 }
 
-void text_add(struct text *text, const char *data, size_t length)
+void buffer_add(struct text_buffer *text, const char *data, size_t length)
 {
-    char *to = text_reserve(text, length);
+    char *to = buffer_reserve(text, length);
     if (!to)
         return;
     if (length)
@@ -37,12 +37,12 @@ void text_add(struct text *text, const char *data, size_t length)
     text->length += length;
 }
 
-void text_add_string(struct text *text, const char *string)
+void buffer_add_string(struct text_buffer *text, const char *string)
 {
-    text_add(text, string, strlen(string));
+    buffer_add(text, string, strlen(string));
 }
 
-void text_add_format(struct text *text, const char *format, ...)
+void buffer_add_format(struct text_buffer *text, const char *format, ...)
 {
     char line[1024];
     va_list arguments;
@@ -52,7 +52,7 @@ void text_add_format(struct text *text, const char *format, ...)
     if (length < 0 || (size_t)length >= sizeof line)
         text->failed = true;
     else
-        text_add(text, line, (size_t)length);
+        buffer_add(text, line, (size_t)length);
 }
 
 static bool is_plain(char c)
@@ -84,13 +84,13 @@ static char *put_escaped(char *to, unsigned char c, char escape)
 }
 
 /* Copies in runs: most texts have nothing to escape. Room is made for the worst case of a piece. */
-void text_add_json(struct text *text, const char *data, size_t length)
+void buffer_add_json(struct text_buffer *text, const char *data, size_t length)
 {
     enum { PIECE = 4096 };
-    text_add(text, "\"", 1);
+    buffer_add(text, "\"", 1);
     for (size_t at = 0; at < length;) {
         size_t end = length - at < PIECE ? length : at + PIECE;
-        char *start = text_reserve(text, 6 * (end - at));
+        char *start = buffer_reserve(text, 6 * (end - at));
         if (!start)
             return;
         char *to = start;
@@ -108,26 +108,26 @@ void text_add_json(struct text *text, const char *data, size_t length)
         }
         text->length += (size_t)(to - start);
     }
-    text_add(text, "\"", 1);
+    buffer_add(text, "\"", 1);
 }
 
-void text_add_json_ascii(struct text *text, const char *data, size_t length)
+void buffer_add_json_ascii(struct text_buffer *text, const char *data, size_t length)
 {
-    text_add(text, "\"", 1);
+    buffer_add(text, "\"", 1);
     for (size_t i = 0; i < length; i++) {
         char c = data[i];
         if (c < 0x20 || c > 0x7e)
             c = '?';
         if (c == '"' || c == '\\')
-            text_add(text, "\\", 1);
-        text_add(text, &c, 1);
+            buffer_add(text, "\\", 1);
+        buffer_add(text, &c, 1);
     }
-    text_add(text, "\"", 1);
+    buffer_add(text, "\"", 1);
 }
 
-void text_add_uuid(struct text *text, const dlg_uuid *uuid)
+void buffer_add_uuid(struct text_buffer *text, const dlg_uuid *uuid)
 {
-    char *to = text_reserve(text, DLG_UUID_TEXT_SIZE);
+    char *to = buffer_reserve(text, DLG_UUID_TEXT_SIZE);
     if (!to)
         return;
     dlg_uuid_format(uuid, to);
@@ -144,7 +144,7 @@ static char *put_digits(char *to, int number, int digits, char after)
     return to + digits + 1;
 }
 
-void text_add_time(struct text *text, int64_t time_us)
+void buffer_add_time(struct text_buffer *text, int64_t time_us)
 {
     int64_t micros = time_us % 1000000;
     int64_t seconds = time_us / 1000000;
@@ -154,7 +154,7 @@ void text_add_time(struct text *text, int64_t time_us)
     }
     struct tm tm;
     time_t clock = (time_t)seconds;
-    char *to = text_reserve(text, TIME_SIZE);
+    char *to = buffer_reserve(text, TIME_SIZE);
     if (!to || !gmtime_r(&clock, &tm))
         return;
     int year = tm.tm_year + 1900; /* the form has four digits */
@@ -168,7 +168,7 @@ void text_add_time(struct text *text, int64_t time_us)
     text->length += (size_t)(end - to);
 }
 
-size_t text_read(const struct text *text, size_t *at, char *to, size_t room)
+size_t buffer_read(const struct text_buffer *text, size_t *at, char *to, size_t room)
 {
     size_t left = text->length - *at;
     size_t length = left < room ? left : room;
@@ -177,15 +177,15 @@ size_t text_read(const struct text *text, size_t *at, char *to, size_t room)
     return length;
 }
 
-void text_free(struct text *text)
+void buffer_free(struct text_buffer *text)
 {
     free(text->data);
-    *text = (struct text){0};
+    *text = (struct text_buffer){0};
 }
 
-void text_wipe(struct text *text)
+void buffer_wipe(struct text_buffer *text)
 {
     if (text->data)
         explicit_bzero(text->data, text->room);
-    text_free(text);
+    buffer_free(text);
 }

@@ -19,15 +19,15 @@ int64_t wall_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-void peers_open(struct peers *peers, int64_t patience_us)
+void connections_open(struct connections *connections, int64_t patience_us)
 {
-    *peers = (struct peers){.patience_us = patience_us};
-    pthread_mutex_init(&peers->lock, NULL);
+    *connections = (struct connections){.patience_us = patience_us};
+    pthread_mutex_init(&connections->lock, NULL);
 }
 
-void peers_close(struct peers *peers)
+void connections_close(struct connections *connections)
 {
-    pthread_mutex_destroy(&peers->lock);
+    pthread_mutex_destroy(&connections->lock);
 }
 
 static void write_address(const struct sockaddr *address, char *text)
@@ -38,59 +38,59 @@ static void write_address(const struct sockaddr *address, char *text)
         inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, text, INET6_ADDRSTRLEN);
 }
 
-struct peer *peers_add(struct peers *peers, int fd, const struct sockaddr *address)
+struct client_connection *connections_add(struct connections *connections, int fd, const struct sockaddr *address)
 {
-    struct peer *peer = calloc(1, sizeof *peer);
-    if (!peer)
+    struct client_connection *client = calloc(1, sizeof *client);
+    if (!client)
         return NULL;
-    peer->fd = fd;
-    peer_idle(peers, peer);
-    write_address(address, peer->address);
-    pthread_mutex_lock(&peers->lock);
-    peer->next = peers->first;
-    if (peer->next)
-        peer->next->previous = peer;
-    peers->first = peer;
-    pthread_mutex_unlock(&peers->lock);
-    atomic_fetch_add(&peers->count, 1);
-    return peer;
+    client->fd = fd;
+    client_idle(connections, client);
+    write_address(address, client->address);
+    pthread_mutex_lock(&connections->lock);
+    client->next = connections->first;
+    if (client->next)
+        client->next->previous = client;
+    connections->first = client;
+    pthread_mutex_unlock(&connections->lock);
+    atomic_fetch_add(&connections->count, 1);
+    return client;
 }
 
-void peers_remove(struct peers *peers, struct peer *peer)
+void connections_remove(struct connections *connections, struct client_connection *client)
 {
-    pthread_mutex_lock(&peers->lock);
-    if (peer->next)
-        peer->next->previous = peer->previous;
-    if (peer->previous)
-        peer->previous->next = peer->next;
+    pthread_mutex_lock(&connections->lock);
+    if (client->next)
+        client->next->previous = client->previous;
+    if (client->previous)
+        client->previous->next = client->next;
     else
-        peers->first = peer->next;
-    pthread_mutex_unlock(&peers->lock);
-    atomic_fetch_sub(&peers->count, 1);
-    free(peer);
+        connections->first = client->next;
+    pthread_mutex_unlock(&connections->lock);
+    atomic_fetch_sub(&connections->count, 1);
+    free(client);
 }
 
-unsigned peers_count(struct peers *peers)
+unsigned connections_count(struct connections *connections)
 {
-    return atomic_load(&peers->count);
+    return atomic_load(&connections->count);
 }
 
-void peer_busy(struct peer *peer)
+void client_busy(struct client_connection *client)
 {
-    atomic_store_explicit(&peer->deadline_us, INT64_MAX, memory_order_relaxed);
+    atomic_store_explicit(&client->deadline_us, INT64_MAX, memory_order_relaxed);
 }
 
-void peer_idle(const struct peers *peers, struct peer *peer)
+void client_idle(const struct connections *connections, struct client_connection *client)
 {
-    atomic_store_explicit(&peer->deadline_us, monotonic_us() + peers->patience_us, memory_order_relaxed);
+    atomic_store_explicit(&client->deadline_us, monotonic_us() + connections->patience_us, memory_order_relaxed);
 }
 
-void peers_sweep(struct peers *peers)
+void connections_sweep(struct connections *connections)
 {
     int64_t now = monotonic_us();
-    pthread_mutex_lock(&peers->lock);
-    for (struct peer *peer = peers->first; peer; peer = peer->next)
-        if (atomic_load_explicit(&peer->deadline_us, memory_order_relaxed) < now)
-            shutdown(peer->fd, SHUT_RDWR);
-    pthread_mutex_unlock(&peers->lock);
+    pthread_mutex_lock(&connections->lock);
+    for (struct client_connection *client = connections->first; client; client = client->next)
+        if (atomic_load_explicit(&client->deadline_us, memory_order_relaxed) < now)
+            shutdown(client->fd, SHUT_RDWR);
+    pthread_mutex_unlock(&connections->lock);
 }

@@ -1,6 +1,6 @@
-/* peers.h - the open connections, and how long each may take to bring its next request. */
-#ifndef DIALOGSD_PEERS_H
-#define DIALOGSD_PEERS_H
+/* connections.h - the open connections, and how long each may take to bring its next request. */
+#ifndef DIALOGSD_CONNECTIONS_H
+#define DIALOGSD_CONNECTIONS_H
 
 #include <netinet/in.h>
 #include <pthread.h>
@@ -8,38 +8,38 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-struct peer {
-    struct peer *next;
-    struct peer *previous;
+struct client_connection {
+    struct client_connection *next;
+    struct client_connection *previous;
     int fd;
     atomic_int_fast64_t deadline_us; /* of its next request; INT64_MAX while one is being answered */
     char address[INET6_ADDRSTRLEN];
 };
 
-struct peers {
+struct connections {
     pthread_mutex_t lock; /* over the list, and over the life of the file descriptors in it */
-    struct peer *first;
+    struct client_connection *first;
     int64_t patience_us;
     atomic_uint count;
 };
 
 /* Every request has to be there `patience_us` after the connection opened or the last answer. */
-void peers_open(struct peers *peers, int64_t patience_us);
-void peers_close(struct peers *peers);
+void connections_open(struct connections *connections, int64_t patience_us);
+void connections_close(struct connections *connections);
 
 /* A new connection; NULL when out of memory. It is removed before its file descriptor is closed. */
-struct peer *peers_add(struct peers *peers, int fd, const struct sockaddr *address);
-void peers_remove(struct peers *peers, struct peer *peer);
+struct client_connection *connections_add(struct connections *connections, int fd, const struct sockaddr *address);
+void connections_remove(struct connections *connections, struct client_connection *client);
 
 /* How many are open. */
-unsigned peers_count(struct peers *peers);
+unsigned connections_count(struct connections *connections);
 
 /* Its request is complete and is being answered; it was answered. */
-void peer_busy(struct peer *peer);
-void peer_idle(const struct peers *peers, struct peer *peer);
+void client_busy(struct client_connection *client);
+void client_idle(const struct connections *connections, struct client_connection *client);
 
 /* Shuts down those that take longer: a client that sends a byte now and then is not idle. */
-void peers_sweep(struct peers *peers);
+void connections_sweep(struct connections *connections);
 
 /* Microseconds of the monotonic clock. */
 int64_t monotonic_us(void);

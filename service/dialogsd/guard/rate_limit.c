@@ -6,33 +6,33 @@
 
 enum { WINDOW_US = 60 * 1000000 };
 
-void throttle_open(struct throttle *throttle, const int64_t limits[THROTTLE_KINDS])
+void rate_limit_open(struct rate_limit *rate_limit, const int64_t limits[RATE_KINDS])
 {
-    pthread_mutex_init(&throttle->lock, NULL);
-    memcpy(throttle->limits, limits, sizeof throttle->limits);
-    randombytes_buf(throttle->key, sizeof throttle->key);
+    pthread_mutex_init(&rate_limit->lock, NULL);
+    memcpy(rate_limit->limits, limits, sizeof rate_limit->limits);
+    randombytes_buf(rate_limit->key, sizeof rate_limit->key);
 }
 
-void throttle_close(struct throttle *throttle)
+void rate_limit_close(struct rate_limit *rate_limit)
 {
-    pthread_mutex_destroy(&throttle->lock);
+    pthread_mutex_destroy(&rate_limit->lock);
 }
 
-static uint64_t name_of(const struct throttle *throttle, enum throttle_kind kind, const char *whose)
+static uint64_t name_of(const struct rate_limit *rate_limit, enum rate_limit_kind kind, const char *whose)
 {
-    char text[THROTTLE_NAME_SIZE + 16];
+    char text[RATE_NAME_SIZE + 16];
     uint64_t name;
-    int length = snprintf(text, sizeof text, "%d %.*s", (int)kind, THROTTLE_NAME_SIZE, whose);
-    crypto_shorthash((unsigned char *)&name, (const unsigned char *)text, (unsigned long long)length, throttle->key);
+    int length = snprintf(text, sizeof text, "%d %.*s", (int)kind, RATE_NAME_SIZE, whose);
+    crypto_shorthash((unsigned char *)&name, (const unsigned char *)text, (unsigned long long)length, rate_limit->key);
     return name ? name : 1;
 }
 
 /* The entry of that name; when there is none, NULL, or, `make`, the oldest of its set, made empty. */
-static struct throttle_entry *find(struct throttle *throttle, uint64_t name, int64_t now_us, int make)
+static struct rate_limit_entry *find(struct rate_limit *rate_limit, uint64_t name, int64_t now_us, int make)
 {
-    struct throttle_entry *set = throttle->entries[name % THROTTLE_SETS];
-    struct throttle_entry *oldest = set;
-    for (int i = 0; i < THROTTLE_WAYS; i++) {
+    struct rate_limit_entry *set = rate_limit->entries[name % RATE_SETS];
+    struct rate_limit_entry *oldest = set;
+    for (int i = 0; i < RATE_WAYS; i++) {
         if (set[i].name == name && now_us - set[i].began_us < WINDOW_US)
             return &set[i];
         if (set[i].began_us < oldest->began_us)
@@ -40,33 +40,34 @@ static struct throttle_entry *find(struct throttle *throttle, uint64_t name, int
     }
     if (!make)
         return NULL;
-    for (int i = 0; i < THROTTLE_WAYS; i++)
+    for (int i = 0; i < RATE_WAYS; i++)
         if (set[i].name == name)
             oldest = &set[i];
-    *oldest = (struct throttle_entry){name, now_us, 0};
+    *oldest = (struct rate_limit_entry){name, now_us, 0};
     return oldest;
 }
 
-void throttle_count(struct throttle *throttle, enum throttle_kind kind, const char *whose, int64_t more, int64_t now_us)
+void rate_limit_count(struct rate_limit *rate_limit, enum rate_limit_kind kind, const char *whose, int64_t more,
+                      int64_t now_us)
 {
-    if (!throttle->limits[kind])
+    if (!rate_limit->limits[kind])
         return;
-    uint64_t name = name_of(throttle, kind, whose);
-    pthread_mutex_lock(&throttle->lock);
-    find(throttle, name, now_us, 1)->count += more;
-    pthread_mutex_unlock(&throttle->lock);
+    uint64_t name = name_of(rate_limit, kind, whose);
+    pthread_mutex_lock(&rate_limit->lock);
+    find(rate_limit, name, now_us, 1)->count += more;
+    pthread_mutex_unlock(&rate_limit->lock);
 }
 
-int throttle_wait_s(struct throttle *throttle, enum throttle_kind kind, const char *whose, int64_t now_us)
+int rate_limit_wait_s(struct rate_limit *rate_limit, enum rate_limit_kind kind, const char *whose, int64_t now_us)
 {
     int wait_s = 0;
-    if (!throttle->limits[kind])
+    if (!rate_limit->limits[kind])
         return 0;
-    uint64_t name = name_of(throttle, kind, whose);
-    pthread_mutex_lock(&throttle->lock);
-    const struct throttle_entry *entry = find(throttle, name, now_us, 0);
-    if (entry && entry->count >= throttle->limits[kind])
+    uint64_t name = name_of(rate_limit, kind, whose);
+    pthread_mutex_lock(&rate_limit->lock);
+    const struct rate_limit_entry *entry = find(rate_limit, name, now_us, 0);
+    if (entry && entry->count >= rate_limit->limits[kind])
         wait_s = (int)((entry->began_us + WINDOW_US - now_us) / 1000000) + 1;
-    pthread_mutex_unlock(&throttle->lock);
+    pthread_mutex_unlock(&rate_limit->lock);
     return wait_s;
 }

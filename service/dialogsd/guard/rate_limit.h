@@ -1,42 +1,42 @@
 /*
- * throttle.h - how often somebody may try. Counts by name, in windows of a minute, in memory of a fixed size: when too
- * many names come in a minute, the oldest are forgotten. Replicas tell each other what they count.
+ * rate_limit.h - how often somebody may try. Counts by name, in windows of a minute, in memory of a fixed size: when
+ * too many names come in a minute, the oldest are forgotten. Replicas tell each other what they count.
  */
-#ifndef DIALOGSD_THROTTLE_H
-#define DIALOGSD_THROTTLE_H
+#ifndef DIALOGSD_RATE_LIMIT_H
+#define DIALOGSD_RATE_LIMIT_H
 
 #include <pthread.h>
 #include <stdint.h>
 
-enum throttle_kind {
-    THROTTLE_LOGIN_USER,    /* wrong passwords for a user */
-    THROTTLE_LOGIN_ADDRESS, /* wrong passwords from an address */
-    THROTTLE_REGISTER,      /* users registered from an address */
-    THROTTLE_SEND,          /* messages of a user */
-    THROTTLE_KINDS
+enum rate_limit_kind {
+    RATE_LOGIN_USER,    /* wrong passwords for a user */
+    RATE_LOGIN_ADDRESS, /* wrong passwords from an address */
+    RATE_REGISTER,      /* users registered from an address */
+    RATE_SEND,          /* messages of a user */
+    RATE_KINDS
 };
 
-enum { THROTTLE_NAME_SIZE = 64, THROTTLE_SETS = 16384, THROTTLE_WAYS = 4 };
+enum { RATE_NAME_SIZE = 64, RATE_SETS = 16384, RATE_WAYS = 4 };
 
-struct throttle {
+struct rate_limit {
     pthread_mutex_t lock;
-    int64_t limits[THROTTLE_KINDS]; /* a minute; 0: none */
-    uint8_t key[16];                /* of the hash, so that nobody can choose names that meet */
-    struct throttle_entry {
+    int64_t limits[RATE_KINDS]; /* a minute; 0: none */
+    uint8_t key[16];            /* of the hash, so that nobody can choose names that meet */
+    struct rate_limit_entry {
         uint64_t name; /* 0: free */
         int64_t began_us;
         int64_t count;
-    } entries[THROTTLE_SETS][THROTTLE_WAYS];
+    } entries[RATE_SETS][RATE_WAYS];
 };
 
-void throttle_open(struct throttle *throttle, const int64_t limits[THROTTLE_KINDS]);
-void throttle_close(struct throttle *throttle);
+void rate_limit_open(struct rate_limit *rate_limit, const int64_t limits[RATE_KINDS]);
+void rate_limit_close(struct rate_limit *rate_limit);
 
 /* So many more, or less. */
-void throttle_count(struct throttle *throttle, enum throttle_kind kind, const char *whose, int64_t more,
-                    int64_t now_us);
+void rate_limit_count(struct rate_limit *rate_limit, enum rate_limit_kind kind, const char *whose, int64_t more,
+                      int64_t now_us);
 
 /* 0: there may be one more now; else the seconds until there may be. */
-int throttle_wait_s(struct throttle *throttle, enum throttle_kind kind, const char *whose, int64_t now_us);
+int rate_limit_wait_s(struct rate_limit *rate_limit, enum rate_limit_kind kind, const char *whose, int64_t now_us);
 
 #endif

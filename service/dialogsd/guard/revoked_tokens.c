@@ -4,27 +4,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-void tokens_open(struct tokens *tokens)
+void revoked_tokens_open(struct revoked_tokens *tokens)
 {
-    *tokens = (struct tokens){0};
+    *tokens = (struct revoked_tokens){0};
     pthread_rwlock_init(&tokens->lock, NULL);
 }
 
-void tokens_close(struct tokens *tokens)
+void revoked_tokens_close(struct revoked_tokens *tokens)
 {
     pthread_rwlock_destroy(&tokens->lock);
     free(tokens->entries);
 }
 
-struct token_name token_name(const char *token, size_t length)
+struct token_hash token_hash(const char *token, size_t length)
 {
-    struct token_name name;
+    struct token_hash name;
     crypto_generichash(name.bytes, sizeof name.bytes, (const unsigned char *)token, length, NULL, 0);
     return name;
 }
 
 /* The entry of the name, or a free one where it would be. */
-static struct token_entry *find(struct token_entry *entries, size_t room, const struct token_name *name)
+static struct revoked_token *find(struct revoked_token *entries, size_t room, const struct token_hash *name)
 {
     uint64_t hash;
     memcpy(&hash, name->bytes, sizeof hash);
@@ -34,12 +34,12 @@ static struct token_entry *find(struct token_entry *entries, size_t room, const 
 }
 
 /* Moves what is good beyond `now_us` into a table with room for as many again. */
-static bool rebuild(struct tokens *tokens, int64_t now_us)
+static bool rebuild(struct revoked_tokens *tokens, int64_t now_us)
 {
     size_t room = 64, count = 0;
     while (room < 4 * (tokens->count + 1))
         room *= 2;
-    struct token_entry *entries = calloc(room, sizeof *entries);
+    struct revoked_token *entries = calloc(room, sizeof *entries);
     if (!entries)
         return false;
     for (size_t i = 0; i < tokens->room; i++) {
@@ -55,19 +55,19 @@ static bool rebuild(struct tokens *tokens, int64_t now_us)
     return true;
 }
 
-void tokens_revoke(struct tokens *tokens, const struct token_name *name, int64_t until_us)
+void revoked_tokens_add(struct revoked_tokens *tokens, const struct token_hash *name, int64_t until_us)
 {
     pthread_rwlock_wrlock(&tokens->lock);
     bool room = 2 * tokens->count < tokens->room || rebuild(tokens, 0) || tokens->count + 1 < tokens->room;
-    struct token_entry *entry = room ? find(tokens->entries, tokens->room, name) : NULL;
+    struct revoked_token *entry = room ? find(tokens->entries, tokens->room, name) : NULL;
     if (entry) {
         tokens->count += !entry->until_us;
-        *entry = (struct token_entry){*name, until_us > entry->until_us ? until_us : entry->until_us};
+        *entry = (struct revoked_token){*name, until_us > entry->until_us ? until_us : entry->until_us};
     }
     pthread_rwlock_unlock(&tokens->lock);
 }
 
-bool tokens_are_revoked(struct tokens *tokens, const struct token_name *name)
+bool revoked_tokens_contain(struct revoked_tokens *tokens, const struct token_hash *name)
 {
     pthread_rwlock_rdlock(&tokens->lock);
     bool revoked = tokens->count && find(tokens->entries, tokens->room, name)->until_us;
@@ -75,7 +75,7 @@ bool tokens_are_revoked(struct tokens *tokens, const struct token_name *name)
     return revoked;
 }
 
-size_t tokens_count(struct tokens *tokens)
+size_t revoked_tokens_count(struct revoked_tokens *tokens)
 {
     pthread_rwlock_rdlock(&tokens->lock);
     size_t count = tokens->count;
@@ -83,7 +83,7 @@ size_t tokens_count(struct tokens *tokens)
     return count;
 }
 
-void tokens_sweep(struct tokens *tokens, int64_t now_us)
+void revoked_tokens_sweep(struct revoked_tokens *tokens, int64_t now_us)
 {
     pthread_rwlock_wrlock(&tokens->lock);
     if (tokens->count)

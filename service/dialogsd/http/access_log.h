@@ -1,9 +1,9 @@
-/* access.h - the line of the access log that tells of a request. Never tokens, passwords or texts. */
-#ifndef DIALOGSD_ACCESS_H
-#define DIALOGSD_ACCESS_H
+/* access_log.h - the line of the access log that tells of a request. Never tokens, passwords or texts. */
+#ifndef DIALOGSD_ACCESS_LOG_H
+#define DIALOGSD_ACCESS_LOG_H
 
-struct exchange;
+struct request_ctx;
 
-void access_log(struct exchange *exchange);
+void access_log(struct request_ctx *ctx);
 
 #endif

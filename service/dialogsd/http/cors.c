@@ -20,20 +20,20 @@ static bool is_allowed(const char *list, const char *origin)
 }
 
 /* The origin, when it is allowed; else NULL. */
-static const char *allowed_origin(const struct exchange *exchange)
+static const char *allowed_origin(const struct request_ctx *ctx)
 {
-    const char *list = exchange->service->config.cors;
-    const char *origin = list && *list ? exchange_header(exchange, MHD_HTTP_HEADER_ORIGIN, NULL) : NULL;
+    const char *list = ctx->service->config.cors;
+    const char *origin = list && *list ? ctx_header(ctx, MHD_HTTP_HEADER_ORIGIN, NULL) : NULL;
     return origin && is_allowed(list, origin) ? origin : NULL;
 }
 
-void cors_answer(const struct exchange *exchange, struct MHD_Response *response)
+void cors_answer(const struct request_ctx *ctx, struct MHD_Response *response)
 {
-    const char *list = exchange->service->config.cors;
+    const char *list = ctx->service->config.cors;
     if (!list || !*list)
         return;
     bool all = strcmp(list, "*") == 0;
-    const char *origin = allowed_origin(exchange);
+    const char *origin = allowed_origin(ctx);
     if (!all)
         reply_header(response, MHD_HTTP_HEADER_VARY, "Origin");
     if (!origin)
@@ -44,11 +44,11 @@ void cors_answer(const struct exchange *exchange, struct MHD_Response *response)
                  "Cursor-After, Retry-After");
 }
 
-void cors_preflight(const struct exchange *exchange, struct MHD_Response *response)
+void cors_preflight(const struct request_ctx *ctx, struct MHD_Response *response)
 {
-    if (!allowed_origin(exchange) || !exchange_header(exchange, "Access-Control-Request-Method", NULL))
+    if (!allowed_origin(ctx) || !ctx_header(ctx, "Access-Control-Request-Method", NULL))
         return;
-    reply_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_METHODS, exchange->match.allow);
+    reply_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_METHODS, ctx->match.allow);
     reply_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_HEADERS,
                  "Authorization, Content-Type, Accept, Idempotency-Key, Last-Event-ID, X-Request-Id, traceparent");
     reply_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_MAX_AGE, "600");

@@ -5,9 +5,9 @@
 #include "http/request_ctx.h"
 
 /* Says that the page that asks may read the answer, when it may. */
-void cors_answer(const struct exchange *exchange, struct MHD_Response *response);
+void cors_answer(const struct request_ctx *ctx, struct MHD_Response *response);
 
 /* The same for the question that a browser asks beforehand, with OPTIONS. */
-void cors_preflight(const struct exchange *exchange, struct MHD_Response *response);
+void cors_preflight(const struct request_ctx *ctx, struct MHD_Response *response);
 
 #endif

@@ -7,32 +7,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *packed_body_read(struct exchange *exchange)
+static json_t *packed_body_read(struct request_ctx *ctx)
 {
     const char *trouble = "the body is msgpack, but not a map";
-    json_t *body = unpack_body(exchange->body.data, exchange->body.length, &trouble);
+    json_t *body = unpack_body(ctx->body.data, ctx->body.length, &trouble);
     if (json_is_object(body))
         return body;
-    reply_bad(exchange, "%s", trouble);
+    reply_bad(ctx, "%s", trouble);
     json_decref(body);
     return NULL;
 }
 
-json_t *body_read(struct exchange *exchange)
+json_t *body_read(struct request_ctx *ctx)
 {
-    const char *type = exchange_header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE, NULL);
-    if (type && content_is_msgpack(type) && exchange->body.length)
-        return packed_body_read(exchange);
+    const char *type = ctx_header(ctx, MHD_HTTP_HEADER_CONTENT_TYPE, NULL);
+    if (type && content_is_msgpack(type) && ctx->body.length)
+        return packed_body_read(ctx);
 
     json_error_t error;
-    const char *text = exchange->body.data ? exchange->body.data : "";
-    json_t *body = json_loadb(text, exchange->body.length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
-    if (!body && exchange->body.length == 0)
-        reply_bad(exchange, "the body is empty; send a JSON object");
+    const char *text = ctx->body.data ? ctx->body.data : "";
+    json_t *body = json_loadb(text, ctx->body.length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    if (!body && ctx->body.length == 0)
+        reply_bad(ctx, "the body is empty; send a JSON object");
     else if (!body)
-        reply_bad(exchange, "the body is not JSON: %s (line %d, column %d)", error.text, error.line, error.column);
+        reply_bad(ctx, "the body is not JSON: %s (line %d, column %d)", error.text, error.line, error.column);
     else if (!json_is_object(body))
-        reply_bad(exchange, "the body is JSON, but not an object");
+        reply_bad(ctx, "the body is JSON, but not an object");
     else
         return body;
     json_decref(body);
@@ -47,7 +47,7 @@ void body_free(json_t *body)
     json_decref(body);
 }
 
-bool body_text(struct exchange *exchange, const json_t *body, const char *name, bool required, const char **text,
+bool body_text(struct request_ctx *ctx, const json_t *body, const char *name, bool required, const char **text,
                size_t *length)
 {
     const json_t *value = json_object_get(body, name);
@@ -55,22 +55,22 @@ bool body_text(struct exchange *exchange, const json_t *body, const char *name, 
     *text = json_string_value(value);
     *length = json_string_length(value);
     if (absent && required)
-        reply_bad(exchange, "the body has no \"%s\"", name);
+        reply_bad(ctx, "the body has no \"%s\"", name);
     else if (!absent && !*text)
-        reply_bad(exchange, "\"%s\" is not a string", name);
+        reply_bad(ctx, "\"%s\" is not a string", name);
     else
         return true;
     return false;
 }
 
-bool body_word(struct exchange *exchange, const json_t *body, const char *name, const char **text)
+bool body_word(struct request_ctx *ctx, const json_t *body, const char *name, const char **text)
 {
     size_t length;
-    if (!body_text(exchange, body, name, false, text, &length))
+    if (!body_text(ctx, body, name, false, text, &length))
         return false;
     if (!*text || strlen(*text) == length)
         return true;
-    reply_bad(exchange, "\"%s\" contains NUL", name);
+    reply_bad(ctx, "\"%s\" contains NUL", name);
     return false;
 }
 
@@ -96,23 +96,23 @@ static enum MHD_Result take_parameter(void *payload, enum MHD_ValueKind kind, co
     return MHD_YES;
 }
 
-bool query_read(struct exchange *exchange, struct parameter *parameters, size_t count)
+bool query_read(struct request_ctx *ctx, struct parameter *parameters, size_t count)
 {
     struct query query = {parameters, count, NULL};
-    MHD_get_connection_values_n(exchange->connection, MHD_GET_ARGUMENT_KIND, take_parameter, &query);
+    MHD_get_connection_values_n(ctx->connection, MHD_GET_ARGUMENT_KIND, take_parameter, &query);
     if (query.trouble)
-        reply_bad(exchange, "give the parameter \"%s\" once, and without NUL", query.trouble);
+        reply_bad(ctx, "give the parameter \"%s\" once, and without NUL", query.trouble);
     return !query.trouble;
 }
 
-bool query_limit(struct exchange *exchange, const struct parameter *parameter, int32_t *limit)
+bool query_limit(struct request_ctx *ctx, const struct parameter *parameter, int32_t *limit)
 {
     if (!parameter->value)
         return true;
     size_t digits = strspn(parameter->value, "0123456789");
     long number = digits <= 6 ? strtol(parameter->value, NULL, 10) : 0;
     if (!digits || parameter->value[digits] || number < 1 || number > DLG_PAGE_LIMIT) {
-        reply_bad(exchange, "\"%s\" takes a whole number from 1 to %d", parameter->name, DLG_PAGE_LIMIT);
+        reply_bad(ctx, "\"%s\" takes a whole number from 1 to %d", parameter->name, DLG_PAGE_LIMIT);
         return false;
     }
     *limit = (int32_t)number;

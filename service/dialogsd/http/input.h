@@ -6,18 +6,18 @@
 
 #include <jansson.h>
 
-/* The functions below answer 400, saying what is wrong, when they return NULL or false. */
+/* The functions below answer 400, event what is wrong, when they return NULL or false. */
 
 /* The body, a JSON object, or what stands for one in msgpack; to be given to body_free(). */
-json_t *body_read(struct exchange *exchange);
+json_t *body_read(struct request_ctx *ctx);
 void body_free(json_t *body);
 
 /* A text of the body, borrowed from it. An optional one that is absent or null is NULL. */
-bool body_text(struct exchange *exchange, const json_t *body, const char *name, bool required, const char **text,
+bool body_text(struct request_ctx *ctx, const json_t *body, const char *name, bool required, const char **text,
                size_t *length);
 
 /* The same without NUL inside, as every text but a password and a message has to be. */
-bool body_word(struct exchange *exchange, const json_t *body, const char *name, const char **text);
+bool body_word(struct request_ctx *ctx, const json_t *body, const char *name, const char **text);
 
 /* A parameter of the query; `name` is filled in before. */
 struct parameter {
@@ -26,9 +26,9 @@ struct parameter {
 };
 
 /* Fills in the values; a parameter given twice, or with NUL inside, is refused. */
-bool query_read(struct exchange *exchange, struct parameter *parameters, size_t count);
+bool query_read(struct request_ctx *ctx, struct parameter *parameters, size_t count);
 
 /* A whole number from 1 to DLG_PAGE_LIMIT; `limit` stays when the parameter is absent. */
-bool query_limit(struct exchange *exchange, const struct parameter *parameter, int32_t *limit);
+bool query_limit(struct request_ctx *ctx, const struct parameter *parameter, int32_t *limit);
 
 #endif

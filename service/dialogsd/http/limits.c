@@ -6,77 +6,77 @@
 void limits_open(struct service *service)
 {
     const struct config *config = &service->config;
-    const int64_t limits[THROTTLE_KINDS] = {
-        [THROTTLE_LOGIN_USER] = config->login_attempts,
-        [THROTTLE_LOGIN_ADDRESS] = config->login_attempts_per_address,
-        [THROTTLE_REGISTER] = config->registrations,
-        [THROTTLE_SEND] = config->send_rate,
+    const int64_t limits[RATE_KINDS] = {
+        [RATE_LOGIN_USER] = config->login_attempts,
+        [RATE_LOGIN_ADDRESS] = config->login_attempts_per_address,
+        [RATE_REGISTER] = config->registrations,
+        [RATE_SEND] = config->send_rate,
     };
-    throttle_open(&service->throttle, limits);
-    overload_open(&service->overload, (unsigned)config->requests, config->wait_target_ms * 1000);
+    rate_limit_open(&service->rate_limit, limits);
+    admission_open(&service->admission, (unsigned)config->requests, config->wait_target_ms * 1000);
 }
 
-static bool allow(struct exchange *exchange, enum throttle_kind kind, const char *whose, const char *what)
+static bool allow(struct request_ctx *ctx, enum rate_limit_kind kind, const char *whose, const char *what)
 {
-    int wait_s = throttle_wait_s(&exchange->service->throttle, kind, whose, monotonic_us());
+    int wait_s = rate_limit_wait_s(&ctx->service->rate_limit, kind, whose, monotonic_us());
     if (!wait_s)
         return true;
-    exchange->retry_after_s = wait_s;
-    reply_error(exchange, 429, DLG_E_OVERLOAD, "%s; try again in %d seconds", what, wait_s);
+    ctx->retry_after_s = wait_s;
+    reply_error(ctx, 429, DLG_E_OVERLOAD, "%s; try again in %d seconds", what, wait_s);
     return false;
 }
 
-static void count(struct exchange *exchange, enum throttle_kind kind, const char *whose, int64_t more)
+static void count(struct request_ctx *ctx, enum rate_limit_kind kind, const char *whose, int64_t more)
 {
-    throttle_count(&exchange->service->throttle, kind, whose, more, monotonic_us());
+    rate_limit_count(&ctx->service->rate_limit, kind, whose, more, monotonic_us());
 }
 
 /* Counted before it is known to be wrong, so that many at once do not slip through. */
-bool limits_allow_login(struct exchange *exchange, const dlg_uuid *user)
+bool limits_allow_login(struct request_ctx *ctx, const dlg_uuid *user)
 {
     char id[DLG_UUID_TEXT_SIZE];
     dlg_uuid_format(user, id);
-    if (!allow(exchange, THROTTLE_LOGIN_USER, id, "too many wrong passwords for this user") ||
-        !allow(exchange, THROTTLE_LOGIN_ADDRESS, exchange->address, "too many wrong passwords from this address"))
+    if (!allow(ctx, RATE_LOGIN_USER, id, "too many wrong passwords for this user") ||
+        !allow(ctx, RATE_LOGIN_ADDRESS, ctx->address, "too many wrong passwords from this address"))
         return false;
-    exchange->named = *user;
-    count(exchange, THROTTLE_LOGIN_USER, id, 1);
-    count(exchange, THROTTLE_LOGIN_ADDRESS, exchange->address, 1);
+    ctx->named = *user;
+    count(ctx, RATE_LOGIN_USER, id, 1);
+    count(ctx, RATE_LOGIN_ADDRESS, ctx->address, 1);
     return true;
 }
 
-void limits_login_ended(struct exchange *exchange, int code)
+void limits_login_ended(struct request_ctx *ctx, int code)
 {
     char id[DLG_UUID_TEXT_SIZE];
-    dlg_uuid_format(&exchange->named, id);
+    dlg_uuid_format(&ctx->named, id);
     if (code == DLG_E_PASSWORD || code == DLG_E_NOT_FOUND) {
-        replicas_tell_count(exchange->service, THROTTLE_LOGIN_USER, id);
-        replicas_tell_count(exchange->service, THROTTLE_LOGIN_ADDRESS, exchange->address);
+        replicas_tell_count(ctx->service, RATE_LOGIN_USER, id);
+        replicas_tell_count(ctx->service, RATE_LOGIN_ADDRESS, ctx->address);
     } else {
-        count(exchange, THROTTLE_LOGIN_USER, id, -1);
-        count(exchange, THROTTLE_LOGIN_ADDRESS, exchange->address, -1);
+        count(ctx, RATE_LOGIN_USER, id, -1);
+        count(ctx, RATE_LOGIN_ADDRESS, ctx->address, -1);
     }
 }
 
-bool limits_allow_registration(struct exchange *exchange)
+bool limits_allow_registration(struct request_ctx *ctx)
 {
-    if (!allow(exchange, THROTTLE_REGISTER, exchange->address, "too many registrations from this address"))
+    if (!allow(ctx, RATE_REGISTER, ctx->address, "too many registrations from this address"))
         return false;
-    count(exchange, THROTTLE_REGISTER, exchange->address, 1);
-    replicas_tell_count(exchange->service, THROTTLE_REGISTER, exchange->address);
+    count(ctx, RATE_REGISTER, ctx->address, 1);
+    replicas_tell_count(ctx->service, RATE_REGISTER, ctx->address);
     return true;
 }
 
 /* The other replicas count the message when they hear of it: nothing is sent to them, or waited for, on its account. */
-bool limits_allow_send(struct exchange *exchange)
+bool limits_allow_send(struct request_ctx *ctx)
 {
     char id[DLG_UUID_TEXT_SIZE];
-    if (!exchange->service->config.send_rate)
+    if (!ctx->service->config.send_rate)
         return true;
-    dlg_uuid_format(&exchange->caller, id);
-    if (!allow(exchange, THROTTLE_SEND, id, "too many messages of this user"))
+    dlg_uuid_format(&ctx->caller, id);
+    if (!allow(ctx, RATE_SEND, id, "too many messages of this user"))
         return false;
-    count(exchange, THROTTLE_SEND, id, 1);
+    count(ctx, RATE_SEND, id, 1);
     return true;
 }
 
@@ -84,19 +84,19 @@ bool limits_allow_send(struct exchange *exchange)
  * Not the first read of a stream: after a restart all of them come at once, wait as long as it takes, and an
  * EventSource that is refused does not come again.
  */
-bool limits_pace(const struct exchange *exchange)
+bool limits_pace(const struct request_ctx *ctx)
 {
-    unsigned needs = exchange->match.route->needs;
+    unsigned needs = ctx->match.route->needs;
     return (needs & NEEDS_TOKEN) && !(needs & GIVES_EVENTS);
 }
 
 /* Too much at once: said at once, so that those who are served are served quickly. */
-bool limits_allow_load(struct exchange *exchange)
+bool limits_allow_load(struct request_ctx *ctx)
 {
-    struct service *service = exchange->service;
-    bool admitted = !limits_pace(exchange) || overload_admits(&service->overload);
+    struct service *service = ctx->service;
+    bool admitted = !limits_pace(ctx) || admission_allows(&service->admission);
     if (admitted && atomic_load_explicit(&service->busy, memory_order_relaxed) < (unsigned)service->config.requests)
         return true;
-    reply_error(exchange, 503, DLG_E_OVERLOAD, "too many requests at once; try again after the time in Retry-After");
+    reply_error(ctx, 503, DLG_E_OVERLOAD, "too many requests at once; try again after the time in Retry-After");
     return false;
 }

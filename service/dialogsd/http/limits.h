@@ -7,17 +7,17 @@
 void limits_open(struct service *service);
 
 /* Each answers 429 and returns false when it is too often. */
-bool limits_allow_login(struct exchange *exchange, const dlg_uuid *user);
-bool limits_allow_registration(struct exchange *exchange);
-bool limits_allow_send(struct exchange *exchange);
+bool limits_allow_login(struct request_ctx *ctx, const dlg_uuid *user);
+bool limits_allow_registration(struct request_ctx *ctx);
+bool limits_allow_send(struct request_ctx *ctx);
 
 /* Whether the time that the request waits is what load is judged by. */
-bool limits_pace(const struct exchange *exchange);
+bool limits_pace(const struct request_ctx *ctx);
 
 /* Whether another request may wait for the database; else answers 503 and returns false. */
-bool limits_allow_load(struct exchange *exchange);
+bool limits_allow_load(struct request_ctx *ctx);
 
 /* How the login ended that was allowed: a right password does not count. On the library's thread. */
-void limits_login_ended(struct exchange *exchange, int code);
+void limits_login_ended(struct request_ctx *ctx, int code);
 
 #endif

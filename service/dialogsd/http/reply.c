@@ -47,16 +47,16 @@ static const struct meaning *meaning_of(int code)
     return &unexpected;
 }
 
-struct MHD_Response *reply_new(struct text *body)
+struct MHD_Response *reply_new(struct text_buffer *body)
 {
     if (body->failed) {
-        text_free(body);
+        buffer_free(body);
         return NULL;
     }
     struct MHD_Response *response = MHD_create_response_from_buffer(body->length, body->data, MHD_RESPMEM_MUST_FREE);
     if (!response)
         free(body->data);
-    *body = (struct text){0};
+    *body = (struct text_buffer){0};
     return response;
 }
 
@@ -66,81 +66,81 @@ void reply_header(struct MHD_Response *response, const char *name, const char *v
         MHD_add_response_header(response, name, value);
 }
 
-void reply_send(struct exchange *exchange, unsigned status, struct MHD_Response *response, const char *type)
+void reply_send(struct request_ctx *ctx, unsigned status, struct MHD_Response *response, const char *type)
 {
-    exchange->step = STEP_ANSWERED;
+    ctx->step = STEP_ANSWERED;
     if (!response) {
-        exchange->aborted = true;
+        ctx->aborted = true;
         return;
     }
     if (type)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-    MHD_add_response_header(response, "X-Request-Id", exchange->request_id);
+    MHD_add_response_header(response, "X-Request-Id", ctx->request_id);
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-    cors_answer(exchange, response);
-    if (atomic_load_explicit(&exchange->service->backend.draining, memory_order_relaxed))
+    cors_answer(ctx, response);
+    if (atomic_load_explicit(&ctx->service->backend.draining, memory_order_relaxed))
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-    if (MHD_queue_response(exchange->connection, status, response) == MHD_YES)
-        exchange->status = status;
+    if (MHD_queue_response(ctx->connection, status, response) == MHD_YES)
+        ctx->status = status;
     else
-        exchange->aborted = true;
+        ctx->aborted = true;
     MHD_destroy_response(response);
 }
 
-struct writer reply_writer(const struct exchange *exchange)
+struct body_writer reply_writer(const struct request_ctx *ctx)
 {
-    return (struct writer){.packed = exchange->packed};
+    return (struct body_writer){.packed = ctx->packed};
 }
 
-static struct MHD_Response *response_of(struct exchange *exchange, struct writer *writer)
+static struct MHD_Response *response_of(struct request_ctx *ctx, struct body_writer *writer)
 {
-    exchange->answer_length = writer->text.length;
+    ctx->answer_length = writer->text.length;
     struct MHD_Response *response = reply_new(&writer->text);
     reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     return response;
 }
 
-static const char *type_of(const struct writer *writer)
+static const char *type_of(const struct body_writer *writer)
 {
     return writer->packed ? MSGPACK_TYPE : JSON_TYPE;
 }
 
-void reply_written(struct exchange *exchange, unsigned status, struct writer *writer)
+void reply_written(struct request_ctx *ctx, unsigned status, struct body_writer *writer)
 {
-    reply_send(exchange, status, response_of(exchange, writer), type_of(writer));
+    reply_send(ctx, status, response_of(ctx, writer), type_of(writer));
 }
 
-void reply_empty(struct exchange *exchange, unsigned status)
+void reply_empty(struct request_ctx *ctx, unsigned status)
 {
-    struct text body = {0};
-    reply_send(exchange, status, reply_new(&body), NULL);
+    struct text_buffer body = {0};
+    reply_send(ctx, status, reply_new(&body), NULL);
 }
 
-void reply_options(struct exchange *exchange)
+void reply_options(struct request_ctx *ctx)
 {
-    struct text body = {0};
+    struct text_buffer body = {0};
     struct MHD_Response *response = reply_new(&body);
-    reply_header(response, MHD_HTTP_HEADER_ALLOW, exchange->match.allow);
-    cors_preflight(exchange, response);
-    reply_send(exchange, 204, response, NULL);
+    reply_header(response, MHD_HTTP_HEADER_ALLOW, ctx->match.allow);
+    cors_preflight(ctx, response);
+    reply_send(ctx, 204, response, NULL);
 }
 
-static void retry_header(const struct exchange *exchange, struct MHD_Response *response, unsigned status)
+static void retry_header(const struct request_ctx *ctx, struct MHD_Response *response, unsigned status)
 {
     char seconds[16];
-    int wait_s = exchange->retry_after_s ? exchange->retry_after_s : status == 500 ? 5 : 1;
+    int wait_s = ctx->retry_after_s ? ctx->retry_after_s : status == 500 ? 5 : 1;
     snprintf(seconds, sizeof seconds, "%d", wait_s);
     reply_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
 }
 
-static void reply_problem(struct exchange *exchange, unsigned status, int code, const char *fate, const char *message)
+static void reply_problem(struct request_ctx *ctx, unsigned status, int code, const char *fate, const char *message)
 {
-    struct writer body = reply_writer(exchange);
+    struct body_writer body = reply_writer(ctx);
     write_object(&body, fate ? 4 : 3);
     write_name(&body, "message");
     write_printable(&body, message);
     write_name(&body, "request_id");
-    write_string(&body, exchange->request_id);
+    write_string(&body, ctx->request_id);
     write_name(&body, "code");
     write_number(&body, abs(code));
     if (fate) {
@@ -148,25 +148,25 @@ static void reply_problem(struct exchange *exchange, unsigned status, int code, 
         write_string(&body, fate);
     }
     write_object_end(&body);
-    exchange->failure = code;
-    struct MHD_Response *response = response_of(exchange, &body);
+    ctx->failure = code;
+    struct MHD_Response *response = response_of(ctx, &body);
     if (status == 401)
         reply_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"dialogs\"");
     if (status == 405)
-        reply_header(response, MHD_HTTP_HEADER_ALLOW, exchange->match.allow);
+        reply_header(response, MHD_HTTP_HEADER_ALLOW, ctx->match.allow);
     if (status == 429 || (status >= 500 && status != 501)) /* what is switched off stays so */
-        retry_header(exchange, response, status);
-    reply_send(exchange, status, response, type_of(&body));
+        retry_header(ctx, response, status);
+    reply_send(ctx, status, response, type_of(&body));
 }
 
-void reply_error(struct exchange *exchange, unsigned status, int code, const char *format, ...)
+void reply_error(struct request_ctx *ctx, unsigned status, int code, const char *format, ...)
 {
     char message[512];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    reply_problem(exchange, status, code, NULL, message);
+    reply_problem(ctx, status, code, NULL, message);
 }
 
 static const char *fate_name(const dlg_error *error)
@@ -182,18 +182,18 @@ static const char *fate_name(const dlg_error *error)
     return "not_written";
 }
 
-void reply_failure(struct exchange *exchange, const dlg_error *error)
+void reply_failure(struct request_ctx *ctx, const dlg_error *error)
 {
     int code = dlg_error_code(error);
     const struct meaning *meaning = meaning_of(code);
-    const struct route *route = exchange->match.route;
+    const struct route *route = ctx->match.route;
     unsigned status = meaning->status;
     if (code == DLG_E_OVERLOAD)
         status = route->overload;
     else if (code == DLG_E_TOO_LARGE)
         status = route->too_large;
     bool writes = strcmp(route->method, "POST") == 0;
-    snprintf(exchange->sqlstate, sizeof exchange->sqlstate, "%s", dlg_error_sqlstate(error));
-    reply_problem(exchange, status, code, writes && status >= 500 ? fate_name(error) : NULL,
+    snprintf(ctx->sqlstate, sizeof ctx->sqlstate, "%s", dlg_error_sqlstate(error));
+    reply_problem(ctx, status, code, writes && status >= 500 ? fate_name(error) : NULL,
                   meaning->text ? meaning->text : dlg_error_message(error));
 }

@@ -10,36 +10,36 @@
 #define EVENTS_TYPE "text/event-stream"
 
 /* An answer whose body is `body`, which is given away; NULL when out of memory. */
-struct MHD_Response *reply_new(struct text *body);
+struct MHD_Response *reply_new(struct text_buffer *body);
 
 /*
  * Answers with `response`, which is given away, and may be NULL: then the connection is closed.
  * `type` NULL: the answer has no body.
  */
-void reply_send(struct exchange *exchange, unsigned status, struct MHD_Response *response, const char *type);
+void reply_send(struct request_ctx *ctx, unsigned status, struct MHD_Response *response, const char *type);
 
 /* The body of an answer, empty, in the form that the client asked for. */
-struct writer reply_writer(const struct exchange *exchange);
+struct body_writer reply_writer(const struct request_ctx *ctx);
 
 /* Answers with what was written, which is given away, or without a body. */
-void reply_written(struct exchange *exchange, unsigned status, struct writer *writer);
-void reply_empty(struct exchange *exchange, unsigned status);
+void reply_written(struct request_ctx *ctx, unsigned status, struct body_writer *writer);
+void reply_empty(struct request_ctx *ctx, unsigned status);
 
 /* 204 with the methods of the path: the answer to OPTIONS. */
-void reply_options(struct exchange *exchange);
+void reply_options(struct request_ctx *ctx);
 
 /*
  * Answers {message, request_id, code}. `code` is a DLG_E_* value, or an HTTP status for what the
  * library knows nothing of.
  */
-void reply_error(struct exchange *exchange, unsigned status, int code, const char *format, ...)
+void reply_error(struct request_ctx *ctx, unsigned status, int code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* 400 with a message that says what is wrong. */
-#define reply_bad(exchange, ...) reply_error(exchange, 400, DLG_E_ARGUMENT, __VA_ARGS__)
+#define reply_bad(ctx, ...) reply_error(ctx, 400, DLG_E_ARGUMENT, __VA_ARGS__)
 
 /* Answers what the library's error means. */
-void reply_failure(struct exchange *exchange, const dlg_error *error);
+void reply_failure(struct request_ctx *ctx, const dlg_error *error);
 
 /* Adds a header to an answer that is being made; `response` may be NULL. */
 void reply_header(struct MHD_Response *response, const char *name, const char *value);

@@ -1,13 +1,13 @@
 /*
- * exchange.h - one HTTP request and its answer.
+ * request_ctx.h - one HTTP request and its answer.
  *
  * A request goes through these steps, all on the thread of its connection:
  *   its head arrives -> its body is collected -> the route starts -> (waits) -> the route finishes.
  * While it waits its connection is suspended: nobody but the library's callback touches it, and the
  * last thing that callback does is to resume it.
  */
-#ifndef DIALOGSD_EXCHANGE_H
-#define DIALOGSD_EXCHANGE_H
+#ifndef DIALOGSD_REQUEST_CTX_H
+#define DIALOGSD_REQUEST_CTX_H
 
 #include "content/text_buffer.h"
 #include "http/router.h"
@@ -17,29 +17,29 @@
 #include <jansson.h>
 #include <microhttpd.h>
 
-enum exchange_step { STEP_HEAD, STEP_BODY, STEP_WAITING, STEP_ANSWERED };
+enum ctx_step { STEP_HEAD, STEP_BODY, STEP_WAITING, STEP_ANSWERED };
 
 enum { REQUEST_ID_SIZE = 65, LOGGED_PATH_SIZE = 128, METHOD_SIZE = 16, TRACE_ID_SIZE = 33, SPAN_ID_SIZE = 17 };
 
-struct exchange {
+struct request_ctx {
     struct service *service;
     struct MHD_Connection *connection;
-    struct peer *peer;
-    enum exchange_step step;
+    struct client_connection *client;
+    enum ctx_step step;
     bool bad_path; /* it has a NUL */
     bool counted;  /* in service->active */
     bool secret;   /* the body may have a password: it is wiped */
     bool aborted;  /* the answer could not be sent whole */
     struct match match;
-    struct text body;
+    struct text_buffer body;
     uint64_t body_length; /* as it arrived, also what was not kept */
     json_t *input;        /* of a send: the body, which has its text */
     dlg_message message;  /* of a send: what is sent */
     dlg_uuid caller;      /* from the token */
     int64_t expires_us;   /* the same: its end */
-    struct token_name token;
+    struct token_hash token;
     int retry_after_s;     /* for the answer; 0: the customary */
-    bool busy;             /* in service->busy, and when limits_pace() says so in service->overload */
+    bool busy;             /* in service->busy, and when limits_pace() says so in service->admission */
     int64_t asked_us;      /* since when; monotonic */
     bool packed;           /* the answer is to be msgpack */
     dlg_uuid named;        /* from the path */
@@ -62,25 +62,24 @@ struct exchange {
 };
 
 /* A request begins: its first line was read. NULL when out of memory. */
-struct exchange *exchange_new(struct service *service, struct MHD_Connection *connection, const char *uri);
+struct request_ctx *ctx_new(struct service *service, struct MHD_Connection *connection, const char *uri);
 
 /* What libmicrohttpd has to say about it: see MHD_AccessHandlerCallback. */
-enum MHD_Result exchange_run(struct exchange *exchange, const char *path, const char *method, const char *data,
-                             size_t *size);
+enum MHD_Result ctx_run(struct request_ctx *ctx, const char *path, const char *method, const char *data, size_t *size);
 
 /* The answer was sent, or the client is gone. Writes the access log. */
-void exchange_end(struct exchange *exchange, bool completed);
+void ctx_end(struct request_ctx *ctx, bool completed);
 
 /*
  * For a route that calls the library:
- *     exchange_suspend(exchange);
- *     exchange_called(exchange, dlg_..._async(..., exchange_arrived, exchange, &exchange->error));
+ *     ctx_suspend(ctx);
+ *     ctx_called(ctx, dlg_..._async(..., ctx_arrived, ctx, &ctx->error));
  */
-void exchange_suspend(struct exchange *exchange);
-void exchange_called(struct exchange *exchange, int code);
-void exchange_arrived(dlg_reply *reply, void *exchange);
+void ctx_suspend(struct request_ctx *ctx);
+void ctx_called(struct request_ctx *ctx, int code);
+void ctx_arrived(dlg_reply *reply, void *ctx);
 
 /* A header of the request, or NULL; `length` may be NULL. */
-const char *exchange_header(const struct exchange *exchange, const char *name, size_t *length);
+const char *ctx_header(const struct request_ctx *ctx, const char *name, size_t *length);
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct exchange;
+struct request_ctx;
 
 enum route_needs {
     NEEDS_TOKEN = 1,    /* a bearer token says who the caller is */
@@ -16,7 +16,7 @@ enum route_needs {
 };
 
 /*
- * A call. `start` answers at once, or suspends the exchange and starts a call of the library; then
+ * A call. `start` answers at once, or suspends the request and starts a call of the library; then
  * `finish` answers with what came, unless that is an error.
  */
 struct route {
@@ -25,8 +25,8 @@ struct route {
     unsigned needs;      /* NEEDS_* */
     unsigned overload;   /* the status when too much is asked at once */
     unsigned too_large;  /* the status when a text is too long */
-    void (*start)(struct exchange *exchange);
-    void (*finish)(struct exchange *exchange);
+    void (*start)(struct request_ctx *ctx);
+    void (*finish)(struct request_ctx *ctx);
 };
 
 enum { ALLOW_SIZE = 64 };

@@ -13,7 +13,7 @@ static const rlim_t other_descriptors = 256;
 
 static void *on_request_line(void *payload, const char *uri, struct MHD_Connection *connection)
 {
-    return exchange_new(payload, connection, uri);
+    return ctx_new(payload, connection, uri);
 }
 
 static enum MHD_Result on_request(void *payload, struct MHD_Connection *connection, const char *path,
@@ -23,8 +23,8 @@ static enum MHD_Result on_request(void *payload, struct MHD_Connection *connecti
     (void)payload;
     (void)connection;
     (void)version;
-    struct exchange *exchange = *context;
-    return exchange ? exchange_run(exchange, path, method, data, size) : MHD_NO;
+    struct request_ctx *ctx = *context;
+    return ctx ? ctx_run(ctx, path, method, data, size) : MHD_NO;
 }
 
 static void on_completed(void *payload, struct MHD_Connection *connection, void **context,
@@ -32,9 +32,9 @@ static void on_completed(void *payload, struct MHD_Connection *connection, void 
 {
     (void)payload;
     (void)connection;
-    struct exchange *exchange = *context;
-    if (exchange)
-        exchange_end(exchange, reason == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    struct request_ctx *ctx = *context;
+    if (ctx)
+        ctx_end(ctx, reason == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     *context = NULL;
 }
 
@@ -44,13 +44,13 @@ static void on_connection(void *payload, struct MHD_Connection *connection, void
     struct service *service = payload;
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
         if (*context)
-            peers_remove(&service->peers, *context);
+            connections_remove(&service->connections, *context);
         return;
     }
     int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     const struct sockaddr *address =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
-    *context = peers_add(&service->peers, fd, address);
+    *context = connections_add(&service->connections, fd, address);
 }
 
 /* As many connections as were asked for, if the system gives us the descriptors. */

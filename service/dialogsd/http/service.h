@@ -18,16 +18,16 @@
 struct service {
     struct config config;
     struct backend backend;
-    struct log log;
+    struct service_log log;
     struct pages pages;
-    struct peers peers;
-    struct hub hub;
+    struct connections connections;
+    struct subscriptions subscriptions;
     struct metrics metrics;
-    struct relay *relay; /* NULL: there are no other replicas */
-    struct tokens tokens;
-    struct throttle throttle;
-    struct overload overload; /* of requests with a token: checks of passwords have a queue of their own */
-    char request_prefix[17];  /* of the request ids made here; differs from start to start */
+    struct redis_bus *bus; /* NULL: there are no other replicas */
+    struct revoked_tokens tokens;
+    struct rate_limit rate_limit;
+    struct admission_control admission; /* of requests with a token: checks of passwords have a queue of their own */
+    char request_prefix[17];            /* of the request ids made here; differs from start to start */
     atomic_uint_fast64_t request_count;
     atomic_uint active; /* requests that have begun and are not answered */
     atomic_uint busy;   /* ... of those, that wait for the database */

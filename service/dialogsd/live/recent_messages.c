@@ -7,7 +7,7 @@
 
 enum { MOST = 512, RECENT_US = 60 * 1000000 };
 
-bool recent_add(struct recent *recent, const dlg_page *page)
+bool recent_messages_add(struct recent_messages *recent, const dlg_page *page)
 {
     size_t count = dlg_page_count(page);
     size_t kept = recent->count + count > MOST ? MOST - count : recent->count;
@@ -29,10 +29,10 @@ bool recent_add(struct recent *recent, const dlg_page *page)
     return true;
 }
 
-bool recent_has(struct recent *recent, const dlg_message *message)
+bool recent_messages_have(struct recent_messages *recent, const dlg_message *message)
 {
     if (recent->messages && monotonic_us() > recent->forget_us)
-        recent_forget(recent);
+        recent_messages_forget(recent);
     for (size_t i = 0; recent->messages && i < recent->count; i++)
         if (recent->messages[i].id == message->id &&
             dlg_uuid_compare(&recent->messages[i].recipient, &message->recipient) == 0)
@@ -40,7 +40,7 @@ bool recent_has(struct recent *recent, const dlg_message *message)
     return false;
 }
 
-void recent_forget(struct recent *recent)
+void recent_messages_forget(struct recent_messages *recent)
 {
     free(recent->messages);
     recent->messages = NULL;

@@ -1,15 +1,15 @@
 /*
- * recent.h - the messages that the database has shown to a stream lately. The hub may bring the same ones, soon after
- * they were stored; they are not shown twice.
+ * recent_messages.h - the messages that the database has shown to a stream lately. Its subscription may bring the same
+ * ones, soon after they were stored; they are not shown twice.
  */
-#ifndef DIALOGSD_RECENT_H
-#define DIALOGSD_RECENT_H
+#ifndef DIALOGSD_RECENT_MESSAGES_H
+#define DIALOGSD_RECENT_MESSAGES_H
 
 #include <dialogs.h>
 #include <stdbool.h>
 
 /* Zeroed: none. Nothing is kept for a stream that has been silent for long. */
-struct recent {
+struct recent_messages {
     struct recent_message {
         int64_t id;
         dlg_uuid recipient; /* ids are unique per recipient */
@@ -19,10 +19,10 @@ struct recent {
 };
 
 /* Takes note of a page; of several pages the last ones. False when out of memory. */
-bool recent_add(struct recent *recent, const dlg_page *page);
+bool recent_messages_add(struct recent_messages *recent, const dlg_page *page);
 
-bool recent_has(struct recent *recent, const dlg_message *message);
+bool recent_messages_have(struct recent_messages *recent, const dlg_message *message);
 
-void recent_forget(struct recent *recent);
+void recent_messages_forget(struct recent_messages *recent);
 
 #endif

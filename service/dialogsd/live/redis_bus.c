@@ -22,98 +22,90 @@
 
 enum {
     SECOND_US = 1000000,
-    BEAT_US = 1 * SECOND_US,     /* how often the thread says something to itself */
-    PATIENCE_US = 4 * SECOND_US, /* how long it waits to hear it, and to be connected */
+    HEARTBEAT_US = 1 * SECOND_US, /* how often the thread says something to itself */
+    PATIENCE_US = 4 * SECOND_US,  /* how long it waits to hear it, and to be connected */
     FIRST_PAUSE_US = SECOND_US / 10,
     LONGEST_PAUSE_US = 2 * SECOND_US,
     QUEUE_MOST_BYTES = 16 * 1024 * 1024,
     ORIGIN_SIZE = 16
 };
 
-/* What a saying begins with: who says it, so that nobody hears himself. A beat is nothing but that. */
-struct saying {
-    STAILQ_ENTRY(saying) link;
+/* It begins with its origin: a replica ignores its own. A heartbeat is nothing but an origin. */
+struct bus_event {
+    STAILQ_ENTRY(bus_event) link;
     int64_t until_s; /* not 0: it is to be kept */
     size_t length;
     char data[];
 };
 
-struct relay {
-    struct relay_handler handler;
-    struct target target;
+struct redis_bus {
+    struct redis_bus_handler handler;
+    struct redis_url url;
     char origin[ORIGIN_SIZE];
     pthread_t thread;
     int wake; /* eventfd */
     atomic_bool ending;
     atomic_bool up;
     pthread_mutex_t lock; /* over the next three */
-    STAILQ_HEAD(, saying) queue;
+    STAILQ_HEAD(, bus_event) queue;
     size_t queued_bytes;
     bool lost; /* something was not said */
     /* Of the thread: */
-    struct line listener, speaker;
+    struct redis_connection listener, speaker;
     bool listening; /* the channel was joined */
     bool said_down;
-    int64_t heard_us, beat_us, retry_us, pause_us;
+    int64_t heard_us, heartbeat_us, retry_us, pause_us;
 };
-
-bool relay_check(const char *url)
-{
-    struct target target;
-    bool good = target_read(&target, url);
-    target_free(&target);
-    return good;
-}
 
 /* ---- Listening ---- */
 
-static void on_heard(struct relay *relay, const char *data, size_t length)
+static void on_heard(struct redis_bus *bus, const char *data, size_t length)
 {
     if (length < ORIGIN_SIZE)
         return;
-    if (memcmp(data, relay->origin, ORIGIN_SIZE) == 0) {
-        relay->heard_us = monotonic_us();
+    if (memcmp(data, bus->origin, ORIGIN_SIZE) == 0) {
+        bus->heard_us = monotonic_us();
         return;
     }
     if (length > ORIGIN_SIZE)
-        relay->handler.heard(relay->handler.payload, data + ORIGIN_SIZE, length - ORIGIN_SIZE);
+        bus->handler.heard(bus->handler.payload, data + ORIGIN_SIZE, length - ORIGIN_SIZE);
 }
 
 static void on_channel(redisAsyncContext *context, void *answer, void *payload)
 {
     (void)context;
-    struct relay *relay = payload;
+    struct redis_bus *bus = payload;
     const redisReply *reply = answer;
     if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 3 || !reply->element[0]->str)
         return;
     if (strcmp(reply->element[0]->str, "subscribe") == 0) {
-        relay->listening = true;
-        relay->handler.missed(relay->handler.payload);
+        bus->listening = true;
+        bus->handler.missed(bus->handler.payload);
     } else if (reply->element[2]->type == REDIS_REPLY_STRING) {
-        on_heard(relay, reply->element[2]->str, (size_t)reply->element[2]->len);
+        on_heard(bus, reply->element[2]->str, (size_t)reply->element[2]->len);
     }
 }
 
 static void on_kept(redisAsyncContext *context, void *answer, void *payload)
 {
     (void)context;
-    struct relay *relay = payload;
+    struct redis_bus *bus = payload;
     const redisReply *reply = answer;
     if (!reply || reply->type != REDIS_REPLY_ARRAY)
         return;
     for (size_t i = 0; i + 1 < reply->elements; i += 2)
         if (reply->element[i]->str && reply->element[i + 1]->str)
-            relay->handler.revoked(relay->handler.payload, reply->element[i]->str, (size_t)reply->element[i]->len,
-                                   strtoll(reply->element[i + 1]->str, NULL, 10));
+            bus->handler.revoked(bus->handler.payload, reply->element[i]->str, (size_t)reply->element[i]->len,
+                                 strtoll(reply->element[i + 1]->str, NULL, 10));
 }
 
 /* ---- Speaking ---- */
 
-static void lose(struct relay *relay)
+static void note_loss(struct redis_bus *bus)
 {
-    pthread_mutex_lock(&relay->lock);
-    relay->lost = true;
-    pthread_mutex_unlock(&relay->lock);
+    pthread_mutex_lock(&bus->lock);
+    bus->lost = true;
+    pthread_mutex_unlock(&bus->lock);
 }
 
 static void on_said(redisAsyncContext *context, void *answer, void *payload)
@@ -121,168 +113,168 @@ static void on_said(redisAsyncContext *context, void *answer, void *payload)
     (void)context;
     const redisReply *reply = answer;
     if (!reply || reply->type == REDIS_REPLY_ERROR)
-        lose(payload);
+        note_loss(payload);
 }
 
-static void speak(struct relay *relay, const struct saying *saying)
+static void speak(struct redis_bus *bus, const struct bus_event *event)
 {
-    redisAsyncContext *context = relay->speaker.context;
+    redisAsyncContext *context = bus->speaker.context;
     int code = REDIS_ERR;
-    if (context && saying->until_s)
-        code = redisAsyncCommand(context, on_said, relay, "ZADD " REVOKED " %lld %b", (long long)saying->until_s,
-                                 saying->data, saying->length);
+    if (context && event->until_s)
+        code = redisAsyncCommand(context, on_said, bus, "ZADD " REVOKED " %lld %b", (long long)event->until_s,
+                                 event->data, event->length);
     else if (context)
-        code = redisAsyncCommand(context, on_said, relay, "PUBLISH " CHANNEL " %b", saying->data, saying->length);
+        code = redisAsyncCommand(context, on_said, bus, "PUBLISH " CHANNEL " %b", event->data, event->length);
     if (code != REDIS_OK)
-        lose(relay);
+        note_loss(bus);
 }
 
-static void enqueue(struct relay *relay, const char *data, size_t length, int64_t until_s)
+static void enqueue(struct redis_bus *bus, const char *data, size_t length, int64_t until_s)
 {
     size_t origin = until_s ? 0 : ORIGIN_SIZE;
-    struct saying *saying = malloc(sizeof *saying + origin + length);
-    if (saying) {
-        saying->length = origin + length;
-        saying->until_s = until_s;
-        memcpy(saying->data, relay->origin, origin);
-        memcpy(saying->data + origin, data, length);
+    struct bus_event *event = malloc(sizeof *event + origin + length);
+    if (event) {
+        event->length = origin + length;
+        event->until_s = until_s;
+        memcpy(event->data, bus->origin, origin);
+        memcpy(event->data + origin, data, length);
     }
-    pthread_mutex_lock(&relay->lock);
-    bool wake = STAILQ_EMPTY(&relay->queue);
-    bool room = saying && relay->queued_bytes + saying->length <= QUEUE_MOST_BYTES;
+    pthread_mutex_lock(&bus->lock);
+    bool wake = STAILQ_EMPTY(&bus->queue);
+    bool room = event && bus->queued_bytes + event->length <= QUEUE_MOST_BYTES;
     if (room) {
-        STAILQ_INSERT_TAIL(&relay->queue, saying, link);
-        relay->queued_bytes += saying->length;
+        STAILQ_INSERT_TAIL(&bus->queue, event, link);
+        bus->queued_bytes += event->length;
     } else {
-        relay->lost = true;
+        bus->lost = true;
     }
-    pthread_mutex_unlock(&relay->lock);
+    pthread_mutex_unlock(&bus->lock);
     if (!room)
-        free(saying);
+        free(event);
     else if (wake)
-        eventfd_write(relay->wake, 1);
+        eventfd_write(bus->wake, 1);
 }
 
-void relay_say(struct relay *relay, const char *data, size_t length)
+void redis_bus_publish(struct redis_bus *bus, const char *data, size_t length)
 {
-    enqueue(relay, data, length, 0);
+    enqueue(bus, data, length, 0);
 }
 
-void relay_keep(struct relay *relay, const char *member, size_t length, int64_t until_s)
+void redis_bus_keep(struct redis_bus *bus, const char *member, size_t length, int64_t until_s)
 {
-    enqueue(relay, member, length, until_s);
+    enqueue(bus, member, length, until_s);
 }
 
-static struct saying *next_saying(struct relay *relay)
+static struct bus_event *next_event(struct redis_bus *bus)
 {
-    pthread_mutex_lock(&relay->lock);
-    struct saying *saying = STAILQ_FIRST(&relay->queue);
-    if (saying) {
-        STAILQ_REMOVE_HEAD(&relay->queue, link);
-        relay->queued_bytes -= saying->length;
+    pthread_mutex_lock(&bus->lock);
+    struct bus_event *event = STAILQ_FIRST(&bus->queue);
+    if (event) {
+        STAILQ_REMOVE_HEAD(&bus->queue, link);
+        bus->queued_bytes -= event->length;
     }
-    pthread_mutex_unlock(&relay->lock);
-    return saying;
+    pthread_mutex_unlock(&bus->lock);
+    return event;
 }
 
 /* What is to be kept waits for a connection; what is to be heard now does not. */
-static void speak_all(struct relay *relay)
+static void speak_all(struct redis_bus *bus)
 {
-    STAILQ_HEAD(, saying) kept = STAILQ_HEAD_INITIALIZER(kept);
-    struct saying *saying;
-    while ((saying = next_saying(relay))) {
-        if (!relay->speaker.context && saying->until_s) {
-            STAILQ_INSERT_TAIL(&kept, saying, link);
+    STAILQ_HEAD(, bus_event) kept = STAILQ_HEAD_INITIALIZER(kept);
+    struct bus_event *event;
+    while ((event = next_event(bus))) {
+        if (!bus->speaker.context && event->until_s) {
+            STAILQ_INSERT_TAIL(&kept, event, link);
             continue;
         }
-        speak(relay, saying);
-        free(saying);
+        speak(bus, event);
+        free(event);
     }
-    pthread_mutex_lock(&relay->lock);
-    while ((saying = STAILQ_FIRST(&kept))) {
+    pthread_mutex_lock(&bus->lock);
+    while ((event = STAILQ_FIRST(&kept))) {
         STAILQ_REMOVE_HEAD(&kept, link);
-        STAILQ_INSERT_HEAD(&relay->queue, saying, link);
-        relay->queued_bytes += saying->length;
+        STAILQ_INSERT_HEAD(&bus->queue, event, link);
+        bus->queued_bytes += event->length;
     }
-    pthread_mutex_unlock(&relay->lock);
+    pthread_mutex_unlock(&bus->lock);
 }
 
 /* ---- The thread ---- */
 
-static void connect_lines(struct relay *relay, int64_t now_us)
+static void connect_both(struct redis_bus *bus, int64_t now_us)
 {
-    relay->listening = false;
-    relay->heard_us = now_us;
-    relay->retry_us = now_us + relay->pause_us;
-    relay->pause_us = relay->pause_us * 2 < LONGEST_PAUSE_US ? relay->pause_us * 2 : LONGEST_PAUSE_US;
-    if (!line_open(&relay->listener, &relay->target) || !line_open(&relay->speaker, &relay->target))
+    bus->listening = false;
+    bus->heard_us = now_us;
+    bus->retry_us = now_us + bus->pause_us;
+    bus->pause_us = bus->pause_us * 2 < LONGEST_PAUSE_US ? bus->pause_us * 2 : LONGEST_PAUSE_US;
+    if (!redis_connection_open(&bus->listener, &bus->url) || !redis_connection_open(&bus->speaker, &bus->url))
         return;
-    redisAsyncCommand(relay->listener.context, on_channel, relay, "SUBSCRIBE " CHANNEL);
-    redisAsyncCommand(relay->speaker.context, NULL, NULL, "ZREMRANGEBYSCORE " REVOKED " -inf %lld",
+    redisAsyncCommand(bus->listener.context, on_channel, bus, "SUBSCRIBE " CHANNEL);
+    redisAsyncCommand(bus->speaker.context, NULL, NULL, "ZREMRANGEBYSCORE " REVOKED " -inf %lld",
                       (long long)(wall_us() / SECOND_US));
-    redisAsyncCommand(relay->speaker.context, on_kept, relay, "ZRANGEBYSCORE " REVOKED " %lld +inf WITHSCORES",
+    redisAsyncCommand(bus->speaker.context, on_kept, bus, "ZRANGEBYSCORE " REVOKED " %lld +inf WITHSCORES",
                       (long long)(wall_us() / SECOND_US));
 }
 
-static void tell_state(struct relay *relay, bool up)
+static void tell_state(struct redis_bus *bus, bool up)
 {
-    if (up && relay->said_down)
+    if (up && bus->said_down)
         say("Redis is back");
-    else if (!up && !relay->said_down)
+    else if (!up && !bus->said_down)
         say("Redis cannot be reached: streams find what other replicas store in the database only");
-    relay->said_down = !up;
+    bus->said_down = !up;
 }
 
 /* Says that something was lost, once it can be heard. */
-static void confess(struct relay *relay)
+static void report_loss(struct redis_bus *bus)
 {
-    pthread_mutex_lock(&relay->lock);
-    bool lost = relay->lost;
-    relay->lost = false;
-    pthread_mutex_unlock(&relay->lock);
+    pthread_mutex_lock(&bus->lock);
+    bool lost = bus->lost;
+    bus->lost = false;
+    pthread_mutex_unlock(&bus->lock);
     if (lost)
-        relay->handler.lost(relay->handler.payload);
+        bus->handler.lost(bus->handler.payload);
 }
 
-static void look_after(struct relay *relay, int64_t now_us)
+static void maintain(struct redis_bus *bus, int64_t now_us)
 {
-    bool connected = relay->listener.context && relay->speaker.context;
-    bool silent = now_us - relay->heard_us > PATIENCE_US;
+    bool connected = bus->listener.context && bus->speaker.context;
+    bool silent = now_us - bus->heard_us > PATIENCE_US;
     if (connected && silent) {
-        line_close(&relay->listener);
-        line_close(&relay->speaker);
+        redis_connection_close(&bus->listener);
+        redis_connection_close(&bus->speaker);
         connected = false;
     }
-    bool up = connected && relay->listening;
+    bool up = connected && bus->listening;
     if (up)
-        relay->pause_us = FIRST_PAUSE_US;
-    if (up != atomic_load(&relay->up)) {
-        atomic_store(&relay->up, up);
+        bus->pause_us = FIRST_PAUSE_US;
+    if (up != atomic_load(&bus->up)) {
+        atomic_store(&bus->up, up);
         if (up)
-            confess(relay);
+            report_loss(bus);
         else
-            lose(relay);
+            note_loss(bus);
     }
-    if (up || (!connected && relay->retry_us)) /* not before the first attempt */
-        tell_state(relay, up);
-    if (!connected && now_us >= relay->retry_us) {
-        line_close(&relay->listener);
-        line_close(&relay->speaker);
-        connect_lines(relay, now_us);
+    if (up || (!connected && bus->retry_us)) /* not before the first attempt */
+        tell_state(bus, up);
+    if (!connected && now_us >= bus->retry_us) {
+        redis_connection_close(&bus->listener);
+        redis_connection_close(&bus->speaker);
+        connect_both(bus, now_us);
     }
-    if (connected && now_us >= relay->beat_us) {
-        relay_say(relay, "", 0);
-        relay->beat_us = now_us + BEAT_US;
+    if (connected && now_us >= bus->heartbeat_us) {
+        redis_bus_publish(bus, "", 0);
+        bus->heartbeat_us = now_us + HEARTBEAT_US;
     }
 }
 
-static void wait(struct relay *relay)
+static void wait(struct redis_bus *bus)
 {
     enum { TICK_MS = 100 };
-    struct line *lines[] = {&relay->listener, &relay->speaker};
-    struct pollfd fds[3] = {{.fd = relay->wake, .events = POLLIN}};
+    struct redis_connection *lines[] = {&bus->listener, &bus->speaker};
+    struct pollfd fds[3] = {{.fd = bus->wake, .events = POLLIN}};
     for (int i = 0; i < 2; i++) {
-        struct line *line = lines[i];
+        struct redis_connection *line = lines[i];
         fds[i + 1].fd = line->context ? line->context->c.fd : -1;
         fds[i + 1].events = (short)((line->reads ? POLLIN : 0) | (line->writes ? POLLOUT : 0));
     }
@@ -290,7 +282,7 @@ static void wait(struct relay *relay)
         return;
     eventfd_t count;
     if (fds[0].revents)
-        eventfd_read(relay->wake, &count);
+        eventfd_read(bus->wake, &count);
     for (int i = 0; i < 2; i++) {
         if ((fds[i + 1].revents & (POLLIN | POLLHUP | POLLERR)) && lines[i]->context)
             redisAsyncHandleRead(lines[i]->context);
@@ -301,62 +293,62 @@ static void wait(struct relay *relay)
 
 static void *run(void *payload)
 {
-    struct relay *relay = payload;
-    while (!atomic_load(&relay->ending)) {
-        look_after(relay, monotonic_us());
-        speak_all(relay);
-        wait(relay);
+    struct redis_bus *bus = payload;
+    while (!atomic_load(&bus->ending)) {
+        maintain(bus, monotonic_us());
+        speak_all(bus);
+        wait(bus);
     }
-    line_close(&relay->listener);
-    line_close(&relay->speaker);
+    redis_connection_close(&bus->listener);
+    redis_connection_close(&bus->speaker);
     return NULL;
 }
 
-static void relay_free(struct relay *relay)
+static void redis_bus_free(struct redis_bus *bus)
 {
-    if (relay)
-        target_free(&relay->target);
-    free(relay);
+    if (bus)
+        redis_url_free(&bus->url);
+    free(bus);
 }
 
-struct relay *relay_open(const char *url, const struct relay_handler *handler)
+struct redis_bus *redis_bus_open(const char *url, const struct redis_bus_handler *handler)
 {
-    struct relay *relay = calloc(1, sizeof *relay);
+    struct redis_bus *bus = calloc(1, sizeof *bus);
     dlg_uuid random;
-    if (!relay || !target_read(&relay->target, url)) {
-        relay_free(relay);
+    if (!bus || !redis_url_parse(&bus->url, url)) {
+        redis_bus_free(bus);
         return NULL;
     }
     dlg_uuid_random(&random);
-    memcpy(relay->origin, random.bytes, ORIGIN_SIZE);
-    relay->handler = *handler;
-    relay->pause_us = FIRST_PAUSE_US;
-    pthread_mutex_init(&relay->lock, NULL);
-    STAILQ_INIT(&relay->queue);
-    relay->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (relay->wake >= 0 && pthread_create(&relay->thread, NULL, run, relay) == 0)
-        return relay;
+    memcpy(bus->origin, random.bytes, ORIGIN_SIZE);
+    bus->handler = *handler;
+    bus->pause_us = FIRST_PAUSE_US;
+    pthread_mutex_init(&bus->lock, NULL);
+    STAILQ_INIT(&bus->queue);
+    bus->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (bus->wake >= 0 && pthread_create(&bus->thread, NULL, run, bus) == 0)
+        return bus;
     say("cannot start a thread: %s", strerror(errno));
-    relay_free(relay);
+    redis_bus_free(bus);
     return NULL;
 }
 
-void relay_close(struct relay *relay)
+void redis_bus_close(struct redis_bus *bus)
 {
-    struct saying *saying;
-    if (!relay)
+    struct bus_event *event;
+    if (!bus)
         return;
-    atomic_store(&relay->ending, true);
-    eventfd_write(relay->wake, 1);
-    pthread_join(relay->thread, NULL);
-    while ((saying = next_saying(relay)))
-        free(saying);
-    close(relay->wake);
-    pthread_mutex_destroy(&relay->lock);
-    relay_free(relay);
+    atomic_store(&bus->ending, true);
+    eventfd_write(bus->wake, 1);
+    pthread_join(bus->thread, NULL);
+    while ((event = next_event(bus)))
+        free(event);
+    close(bus->wake);
+    pthread_mutex_destroy(&bus->lock);
+    redis_bus_free(bus);
 }
 
-bool relay_up(const struct relay *relay)
+bool redis_bus_up(const struct redis_bus *bus)
 {
-    return atomic_load(&relay->up);
+    return atomic_load(&bus->up);
 }

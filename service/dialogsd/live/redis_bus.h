@@ -1,21 +1,21 @@
 /*
- * relay.h - a channel that all replicas of the service share, over Redis (hiredis).
+ * redis_bus.h - a channel that all replicas of the service share, over Redis (hiredis).
  *
  * One thread owns two connections: one listens, one speaks. What is said while there is no connection is lost, and
  * said to be lost once there is one again: the database has it all. The thread hears its own beats; when it does not
  * for a while, it connects anew.
  */
-#ifndef DIALOGSD_RELAY_H
-#define DIALOGSD_RELAY_H
+#ifndef DIALOGSD_REDIS_BUS_H
+#define DIALOGSD_REDIS_BUS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct relay;
+struct redis_bus;
 
-/* All are called on the relay's thread. */
-struct relay_handler {
+/* All are called on the thread of the bus. */
+struct redis_bus_handler {
     void (*heard)(void *payload, const char *data, size_t length); /* what another replica said */
     void (*missed)(void *payload); /* something may have been said that was not heard: on every new connection */
     void (*revoked)(void *payload, const char *member, size_t length, int64_t until_s); /* of those that are kept */
@@ -27,19 +27,16 @@ struct relay_handler {
  * `url`: redis://[:PASSWORD@]HOST[:PORT][/DATABASE] or unix:///PATH. Connects in the background, and again whenever the
  * connection is lost. NULL, having said why, when that is no URL, or there is no memory or thread.
  */
-struct relay *relay_open(const char *url, const struct relay_handler *handler);
-void relay_close(struct relay *relay); /* NULL is fine */
-
-/* Whether `url` is one. Says what is wrong with it. */
-bool relay_check(const char *url);
+struct redis_bus *redis_bus_open(const char *url, const struct redis_bus_handler *handler);
+void redis_bus_close(struct redis_bus *bus); /* NULL is fine */
 
 /* Tells all other replicas. Any thread; never blocks. */
-void relay_say(struct relay *relay, const char *data, size_t length);
+void redis_bus_publish(struct redis_bus *bus, const char *data, size_t length);
 
 /* Keeps a member for all replicas, also those that start later, until that second of UTC. Any thread. */
-void relay_keep(struct relay *relay, const char *member, size_t length, int64_t until_s);
+void redis_bus_keep(struct redis_bus *bus, const char *member, size_t length, int64_t until_s);
 
 /* Whether the channel works, both ways. */
-bool relay_up(const struct relay *relay);
+bool redis_bus_up(const struct redis_bus *bus);
 
 #endif

@@ -1,63 +1,62 @@
 #include "live/redis_connection.h"
 
-static void add_read(void *line)
+static void add_read(void *connection)
 {
-    ((struct line *)line)->reads = true;
+    ((struct redis_connection *)connection)->reads = true;
 }
 
-static void drop_read(void *line)
+static void drop_read(void *connection)
 {
-    ((struct line *)line)->reads = false;
+    ((struct redis_connection *)connection)->reads = false;
 }
 
-static void add_write(void *line)
+static void add_write(void *connection)
 {
-    ((struct line *)line)->writes = true;
+    ((struct redis_connection *)connection)->writes = true;
 }
 
-static void drop_write(void *line)
+static void drop_write(void *connection)
 {
-    ((struct line *)line)->writes = false;
+    ((struct redis_connection *)connection)->writes = false;
 }
 
-static void forget(void *line)
+static void forget(void *connection)
 {
-    ((struct line *)line)->reads = ((struct line *)line)->writes = false;
+    ((struct redis_connection *)connection)->reads = ((struct redis_connection *)connection)->writes = false;
 }
 
 static void on_disconnect(const redisAsyncContext *context, int status)
 {
     (void)status;
-    ((struct line *)context->data)->context = NULL;
+    ((struct redis_connection *)context->data)->context = NULL;
 }
 
 /* A connection that failed frees itself, without on_disconnect(). */
 static void on_connect(const redisAsyncContext *context, int status)
 {
     if (status != REDIS_OK)
-        ((struct line *)context->data)->context = NULL;
+        ((struct redis_connection *)context->data)->context = NULL;
 }
 
-void line_close(struct line *line)
+void redis_connection_close(struct redis_connection *connection)
 {
-    redisAsyncContext *context = line->context;
-    line->context = NULL;
+    redisAsyncContext *context = connection->context;
+    connection->context = NULL;
     if (context)
         redisAsyncFree(context);
 }
 
-bool line_open(struct line *line, const struct target *target)
+bool redis_connection_open(struct redis_connection *connection, const struct redis_url *url)
 {
-    redisAsyncContext *context =
-        target->port ? redisAsyncConnect(target->host, target->port) : redisAsyncConnectUnix(target->host);
+    redisAsyncContext *context = url->port ? redisAsyncConnect(url->host, url->port) : redisAsyncConnectUnix(url->host);
     if (!context || context->err) {
         if (context)
             redisAsyncFree(context);
         return false;
     }
-    *line = (struct line){.context = context};
-    context->data = line;
-    context->ev.data = line;
+    *connection = (struct redis_connection){.context = context};
+    context->data = connection;
+    context->ev.data = connection;
     context->ev.addRead = add_read;
     context->ev.delRead = drop_read;
     context->ev.addWrite = add_write;
@@ -65,9 +64,9 @@ bool line_open(struct line *line, const struct target *target)
     context->ev.cleanup = forget;
     redisAsyncSetConnectCallback(context, on_connect);
     redisAsyncSetDisconnectCallback(context, on_disconnect);
-    if (target->password)
-        redisAsyncCommand(context, NULL, NULL, "AUTH %s", target->password);
-    if (target->database)
-        redisAsyncCommand(context, NULL, NULL, "SELECT %d", target->database);
-    return line->context != NULL;
+    if (url->password)
+        redisAsyncCommand(context, NULL, NULL, "AUTH %s", url->password);
+    if (url->database)
+        redisAsyncCommand(context, NULL, NULL, "SELECT %d", url->database);
+    return connection->context != NULL;
 }

@@ -23,7 +23,7 @@ static void begin(msgpack_packer *packer, msgpack_sbuffer *buffer, enum kind kin
 
 static void say_it(struct service *service, msgpack_sbuffer *buffer)
 {
-    relay_say(service->relay, buffer->data, buffer->size);
+    redis_bus_publish(service->bus, buffer->data, buffer->size);
     msgpack_sbuffer_destroy(buffer);
 }
 
@@ -43,40 +43,40 @@ static void say_message(struct service *service, const struct event *event)
 
 void replicas_publish(struct service *service, const dlg_message *message)
 {
-    struct hub *hub = &service->hub;
-    bool wanted = hub_wants(hub, &message->author, &message->recipient);
-    if (!wanted && !service->relay)
+    struct subscriptions *subscriptions = &service->subscriptions;
+    bool wanted = subscriptions_want(subscriptions, &message->author, &message->recipient);
+    if (!wanted && !service->bus)
         return;
     struct event *event = event_new(message);
     if (!event) {
-        hub_look(hub);
+        subscriptions_poll_database(subscriptions);
         return;
     }
     if (wanted)
-        hub_publish(hub, event);
-    if (service->relay)
+        subscriptions_publish(subscriptions, event);
+    if (service->bus)
         say_message(service, event);
     event_release(event);
 }
 
-void replicas_revoke(struct service *service, const struct token_name *token, int64_t until_us)
+void replicas_revoke(struct service *service, const struct token_hash *token, int64_t until_us)
 {
-    tokens_revoke(&service->tokens, token, until_us);
-    hub_end_token(&service->hub, token);
-    if (!service->relay)
+    revoked_tokens_add(&service->tokens, token, until_us);
+    subscriptions_end_token(&service->subscriptions, token);
+    if (!service->bus)
         return;
     msgpack_packer packer;
     msgpack_sbuffer buffer;
-    relay_keep(service->relay, (const char *)token->bytes, sizeof token->bytes, until_us / 1000000 + 1);
+    redis_bus_keep(service->bus, (const char *)token->bytes, sizeof token->bytes, until_us / 1000000 + 1);
     begin(&packer, &buffer, REVOKED, 2);
     msgpack_pack_bin_with_body(&packer, token->bytes, sizeof token->bytes);
     msgpack_pack_int64(&packer, until_us);
     say_it(service, &buffer);
 }
 
-void replicas_tell_count(struct service *service, enum throttle_kind kind, const char *whose)
+void replicas_tell_count(struct service *service, enum rate_limit_kind kind, const char *whose)
 {
-    if (!service->relay)
+    if (!service->bus)
         return;
     msgpack_packer packer;
     msgpack_sbuffer buffer;
@@ -111,7 +111,7 @@ static void count_author(struct service *service, const dlg_uuid *author)
     if (!service->config.send_rate)
         return;
     dlg_uuid_format(author, id);
-    throttle_count(&service->throttle, THROTTLE_SEND, id, 1, monotonic_us());
+    rate_limit_count(&service->rate_limit, RATE_SEND, id, 1, monotonic_us());
 }
 
 static void hear_message(struct service *service, const msgpack_object *fields)
@@ -123,52 +123,52 @@ static void hear_message(struct service *service, const msgpack_object *fields)
         fields[4].type != MSGPACK_OBJECT_STR)
         return;
     count_author(service, &message.author);
-    if (!hub_wants(&service->hub, &message.author, &message.recipient))
+    if (!subscriptions_want(&service->subscriptions, &message.author, &message.recipient))
         return;
     struct event *event = event_of_json(&message, fields[4].via.str.ptr, fields[4].via.str.size);
     if (event)
-        hub_publish(&service->hub, event);
+        subscriptions_publish(&service->subscriptions, event);
     else
-        hub_look(&service->hub);
+        subscriptions_poll_database(&service->subscriptions);
     event_release(event);
 }
 
 static void hear_revoked(struct service *service, const msgpack_object *fields)
 {
-    struct token_name token;
+    struct token_hash token;
     int64_t until_us;
     if (!take_bytes(&fields[0], token.bytes, sizeof token.bytes) || !take_number(&fields[1], &until_us))
         return;
-    tokens_revoke(&service->tokens, &token, until_us);
-    hub_end_token(&service->hub, &token);
+    revoked_tokens_add(&service->tokens, &token, until_us);
+    subscriptions_end_token(&service->subscriptions, &token);
 }
 
 static void hear_counted(struct service *service, const msgpack_object *fields)
 {
     int64_t kind;
-    char whose[THROTTLE_NAME_SIZE];
-    if (!take_number(&fields[0], &kind) || kind < 0 || kind >= THROTTLE_KINDS || fields[1].type != MSGPACK_OBJECT_STR ||
+    char whose[RATE_NAME_SIZE];
+    if (!take_number(&fields[0], &kind) || kind < 0 || kind >= RATE_KINDS || fields[1].type != MSGPACK_OBJECT_STR ||
         fields[1].via.str.size >= sizeof whose)
         return;
     memcpy(whose, fields[1].via.str.ptr, fields[1].via.str.size);
     whose[fields[1].via.str.size] = '\0';
-    throttle_count(&service->throttle, (enum throttle_kind)kind, whose, 1, monotonic_us());
+    rate_limit_count(&service->rate_limit, (enum rate_limit_kind)kind, whose, 1, monotonic_us());
 }
 
-static void hear(struct service *service, const msgpack_object *saying)
+static void hear(struct service *service, const msgpack_object *event)
 {
     static const uint32_t sizes[] = {[MESSAGE] = 7, [LOST] = 2, [REVOKED] = 4, [COUNTED] = 4};
     int64_t version, kind;
-    if (saying->type != MSGPACK_OBJECT_ARRAY || saying->via.array.size < 2)
+    if (event->type != MSGPACK_OBJECT_ARRAY || event->via.array.size < 2)
         return;
-    const msgpack_object *fields = saying->via.array.ptr;
+    const msgpack_object *fields = event->via.array.ptr;
     if (!take_number(&fields[0], &version) || version != VERSION || !take_number(&fields[1], &kind) || kind < MESSAGE ||
-        kind > COUNTED || saying->via.array.size < sizes[kind])
+        kind > COUNTED || event->via.array.size < sizes[kind])
         return;
     if (kind == MESSAGE)
         hear_message(service, fields + 2);
     else if (kind == LOST)
-        hub_look(&service->hub);
+        subscriptions_poll_database(&service->subscriptions);
     else if (kind == REVOKED)
         hear_revoked(service, fields + 2);
     else
@@ -177,16 +177,16 @@ static void hear(struct service *service, const msgpack_object *saying)
 
 static void on_heard(void *payload, const char *data, size_t length)
 {
-    msgpack_unpacked saying;
-    msgpack_unpacked_init(&saying);
-    if (msgpack_unpack_next(&saying, data, length, NULL) == MSGPACK_UNPACK_SUCCESS)
-        hear(payload, &saying.data);
-    msgpack_unpacked_destroy(&saying);
+    msgpack_unpacked event;
+    msgpack_unpacked_init(&event);
+    if (msgpack_unpack_next(&event, data, length, NULL) == MSGPACK_UNPACK_SUCCESS)
+        hear(payload, &event.data);
+    msgpack_unpacked_destroy(&event);
 }
 
 static void on_missed(void *payload)
 {
-    hub_look(&((struct service *)payload)->hub);
+    subscriptions_poll_database(&((struct service *)payload)->subscriptions);
 }
 
 static void on_lost(void *payload)
@@ -200,12 +200,12 @@ static void on_lost(void *payload)
 static void on_revoked(void *payload, const char *member, size_t length, int64_t until_s)
 {
     struct service *service = payload;
-    struct token_name token;
+    struct token_hash token;
     if (length != sizeof token.bytes || until_s > INT64_MAX / 1000000)
         return;
     memcpy(token.bytes, member, length);
-    tokens_revoke(&service->tokens, &token, until_s * 1000000);
-    hub_end_token(&service->hub, &token);
+    revoked_tokens_add(&service->tokens, &token, until_s * 1000000);
+    subscriptions_end_token(&service->subscriptions, &token);
 }
 
 /* ---- Life ---- */
@@ -213,20 +213,20 @@ static void on_revoked(void *payload, const char *member, size_t length, int64_t
 bool replicas_open(struct service *service)
 {
     const char *url = service->config.redis;
-    const struct relay_handler handler = {on_heard, on_missed, on_revoked, on_lost, service};
+    const struct redis_bus_handler handler = {on_heard, on_missed, on_revoked, on_lost, service};
     if (!url || !*url)
         return true;
-    service->relay = relay_open(url, &handler);
-    return service->relay != NULL;
+    service->bus = redis_bus_open(url, &handler);
+    return service->bus != NULL;
 }
 
 void replicas_close(struct service *service)
 {
-    relay_close(service->relay);
-    service->relay = NULL;
+    redis_bus_close(service->bus);
+    service->bus = NULL;
 }
 
 int replicas_up(const struct service *service)
 {
-    return service->relay ? relay_up(service->relay) : -1;
+    return service->bus ? redis_bus_up(service->bus) : -1;
 }

@@ -1,6 +1,6 @@
 /*
  * replicas.h - what the replicas of the service tell each other: messages, tokens that were revoked, logins that
- * failed. Each saying is a msgpack array that begins with its version and its kind; what a replica does not understand,
+ * failed. Each event is a msgpack array that begins with its version and its kind; what a replica does not understand,
  * it leaves aside. Alone, without --redis, a replica tells nobody.
  */
 #ifndef DIALOGSD_REPLICAS_H
@@ -11,7 +11,7 @@
 #include "live/subscriptions.h"
 
 struct service;
-struct relay;
+struct redis_bus;
 
 /* Connects when the configuration says so. False, having said why, when that cannot come to good. */
 bool replicas_open(struct service *service);
@@ -21,10 +21,10 @@ void replicas_close(struct service *service);
 void replicas_publish(struct service *service, const dlg_message *message);
 
 /* A token is no good any more, here and elsewhere. */
-void replicas_revoke(struct service *service, const struct token_name *token, int64_t until_us);
+void replicas_revoke(struct service *service, const struct token_hash *token, int64_t until_us);
 
 /* Something was counted here that the others should count too. */
-void replicas_tell_count(struct service *service, enum throttle_kind kind, const char *whose);
+void replicas_tell_count(struct service *service, enum rate_limit_kind kind, const char *whose);
 
 /* 1 and 0: the channel works, or not; -1: there is none. */
 int replicas_up(const struct service *service);

@@ -27,10 +27,10 @@ struct event *event_of_json(const dlg_message *message, const char *json, size_t
 
 struct event *event_new(const dlg_message *message)
 {
-    struct text json = {0};
+    struct text_buffer json = {0};
     message_add(&json, message);
     struct event *event = json.failed ? NULL : event_of_json(message, json.data, json.length);
-    text_free(&json);
+    buffer_free(&json);
     return event;
 }
 
@@ -51,41 +51,41 @@ static uint32_t hash_of(const dlg_uuid *user)
     return hash;
 }
 
-static struct hub_stripe *stripe_of(struct hub *hub, uint32_t hash)
+static struct subscription_stripe *stripe_of(struct subscriptions *subscriptions, uint32_t hash)
 {
-    return &hub->stripes[hash % HUB_STRIPES];
+    return &subscriptions->stripes[hash % SUBSCRIPTION_STRIPES];
 }
 
-static struct subscriber **bucket_of(struct hub_stripe *stripe, uint32_t hash)
+static struct subscriber **bucket_of(struct subscription_stripe *stripe, uint32_t hash)
 {
-    return &stripe->buckets[hash / HUB_STRIPES % HUB_BUCKETS];
+    return &stripe->buckets[hash / SUBSCRIPTION_STRIPES % SUBSCRIPTION_BUCKETS];
 }
 
-void hub_open(struct hub *hub, int64_t beat_us, int64_t look_us)
+void subscriptions_open(struct subscriptions *subscriptions, int64_t heartbeat_us, int64_t poll_us)
 {
-    for (size_t i = 0; i < HUB_STRIPES; i++)
-        pthread_mutex_init(&hub->stripes[i].lock, NULL);
-    hub->beat_us = beat_us;
-    hub->look_us = look_us;
-    hub->gone = epoll_create1(EPOLL_CLOEXEC);
+    for (size_t i = 0; i < SUBSCRIPTION_STRIPES; i++)
+        pthread_mutex_init(&subscriptions->stripes[i].lock, NULL);
+    subscriptions->heartbeat_us = heartbeat_us;
+    subscriptions->poll_us = poll_us;
+    subscriptions->gone = epoll_create1(EPOLL_CLOEXEC);
 }
 
-void hub_close(struct hub *hub)
+void subscriptions_close(struct subscriptions *subscriptions)
 {
-    for (size_t i = 0; i < HUB_STRIPES; i++)
-        pthread_mutex_destroy(&hub->stripes[i].lock);
-    if (hub->gone >= 0)
-        close(hub->gone);
+    for (size_t i = 0; i < SUBSCRIPTION_STRIPES; i++)
+        pthread_mutex_destroy(&subscriptions->stripes[i].lock);
+    if (subscriptions->gone >= 0)
+        close(subscriptions->gone);
 }
 
-void hub_lock(struct hub *hub, const struct subscriber *subscriber)
+void subscriptions_lock(struct subscriptions *subscriptions, const struct subscriber *subscriber)
 {
-    pthread_mutex_lock(&stripe_of(hub, hash_of(&subscriber->user))->lock);
+    pthread_mutex_lock(&stripe_of(subscriptions, hash_of(&subscriber->user))->lock);
 }
 
-void hub_unlock(struct hub *hub, const struct subscriber *subscriber)
+void subscriptions_unlock(struct subscriptions *subscriptions, const struct subscriber *subscriber)
 {
-    pthread_mutex_unlock(&stripe_of(hub, hash_of(&subscriber->user))->lock);
+    pthread_mutex_unlock(&stripe_of(subscriptions, hash_of(&subscriber->user))->lock);
 }
 
 /*
@@ -93,26 +93,26 @@ void hub_unlock(struct hub *hub, const struct subscriber *subscriber)
  * by then, so that it names the bucket, where the stream is looked for under the lock. Should it fail, a sign of life
  * that cannot be sent says the same, later.
  */
-static void watch(struct hub *hub, const struct subscriber *subscriber)
+static void watch(struct subscriptions *subscriptions, const struct subscriber *subscriber)
 {
     uint64_t name = (uint64_t)hash_of(&subscriber->user) << 32 | (uint32_t)subscriber->fd;
     struct epoll_event event = {.events = EPOLLRDHUP | EPOLLONESHOT, .data.u64 = name};
-    epoll_ctl(hub->gone, EPOLL_CTL_ADD, subscriber->fd, &event);
+    epoll_ctl(subscriptions->gone, EPOLL_CTL_ADD, subscriber->fd, &event);
 }
 
 /* The connection may go on after the stream. */
-static void unwatch(struct hub *hub, const struct subscriber *subscriber)
+static void unwatch(struct subscriptions *subscriptions, const struct subscriber *subscriber)
 {
-    epoll_ctl(hub->gone, EPOLL_CTL_DEL, subscriber->fd, NULL);
+    epoll_ctl(subscriptions->gone, EPOLL_CTL_DEL, subscriber->fd, NULL);
 }
 
-void hub_subscribe(struct hub *hub, struct subscriber *subscriber)
+void subscriptions_add(struct subscriptions *subscriptions, struct subscriber *subscriber)
 {
     uint32_t hash = hash_of(&subscriber->user);
-    struct hub_stripe *stripe = stripe_of(hub, hash);
+    struct subscription_stripe *stripe = stripe_of(subscriptions, hash);
     int64_t now_us = monotonic_us();
-    subscriber->beat_at_us = now_us + hub->beat_us;
-    subscriber->look_at_us = hub->look_us ? now_us + hub->look_us : INT64_MAX;
+    subscriber->heartbeat_at_us = now_us + subscriptions->heartbeat_us;
+    subscriber->poll_at_us = subscriptions->poll_us ? now_us + subscriptions->poll_us : INT64_MAX;
     pthread_mutex_lock(&stripe->lock);
     struct subscriber **bucket = bucket_of(stripe, hash);
     subscriber->previous = NULL;
@@ -120,17 +120,17 @@ void hub_subscribe(struct hub *hub, struct subscriber *subscriber)
     if (*bucket)
         (*bucket)->previous = subscriber;
     *bucket = subscriber;
-    watch(hub, subscriber);
+    watch(subscriptions, subscriber);
     pthread_mutex_unlock(&stripe->lock);
-    atomic_fetch_add(&hub->streams, 1);
+    atomic_fetch_add(&subscriptions->streams, 1);
 }
 
-void hub_unsubscribe(struct hub *hub, struct subscriber *subscriber)
+void subscriptions_remove(struct subscriptions *subscriptions, struct subscriber *subscriber)
 {
     uint32_t hash = hash_of(&subscriber->user);
-    struct hub_stripe *stripe = stripe_of(hub, hash);
+    struct subscription_stripe *stripe = stripe_of(subscriptions, hash);
     pthread_mutex_lock(&stripe->lock);
-    unwatch(hub, subscriber);
+    unwatch(subscriptions, subscriber);
     if (subscriber->next)
         subscriber->next->previous = subscriber->previous;
     if (subscriber->previous)
@@ -139,7 +139,7 @@ void hub_unsubscribe(struct hub *hub, struct subscriber *subscriber)
         *bucket_of(stripe, hash) = subscriber->next;
     subscriber_drop(subscriber);
     pthread_mutex_unlock(&stripe->lock);
-    atomic_fetch_sub(&hub->streams, 1);
+    atomic_fetch_sub(&subscriptions->streams, 1);
 }
 
 /* ---- A subscriber's queue ---- */
@@ -187,22 +187,22 @@ static void cut(struct subscriber *subscriber)
  * No room for another. While the database is asked that is no harm: it is asked again. Otherwise the client does not
  * read: it is cut off, and comes back with the cursor of what it has got.
  */
-static void overflow(struct hub *hub, struct subscriber *subscriber)
+static void overflow(struct subscriptions *subscriptions, struct subscriber *subscriber)
 {
     subscriber_drop(subscriber);
     if (subscriber->reading) {
         subscriber->lost = true;
         return;
     }
-    atomic_fetch_add(&hub->slow, 1);
+    atomic_fetch_add(&subscriptions->slow, 1);
     cut(subscriber);
 }
 
-static void push(struct hub *hub, struct subscriber *subscriber, struct event *event)
+static void push(struct subscriptions *subscriptions, struct subscriber *subscriber, struct event *event)
 {
     if (subscriber->ending || subscriber->lost)
         return;
-    bool full = subscriber->queued == QUEUE_MOST || subscriber->queued_bytes + event->length > QUEUE_BYTES;
+    bool full = subscriber->queued == QUEUE_LIMIT || subscriber->queued_bytes + event->length > QUEUE_BYTES;
     bool grows = (subscriber->queued & (subscriber->queued - 1)) == 0; /* 0, 1, 2, 4, ... */
     if (!full && grows) {
         unsigned room = subscriber->queued ? 2 * subscriber->queued : 1;
@@ -211,7 +211,7 @@ static void push(struct hub *hub, struct subscriber *subscriber, struct event *e
         subscriber->queue = queue ? queue : subscriber->queue;
     }
     if (full) {
-        overflow(hub, subscriber);
+        overflow(subscriptions, subscriber);
         return;
     }
     atomic_fetch_add(&event->references, 1);
@@ -221,31 +221,31 @@ static void push(struct hub *hub, struct subscriber *subscriber, struct event *e
         subscriber_wake(subscriber);
 }
 
-static void publish_to(struct hub *hub, const dlg_uuid *user, struct event *event)
+static void publish_to(struct subscriptions *subscriptions, const dlg_uuid *user, struct event *event)
 {
     uint32_t hash = hash_of(user);
-    struct hub_stripe *stripe = stripe_of(hub, hash);
+    struct subscription_stripe *stripe = stripe_of(subscriptions, hash);
     pthread_mutex_lock(&stripe->lock);
     for (struct subscriber *each = *bucket_of(stripe, hash); each; each = each->next)
         if (dlg_uuid_compare(&each->user, user) == 0)
-            push(hub, each, event);
+            push(subscriptions, each, event);
     pthread_mutex_unlock(&stripe->lock);
 }
 
-void hub_publish(struct hub *hub, struct event *event)
+void subscriptions_publish(struct subscriptions *subscriptions, struct event *event)
 {
     const dlg_message *message = &event->message;
-    atomic_fetch_add_explicit(&hub->published, 1, memory_order_relaxed);
-    publish_to(hub, &message->recipient, event);
+    atomic_fetch_add_explicit(&subscriptions->published, 1, memory_order_relaxed);
+    publish_to(subscriptions, &message->recipient, event);
     if (dlg_uuid_compare(&message->author, &message->recipient) != 0)
-        publish_to(hub, &message->author, event);
+        publish_to(subscriptions, &message->author, event);
 }
 
-static bool is_heard(struct hub *hub, const dlg_uuid *user)
+static bool is_heard(struct subscriptions *subscriptions, const dlg_uuid *user)
 {
     bool heard = false;
     uint32_t hash = hash_of(user);
-    struct hub_stripe *stripe = stripe_of(hub, hash);
+    struct subscription_stripe *stripe = stripe_of(subscriptions, hash);
     pthread_mutex_lock(&stripe->lock);
     for (struct subscriber *each = *bucket_of(stripe, hash); each && !heard; each = each->next)
         heard = dlg_uuid_compare(&each->user, user) == 0;
@@ -253,40 +253,41 @@ static bool is_heard(struct hub *hub, const dlg_uuid *user)
     return heard;
 }
 
-bool hub_wants(struct hub *hub, const dlg_uuid *author, const dlg_uuid *recipient)
+bool subscriptions_want(struct subscriptions *subscriptions, const dlg_uuid *author, const dlg_uuid *recipient)
 {
-    if (atomic_load(&hub->streams) == 0)
+    if (atomic_load(&subscriptions->streams) == 0)
         return false;
-    return is_heard(hub, recipient) || is_heard(hub, author);
+    return is_heard(subscriptions, recipient) || is_heard(subscriptions, author);
 }
 
 /* ---- All of them ---- */
 
-static void for_all(struct hub *hub, void (*what)(struct hub *hub, struct subscriber *each, const int64_t *now),
+static void for_all(struct subscriptions *subscriptions,
+                    void (*what)(struct subscriptions *subscriptions, struct subscriber *each, const int64_t *now),
                     const int64_t *now)
 {
-    for (size_t i = 0; i < HUB_STRIPES; i++) {
-        pthread_mutex_lock(&hub->stripes[i].lock);
-        for (size_t k = 0; k < HUB_BUCKETS; k++)
-            for (struct subscriber *each = hub->stripes[i].buckets[k]; each; each = each->next)
-                what(hub, each, now);
-        pthread_mutex_unlock(&hub->stripes[i].lock);
+    for (size_t i = 0; i < SUBSCRIPTION_STRIPES; i++) {
+        pthread_mutex_lock(&subscriptions->stripes[i].lock);
+        for (size_t k = 0; k < SUBSCRIPTION_BUCKETS; k++)
+            for (struct subscriber *each = subscriptions->stripes[i].buckets[k]; each; each = each->next)
+                what(subscriptions, each, now);
+        pthread_mutex_unlock(&subscriptions->stripes[i].lock);
     }
 }
 
-static void tick(struct hub *hub, struct subscriber *each, const int64_t *now)
+static void tick(struct subscriptions *subscriptions, struct subscriber *each, const int64_t *now)
 {
     if (each->expires_us <= now[1])
         each->ending = true;
-    if (each->beat_at_us <= now[0]) {
-        each->beat = true;
-        each->beat_at_us = now[0] + hub->beat_us;
+    if (each->heartbeat_at_us <= now[0]) {
+        each->heartbeat_due = true;
+        each->heartbeat_at_us = now[0] + subscriptions->heartbeat_us;
     }
-    if (each->look_at_us <= now[0]) {
-        each->look = true;
-        each->look_at_us = hub->look_us ? now[0] + hub->look_us : INT64_MAX;
+    if (each->poll_at_us <= now[0]) {
+        each->poll_due = true;
+        each->poll_at_us = subscriptions->poll_us ? now[0] + subscriptions->poll_us : INT64_MAX;
     }
-    if (each->ending || (!each->reading && (each->beat || each->look)))
+    if (each->ending || (!each->reading && (each->heartbeat_due || each->poll_due)))
         subscriber_wake(each);
 }
 
@@ -296,9 +297,9 @@ static bool has_gone(const struct subscriber *subscriber)
     return poll(&poll_fd, 1, 0) > 0;
 }
 
-static void cut_gone(struct hub *hub, uint32_t hash, int fd)
+static void cut_gone(struct subscriptions *subscriptions, uint32_t hash, int fd)
 {
-    struct hub_stripe *stripe = stripe_of(hub, hash);
+    struct subscription_stripe *stripe = stripe_of(subscriptions, hash);
     pthread_mutex_lock(&stripe->lock);
     for (struct subscriber *each = *bucket_of(stripe, hash); each; each = each->next)
         if (each->fd == fd && has_gone(each))
@@ -306,63 +307,63 @@ static void cut_gone(struct hub *hub, uint32_t hash, int fd)
     pthread_mutex_unlock(&stripe->lock);
 }
 
-static void cut_all_gone(struct hub *hub)
+static void cut_all_gone(struct subscriptions *subscriptions)
 {
     struct epoll_event events[64];
     int count;
-    while ((count = epoll_wait(hub->gone, events, sizeof events / sizeof *events, 0)) > 0)
+    while ((count = epoll_wait(subscriptions->gone, events, sizeof events / sizeof *events, 0)) > 0)
         for (int i = 0; i < count; i++)
-            cut_gone(hub, (uint32_t)(events[i].data.u64 >> 32), (int)(uint32_t)events[i].data.u64);
+            cut_gone(subscriptions, (uint32_t)(events[i].data.u64 >> 32), (int)(uint32_t)events[i].data.u64);
 }
 
-void hub_tick(struct hub *hub, int64_t now_us, int64_t wall_us)
+void subscriptions_tick(struct subscriptions *subscriptions, int64_t now_us, int64_t wall_us)
 {
     const int64_t now[2] = {now_us, wall_us};
-    cut_all_gone(hub);
-    if (atomic_load(&hub->streams))
-        for_all(hub, tick, now);
+    cut_all_gone(subscriptions);
+    if (atomic_load(&subscriptions->streams))
+        for_all(subscriptions, tick, now);
 }
 
 /* Not all in the same moment: the users' ids say when. */
-static void look(struct hub *hub, struct subscriber *each, const int64_t *now)
+static void poll_soon(struct subscriptions *subscriptions, struct subscriber *each, const int64_t *now)
 {
-    (void)hub;
+    (void)subscriptions;
     int64_t soon_us = now[0] + each->user.bytes[15] * 1000000 / 256;
-    if (each->look_at_us > soon_us)
-        each->look_at_us = soon_us;
+    if (each->poll_at_us > soon_us)
+        each->poll_at_us = soon_us;
 }
 
-void hub_look(struct hub *hub)
+void subscriptions_poll_database(struct subscriptions *subscriptions)
 {
     const int64_t now[1] = {monotonic_us()};
-    for_all(hub, look, now);
+    for_all(subscriptions, poll_soon, now);
 }
 
-void hub_end_token(struct hub *hub, const struct token_name *token)
+void subscriptions_end_token(struct subscriptions *subscriptions, const struct token_hash *token)
 {
-    for (size_t i = 0; atomic_load(&hub->streams) && i < HUB_STRIPES; i++) {
-        pthread_mutex_lock(&hub->stripes[i].lock);
-        for (size_t k = 0; k < HUB_BUCKETS; k++) {
-            for (struct subscriber *each = hub->stripes[i].buckets[k]; each; each = each->next) {
+    for (size_t i = 0; atomic_load(&subscriptions->streams) && i < SUBSCRIPTION_STRIPES; i++) {
+        pthread_mutex_lock(&subscriptions->stripes[i].lock);
+        for (size_t k = 0; k < SUBSCRIPTION_BUCKETS; k++) {
+            for (struct subscriber *each = subscriptions->stripes[i].buckets[k]; each; each = each->next) {
                 if (memcmp(&each->token, token, sizeof *token) != 0)
                     continue;
                 each->ending = true;
                 subscriber_wake(each);
             }
         }
-        pthread_mutex_unlock(&hub->stripes[i].lock);
+        pthread_mutex_unlock(&subscriptions->stripes[i].lock);
     }
 }
 
-static void end(struct hub *hub, struct subscriber *each, const int64_t *now)
+static void end(struct subscriptions *subscriptions, struct subscriber *each, const int64_t *now)
 {
-    (void)hub;
+    (void)subscriptions;
     (void)now;
     each->ending = true;
     subscriber_wake(each);
 }
 
-void hub_end(struct hub *hub)
+void subscriptions_end(struct subscriptions *subscriptions)
 {
-    for_all(hub, end, NULL);
+    for_all(subscriptions, end, NULL);
 }

@@ -1,11 +1,11 @@
 /*
- * hub.h - who listens to whose messages, and the messages on their way to them.
+ * subscriptions.h - who listens to whose messages, and the messages on their way to them.
  *
  * Every open stream has a subscriber. What this process has stored is published once it is committed, to the
  * subscribers of its author and of its recipient; each has a short queue, which its connection empties.
  */
-#ifndef DIALOGSD_HUB_H
-#define DIALOGSD_HUB_H
+#ifndef DIALOGSD_SUBSCRIPTIONS_H
+#define DIALOGSD_SUBSCRIPTIONS_H
 
 #include "guard/revoked_tokens.h"
 
@@ -30,58 +30,58 @@ struct event *event_new(const dlg_message *message);
 struct event *event_of_json(const dlg_message *message, const char *json, size_t length);
 void event_release(struct event *event);
 
-enum { HUB_STRIPES = 64, HUB_BUCKETS = 256, QUEUE_MOST = 256, QUEUE_BYTES = 1024 * 1024 };
+enum { SUBSCRIPTION_STRIPES = 64, SUBSCRIPTION_BUCKETS = 256, QUEUE_LIMIT = 256, QUEUE_BYTES = 1024 * 1024 };
 
 struct subscriber {
     struct subscriber *next, *previous; /* in its bucket */
     dlg_uuid user;
-    struct token_name token;
+    struct token_hash token;
     int64_t expires_us; /* wall clock: the token's end */
     /* Under the lock of its stripe: */
     struct MHD_Connection *connection;
-    int fd;               /* of the connection */
-    bool waiting;         /* the connection is suspended */
-    bool reading;         /* the database is asked: events wait for its answer */
-    bool ending;          /* the stream is over */
-    bool lost;            /* events were dropped while the database was asked: ask again */
-    bool beat;            /* it is time for a sign of life */
-    bool look;            /* it is time to look into the database */
-    int64_t beat_at_us;   /* monotonic */
-    int64_t look_at_us;   /* the same; INT64_MAX: never */
-    struct event **queue; /* NULL when empty */
+    int fd;                  /* of the connection */
+    bool waiting;            /* the connection is suspended */
+    bool reading;            /* the database is asked: events wait for its answer */
+    bool ending;             /* the stream is over */
+    bool lost;               /* events were dropped while the database was asked: ask again */
+    bool heartbeat_due;      /* it is time for a sign of life */
+    bool poll_due;           /* it is time to look into the database */
+    int64_t heartbeat_at_us; /* monotonic */
+    int64_t poll_at_us;      /* the same; INT64_MAX: never */
+    struct event **queue;    /* NULL when empty */
     unsigned queued;
     size_t queued_bytes;
 };
 
-struct hub {
-    struct hub_stripe {
+struct subscriptions {
+    struct subscription_stripe {
         pthread_mutex_t lock;
-        struct subscriber *buckets[HUB_BUCKETS];
-    } stripes[HUB_STRIPES];
-    int64_t beat_us; /* how long a stream may be silent */
-    int64_t look_us; /* how often a stream looks into the database; 0: never */
-    int gone;        /* epoll: connections that their clients have closed */
+        struct subscriber *buckets[SUBSCRIPTION_BUCKETS];
+    } stripes[SUBSCRIPTION_STRIPES];
+    int64_t heartbeat_us; /* how long a stream may be silent */
+    int64_t poll_us;      /* how often a stream looks into the database; 0: never */
+    int gone;             /* epoll: connections that their clients have closed */
     atomic_uint streams;
     atomic_uint_fast64_t published;
     atomic_uint_fast64_t delivered;
     atomic_uint_fast64_t slow; /* streams that were cut off because their clients did not read */
 };
 
-void hub_open(struct hub *hub, int64_t beat_us, int64_t look_us);
-void hub_close(struct hub *hub);
+void subscriptions_open(struct subscriptions *subscriptions, int64_t heartbeat_us, int64_t poll_us);
+void subscriptions_close(struct subscriptions *subscriptions);
 
-void hub_subscribe(struct hub *hub, struct subscriber *subscriber);
-void hub_unsubscribe(struct hub *hub, struct subscriber *subscriber);
+void subscriptions_add(struct subscriptions *subscriptions, struct subscriber *subscriber);
+void subscriptions_remove(struct subscriptions *subscriptions, struct subscriber *subscriber);
 
 /* Over the fields above. A connection is suspended, and resumed, under this lock. */
-void hub_lock(struct hub *hub, const struct subscriber *subscriber);
-void hub_unlock(struct hub *hub, const struct subscriber *subscriber);
+void subscriptions_lock(struct subscriptions *subscriptions, const struct subscriber *subscriber);
+void subscriptions_unlock(struct subscriptions *subscriptions, const struct subscriber *subscriber);
 
 /* Whether anybody listens to these two. What commits after that is found by whoever begins to listen. */
-bool hub_wants(struct hub *hub, const dlg_uuid *author, const dlg_uuid *recipient);
+bool subscriptions_want(struct subscriptions *subscriptions, const dlg_uuid *author, const dlg_uuid *recipient);
 
 /* Gives the event to all who listen; it stays the caller's. Any thread. */
-void hub_publish(struct hub *hub, struct event *event);
+void subscriptions_publish(struct subscriptions *subscriptions, struct event *event);
 
 /* The next event, to be released; NULL when there is none. Under the lock. */
 struct event *subscriber_take(struct subscriber *subscriber);
@@ -96,15 +96,15 @@ void subscriber_wake(struct subscriber *subscriber);
  * For the main thread, twice a second: signs of life, looks into the database, tokens that have expired, clients that
  * have gone.
  */
-void hub_tick(struct hub *hub, int64_t now_us, int64_t wall_us);
+void subscriptions_tick(struct subscriptions *subscriptions, int64_t now_us, int64_t wall_us);
 
 /* All streams look into the database, within a second or so: they may have missed something. */
-void hub_look(struct hub *hub);
+void subscriptions_poll_database(struct subscriptions *subscriptions);
 
 /* Ends the streams of a token that was revoked. */
-void hub_end_token(struct hub *hub, const struct token_name *token);
+void subscriptions_end_token(struct subscriptions *subscriptions, const struct token_hash *token);
 
 /* Ends all streams. */
-void hub_end(struct hub *hub);
+void subscriptions_end(struct subscriptions *subscriptions);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * certificate.h - what dialogsd shows of itself over TLS: a chain of certificates and their key, from two PEM files
- * that may be replaced while it runs. One for the process, since the HTTP library asks for it without saying whose.
+ * that may be replaced while it runs. One for the process, since the HTTP library asks for it without event whose.
  */
 #ifndef DIALOGSD_CERTIFICATE_H
 #define DIALOGSD_CERTIFICATE_H

@@ -1,8 +1,8 @@
 #include "ops/config.h"
 
 #include "common/data_dir.h"
-#include "live/redis_bus.h"
 #include "ops/config_file.h"
+#include "ops/redis_url.h"
 #include "ops/service_log.h"
 
 #include <ctype.h>
@@ -325,7 +325,7 @@ bool config_read(struct config *config, int count, char **arguments)
         return false;
     name_strangers(config);
     return read_file(config, count, arguments) && read_environment(config) && read_flags(config, count, arguments) &&
-           fill_defaults(config) && (!config->redis || !*config->redis || relay_check(config->redis));
+           fill_defaults(config) && (!config->redis || !*config->redis || redis_url_check(config->redis));
 }
 
 void config_free(struct config *config)

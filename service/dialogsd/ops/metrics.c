@@ -20,15 +20,15 @@ static size_t route_index(const struct route *route)
     return route ? (size_t)(route - routes) : routes_count;
 }
 
-void metrics_count(struct exchange *exchange)
+void metrics_record(struct request_ctx *ctx)
 {
-    struct route_metrics *metrics = &exchange->service->metrics.routes[route_index(exchange->match.route)];
-    int64_t took_us = monotonic_us() - exchange->started_us;
+    struct route_metrics *metrics = &ctx->service->metrics.routes[route_index(ctx->match.route)];
+    int64_t took_us = monotonic_us() - ctx->started_us;
     size_t code = 0, bucket = 0;
-    while (code < CODES && codes[code] != exchange->status)
+    while (code < CODES && codes[code] != ctx->status)
         code++;
     atomic_fetch_add_explicit(&metrics->codes[code], 1, memory_order_relaxed);
-    const struct route *route = exchange->match.route;
+    const struct route *route = ctx->match.route;
     if (route && (route->needs & GIVES_EVENTS))
         return; /* how long a stream lasts says nothing of how quick the service is */
     while (bucket < METRICS_BUCKETS && took_us > bounds_us[bucket])
@@ -39,26 +39,26 @@ void metrics_count(struct exchange *exchange)
 
 /* ---- Showing ---- */
 
-static void head(struct text *text, const char *name, const char *type, const char *help)
+static void head(struct text_buffer *text, const char *name, const char *type, const char *help)
 {
-    text_add_format(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+    buffer_add_format(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-static void number(struct text *text, const char *name, const char *type, const char *help, uint64_t value)
+static void number(struct text_buffer *text, const char *name, const char *type, const char *help, uint64_t value)
 {
     head(text, name, type, help);
-    text_add_format(text, "%s %llu\n", name, (unsigned long long)value);
+    buffer_add_format(text, "%s %llu\n", name, (unsigned long long)value);
 }
 
-static void label(struct text *text, size_t index)
+static void label(struct text_buffer *text, size_t index)
 {
     if (index == routes_count)
-        text_add_string(text, "{route=\"other\"");
+        buffer_add_string(text, "{route=\"other\"");
     else
-        text_add_format(text, "{route=\"%s %s\"", routes[index].method, routes[index].pattern);
+        buffer_add_format(text, "{route=\"%s %s\"", routes[index].method, routes[index].pattern);
 }
 
-static void show_requests(struct text *text, struct metrics *metrics)
+static void show_requests(struct text_buffer *text, struct metrics *metrics)
 {
     static const char name[] = "dialogsd_http_requests_total";
     head(text, name, "counter", "Requests answered, by call and status; 0: the client was gone before.");
@@ -67,39 +67,39 @@ static void show_requests(struct text *text, struct metrics *metrics)
             uint64_t count = atomic_load_explicit(&metrics->routes[i].codes[code], memory_order_relaxed);
             if (!count)
                 continue;
-            text_add_string(text, name);
+            buffer_add_string(text, name);
             label(text, i);
             if (code == OTHER)
-                text_add_format(text, ",code=\"other\"} %llu\n", (unsigned long long)count);
+                buffer_add_format(text, ",code=\"other\"} %llu\n", (unsigned long long)count);
             else
-                text_add_format(text, ",code=\"%u\"} %llu\n", codes[code], (unsigned long long)count);
+                buffer_add_format(text, ",code=\"%u\"} %llu\n", codes[code], (unsigned long long)count);
         }
     }
 }
 
-static void show_durations_of(struct text *text, struct route_metrics *metrics, size_t index)
+static void show_durations_of(struct text_buffer *text, struct route_metrics *metrics, size_t index)
 {
     static const char name[] = "dialogsd_http_request_duration_seconds";
     uint64_t count = 0;
     for (size_t i = 0; i <= METRICS_BUCKETS; i++) {
         count += atomic_load_explicit(&metrics->buckets[i], memory_order_relaxed);
-        text_add_format(text, "%s_bucket", name);
+        buffer_add_format(text, "%s_bucket", name);
         label(text, index);
         if (i == METRICS_BUCKETS)
-            text_add_format(text, ",le=\"+Inf\"} %llu\n", (unsigned long long)count);
+            buffer_add_format(text, ",le=\"+Inf\"} %llu\n", (unsigned long long)count);
         else
-            text_add_format(text, ",le=\"%g\"} %llu\n", (double)bounds_us[i] / 1e6, (unsigned long long)count);
+            buffer_add_format(text, ",le=\"%g\"} %llu\n", (double)bounds_us[i] / 1e6, (unsigned long long)count);
     }
-    text_add_format(text, "%s_sum", name);
+    buffer_add_format(text, "%s_sum", name);
     label(text, index);
     uint64_t sum_us = atomic_load_explicit(&metrics->sum_us, memory_order_relaxed);
-    text_add_format(text, "} %.6f\n", (double)sum_us / 1e6);
-    text_add_format(text, "%s_count", name);
+    buffer_add_format(text, "} %.6f\n", (double)sum_us / 1e6);
+    buffer_add_format(text, "%s_count", name);
     label(text, index);
-    text_add_format(text, "} %llu\n", (unsigned long long)count);
+    buffer_add_format(text, "} %llu\n", (unsigned long long)count);
 }
 
-static void show_durations(struct text *text, struct metrics *metrics)
+static void show_durations(struct text_buffer *text, struct metrics *metrics)
 {
     head(text, "dialogsd_http_request_duration_seconds", "histogram",
          "From the first line of a request to the end of its answer, streams of events left out.");
@@ -107,50 +107,51 @@ static void show_durations(struct text *text, struct metrics *metrics)
         show_durations_of(text, &metrics->routes[i], i);
 }
 
-static void show_service(struct text *text, struct service *service)
+static void show_service(struct text_buffer *text, struct service *service)
 {
-    struct hub *hub = &service->hub;
+    struct subscriptions *subscriptions = &service->subscriptions;
     head(text, "dialogsd_build_info", "gauge", "The version that runs.");
-    text_add_format(text, "dialogsd_build_info{version=\"%s\"} 1\n", dlg_version());
+    buffer_add_format(text, "dialogsd_build_info{version=\"%s\"} 1\n", dlg_version());
     number(text, "dialogsd_ready", "gauge", "1 when requests can be served, as /readyz says.",
            backend_trouble(&service->backend) == NULL);
     number(text, "dialogsd_http_requests_active", "gauge", "Requests that have begun and are not answered.",
            atomic_load(&service->active));
-    number(text, "dialogsd_connections", "gauge", "Connections that are open.", peers_count(&service->peers));
-    number(text, "dialogsd_streams", "gauge", "Streams of events that are open.", atomic_load(&hub->streams));
+    number(text, "dialogsd_connections", "gauge", "Connections that are open.",
+           connections_count(&service->connections));
+    number(text, "dialogsd_streams", "gauge", "Streams of events that are open.", atomic_load(&subscriptions->streams));
     number(text, "dialogsd_events_published_total", "counter", "Messages that somebody listened for.",
-           atomic_load(&hub->published));
+           atomic_load(&subscriptions->published));
     number(text, "dialogsd_events_delivered_total", "counter", "Messages written to streams.",
-           atomic_load(&hub->delivered));
+           atomic_load(&subscriptions->delivered));
     number(text, "dialogsd_streams_cut_total", "counter", "Streams that were cut off because nobody read them.",
-           atomic_load(&hub->slow));
+           atomic_load(&subscriptions->slow));
     number(text, "dialogsd_tokens_revoked", "gauge", "Tokens that were given back and have not expired.",
-           tokens_count(&service->tokens));
+           revoked_tokens_count(&service->tokens));
     number(text, "dialogsd_requests_waiting", "gauge", "Requests that wait for the database.",
            atomic_load(&service->busy));
     number(text, "dialogsd_requests_limit", "gauge", "How many may; fewer while they wait longer than they should.",
-           atomic_load(&service->overload.limit));
+           atomic_load(&service->admission.limit));
     if (replicas_up(service) >= 0)
         number(text, "dialogsd_redis_up", "gauge", "1 when the replicas hear each other over Redis.",
                (uint64_t)replicas_up(service));
 }
 
-static void show_batches(struct text *text, const dlg_stats *stats)
+static void show_batches(struct text_buffer *text, const dlg_stats *stats)
 {
     static const char name[] = "dialogs_batch_messages";
     uint64_t count = 0;
     head(text, name, "histogram", "Messages that shared a commit.");
     for (size_t i = 0; i < DLG_BATCH_SIZES - 1; i++) {
         count += stats->batch_sizes[i];
-        text_add_format(text, "%s_bucket{le=\"%u\"} %llu\n", name, 1u << i, (unsigned long long)count);
+        buffer_add_format(text, "%s_bucket{le=\"%u\"} %llu\n", name, 1u << i, (unsigned long long)count);
     }
     count += stats->batch_sizes[DLG_BATCH_SIZES - 1];
-    text_add_format(text, "%s_bucket{le=\"+Inf\"} %llu\n", name, (unsigned long long)count);
-    text_add_format(text, "%s_sum %llu\n", name, (unsigned long long)stats->batched);
-    text_add_format(text, "%s_count %llu\n", name, (unsigned long long)count);
+    buffer_add_format(text, "%s_bucket{le=\"+Inf\"} %llu\n", name, (unsigned long long)count);
+    buffer_add_format(text, "%s_sum %llu\n", name, (unsigned long long)stats->batched);
+    buffer_add_format(text, "%s_count %llu\n", name, (unsigned long long)count);
 }
 
-static void show_library(struct text *text, const dlg_stats *stats)
+static void show_library(struct text_buffer *text, const dlg_stats *stats)
 {
     number(text, "dialogs_queue_requests", "gauge", "Requests to the database accepted and not completed.",
            stats->queued);
@@ -173,18 +174,18 @@ static void show_library(struct text *text, const dlg_stats *stats)
            stats->stale);
 }
 
-void metrics_show(struct exchange *exchange)
+void metrics_show(struct request_ctx *ctx)
 {
-    struct service *service = exchange->service;
-    struct text text = {0};
+    struct service *service = ctx->service;
+    struct text_buffer text = {0};
     dlg_stats stats = DLG_STATS_INIT;
     show_requests(&text, &service->metrics);
     show_durations(&text, &service->metrics);
     show_service(&text, service);
     if (dlg_stats_get(service->backend.client, &stats) == DLG_OK)
         show_library(&text, &stats);
-    exchange->answer_length = text.length;
+    ctx->answer_length = text.length;
     struct MHD_Response *response = reply_new(&text);
     reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    reply_send(exchange, 200, response, "text/plain; version=0.0.4; charset=utf-8");
+    reply_send(ctx, 200, response, "text/plain; version=0.0.4; charset=utf-8");
 }

@@ -16,9 +16,9 @@ struct metrics {
     } routes[METRICS_ROUTES];
 };
 
-struct exchange;
+struct request_ctx;
 
 /* Counts a request that is over. */
-void metrics_count(struct exchange *exchange);
+void metrics_record(struct request_ctx *ctx);
 
 #endif

@@ -6,48 +6,56 @@
 #include <stdlib.h>
 #include <string.h>
 
-void target_free(struct target *target)
+void redis_url_free(struct redis_url *url)
 {
-    free(target->host);
-    if (target->password)
-        explicit_bzero(target->password, strlen(target->password));
-    free(target->password);
+    free(url->host);
+    if (url->password)
+        explicit_bzero(url->password, strlen(url->password));
+    free(url->password);
 }
 
 /* "[:PASSWORD@]HOST[:PORT][/DATABASE]" */
-static bool read_authority(struct target *target, const char *text)
+static bool read_authority(struct redis_url *url, const char *text)
 {
     const char *at = strrchr(text, '@');
     if (at && *text != ':')
         return false;
     if (at)
-        target->password = strndup(text + 1, (size_t)(at - text) - 1);
+        url->password = strndup(text + 1, (size_t)(at - text) - 1);
     text = at ? at + 1 : text;
     size_t host = *text == '[' ? strcspn(text, "]") + 1 : strcspn(text, ":/");
     bool bracket = *text == '[';
-    target->host = strndup(text + bracket, host - 2 * bracket);
+    url->host = strndup(text + bracket, host - 2 * bracket);
     text += host;
     char *end = (char *)(uintptr_t)text;
-    target->port = 6379;
+    url->port = 6379;
     if (*text == ':')
-        target->port = (int)strtol(text + 1, &end, 10);
+        url->port = (int)strtol(text + 1, &end, 10);
     if (*end == '/' && end[1])
-        target->database = (int)strtol(end + 1, &end, 10);
+        url->database = (int)strtol(end + 1, &end, 10);
     else if (*end == '/')
         end++;
-    return target->host && *target->host && !*end && target->port > 0 && target->port < 65536 && target->database >= 0;
+    return url->host && *url->host && !*end && url->port > 0 && url->port < 65536 && url->database >= 0;
 }
 
-bool target_read(struct target *target, const char *url)
+bool redis_url_parse(struct redis_url *url, const char *text)
 {
     static const char tcp[] = "redis://", local[] = "unix://";
-    *target = (struct target){0};
+    *url = (struct redis_url){0};
     bool good = false;
-    if (strncmp(url, tcp, sizeof tcp - 1) == 0) {
-        good = read_authority(target, url + sizeof tcp - 1);
-    } else if (strncmp(url, local, sizeof local - 1) == 0) {
-        target->host = strdup(url + sizeof local - 1);
-        good = target->host && *target->host == '/';
+    if (strncmp(text, tcp, sizeof tcp - 1) == 0) {
+        good = read_authority(url, text + sizeof tcp - 1);
+    } else if (strncmp(text, local, sizeof local - 1) == 0) {
+        url->host = strdup(text + sizeof local - 1);
+        good = url->host && *url->host == '/';
     }
     return good || say("--redis takes redis://[:PASSWORD@]HOST[:PORT][/DATABASE] or unix:///PATH");
+}
+
+bool redis_url_check(const char *text)
+{
+    struct redis_url url;
+    bool good = redis_url_parse(&url, text);
+    redis_url_free(&url);
+    return good;
 }

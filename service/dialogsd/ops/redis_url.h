@@ -1,10 +1,10 @@
-/* redis_target.h - where Redis is: what its URL says. */
-#ifndef DIALOGSD_REDIS_TARGET_H
-#define DIALOGSD_REDIS_TARGET_H
+/* redis_url.h - where Redis is: what its URL says. */
+#ifndef DIALOGSD_REDIS_URL_H
+#define DIALOGSD_REDIS_URL_H
 
 #include <stdbool.h>
 
-struct target {
+struct redis_url {
     char *host; /* or a socket's path */
     char *password;
     int port; /* 0: a socket */
@@ -12,7 +12,10 @@ struct target {
 };
 
 /* redis://[:PASSWORD@]HOST[:PORT][/DATABASE] or unix:///PATH. False, having said so, when it is not; free it anyhow. */
-bool target_read(struct target *target, const char *url);
-void target_free(struct target *target);
+bool redis_url_parse(struct redis_url *url, const char *text);
+void redis_url_free(struct redis_url *url);
+
+/* Whether the text is such a URL. Says what is wrong with it. */
+bool redis_url_check(const char *text);
 
 #endif

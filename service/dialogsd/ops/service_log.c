@@ -28,9 +28,9 @@ static int open_file(const char *path)
     return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 }
 
-bool log_open(struct log *log, const char *path)
+bool service_log_open(struct service_log *log, const char *path)
 {
-    *log = (struct log){.path = path, .fd = -1};
+    *log = (struct service_log){.path = path, .fd = -1};
     pthread_mutex_init(&log->lock, NULL);
     if (strcmp(path, "off") == 0)
         return true;
@@ -41,13 +41,13 @@ bool log_open(struct log *log, const char *path)
     return true;
 }
 
-bool log_wanted(const struct log *log)
+bool service_log_wanted(const struct service_log *log)
 {
     return log->lines != NULL;
 }
 
 /* Lines that cannot be written are lost: a full disk must not stop the service. */
-static void write_lines(struct log *log)
+static void write_lines(struct service_log *log)
 {
     const char *from = log->lines;
     while (log->length > 0 && log->fd >= 0) {
@@ -62,9 +62,9 @@ static void write_lines(struct log *log)
     log->length = 0;
 }
 
-void log_add(struct log *log, const char *line, size_t length)
+void service_log_add(struct service_log *log, const char *line, size_t length)
 {
-    if (!log_wanted(log) || length > LOG_ROOM)
+    if (!service_log_wanted(log) || length > LOG_ROOM)
         return;
     pthread_mutex_lock(&log->lock);
     if (log->length + length > LOG_ROOM)
@@ -74,18 +74,18 @@ void log_add(struct log *log, const char *line, size_t length)
     pthread_mutex_unlock(&log->lock);
 }
 
-void log_flush(struct log *log)
+void service_log_flush(struct service_log *log)
 {
-    if (!log_wanted(log))
+    if (!service_log_wanted(log))
         return;
     pthread_mutex_lock(&log->lock);
     write_lines(log);
     pthread_mutex_unlock(&log->lock);
 }
 
-void log_reopen(struct log *log)
+void service_log_reopen(struct service_log *log)
 {
-    if (!log_wanted(log))
+    if (!service_log_wanted(log))
         return;
     pthread_mutex_lock(&log->lock);
     write_lines(log);
@@ -99,9 +99,9 @@ void log_reopen(struct log *log)
     pthread_mutex_unlock(&log->lock);
 }
 
-void log_close(struct log *log)
+void service_log_close(struct service_log *log)
 {
-    log_flush(log);
+    service_log_flush(log);
     if (log->fd >= 0)
         close(log->fd);
     free(log->lines);

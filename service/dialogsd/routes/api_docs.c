@@ -48,11 +48,11 @@ static void name_content(struct page *page)
     snprintf(page->etag, sizeof page->etag, "\"%016llx\"", (unsigned long long)hash);
 }
 
-static bool read_whole(FILE *file, struct text *text)
+static bool read_whole(FILE *file, struct text_buffer *text)
 {
     enum { PIECE = 65536 };
     for (;;) {
-        char *to = text_reserve(text, PIECE);
+        char *to = buffer_reserve(text, PIECE);
         size_t length = to ? fread(to, 1, PIECE, file) : 0;
         text->length += length;
         if (!length)
@@ -62,7 +62,7 @@ static bool read_whole(FILE *file, struct text *text)
 
 static bool read_page(struct page *page, const char *path, const char *name)
 {
-    struct text content = {0};
+    struct text_buffer content = {0};
     FILE *file = fopen(path, "re");
     bool good = file && read_whole(file, &content);
     if (file)
@@ -157,43 +157,43 @@ static const struct page *page_find(const struct pages *pages, const char *path)
     return NULL;
 }
 
-static void send_page(struct exchange *exchange, const struct page *page)
+static void send_page(struct request_ctx *ctx, const struct page *page)
 {
-    const char *known = exchange_header(exchange, MHD_HTTP_HEADER_IF_NONE_MATCH, NULL);
+    const char *known = ctx_header(ctx, MHD_HTTP_HEADER_IF_NONE_MATCH, NULL);
     bool same = known && strstr(known, page->etag);
-    exchange->answer_length = same ? 0 : page->length;
+    ctx->answer_length = same ? 0 : page->length;
     struct MHD_Response *response =
         MHD_create_response_from_buffer(same ? 0 : page->length, page->data, MHD_RESPMEM_PERSISTENT);
     reply_header(response, MHD_HTTP_HEADER_ETAG, page->etag);
     reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
     reply_header(response, "Content-Security-Policy", POLICY);
     reply_header(response, "Referrer-Policy", "no-referrer");
-    reply_send(exchange, same ? 304 : 200, response, page->type);
+    reply_send(ctx, same ? 304 : 200, response, page->type);
 }
 
-static void redirect(struct exchange *exchange, const char *target)
+static void redirect(struct request_ctx *ctx, const char *url)
 {
-    struct text empty = {0};
+    struct text_buffer empty = {0};
     struct MHD_Response *response = reply_new(&empty);
-    reply_header(response, MHD_HTTP_HEADER_LOCATION, target);
-    reply_send(exchange, 302, response, NULL);
+    reply_header(response, MHD_HTTP_HEADER_LOCATION, url);
+    reply_send(ctx, 302, response, NULL);
 }
 
-bool pages_answer(struct exchange *exchange, const char *path)
+bool pages_answer(struct request_ctx *ctx, const char *path)
 {
-    const char *target = redirection(path);
-    const struct page *page = page_find(&exchange->service->pages, path);
-    if (!target && !page)
+    const char *url = redirection(path);
+    const struct page *page = page_find(&ctx->service->pages, path);
+    if (!url && !page)
         return false;
-    bool reads = strcmp(exchange->method, "GET") == 0 || strcmp(exchange->method, "HEAD") == 0;
-    snprintf(exchange->match.allow, sizeof exchange->match.allow, "GET, HEAD, OPTIONS");
-    if (strcmp(exchange->method, "OPTIONS") == 0)
-        reply_options(exchange);
+    bool reads = strcmp(ctx->method, "GET") == 0 || strcmp(ctx->method, "HEAD") == 0;
+    snprintf(ctx->match.allow, sizeof ctx->match.allow, "GET, HEAD, OPTIONS");
+    if (strcmp(ctx->method, "OPTIONS") == 0)
+        reply_options(ctx);
     else if (!reads)
-        reply_error(exchange, 405, 405, "this path takes GET, HEAD, OPTIONS");
-    else if (target)
-        redirect(exchange, target);
+        reply_error(ctx, 405, 405, "this path takes GET, HEAD, OPTIONS");
+    else if (url)
+        redirect(ctx, url);
     else
-        send_page(exchange, page);
+        send_page(ctx, page);
     return true;
 }

@@ -1,11 +1,11 @@
-/* pages.h - the API page and the OpenAPI document: files read once, when the service starts. */
-#ifndef DIALOGSD_PAGES_H
-#define DIALOGSD_PAGES_H
+/* api_docs.h - the API page and the OpenAPI document: files read once, when the service starts. */
+#ifndef DIALOGSD_API_DOCS_H
+#define DIALOGSD_API_DOCS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-struct exchange;
+struct request_ctx;
 
 struct page {
     char *name;
@@ -29,6 +29,6 @@ bool pages_open(struct pages *pages, const char *directory);
 void pages_close(struct pages *pages);
 
 /* Answers when the path is that of a page, and returns true; otherwise does nothing. */
-bool pages_answer(struct exchange *exchange, const char *path);
+bool pages_answer(struct request_ctx *ctx, const char *path);
 
 #endif

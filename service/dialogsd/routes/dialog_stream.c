@@ -12,16 +12,16 @@ enum { FIRST_MESSAGES = 100, FEWEST_MESSAGES = 4, PAGE_BYTES = 256 * 1024, BLOCK
 enum coming { NOTHING, UNDER_WAY, ARRIVED };
 
 struct stream {
-    pthread_mutex_t lock;      /* over `coming`, `next`, `waiting`, `abandoned` */
-    enum coming coming;        /* the page after the one that is being sent */
-    dlg_reply *next;           /* ARRIVED: it */
-    bool waiting;              /* the connection is suspended until it arrives */
-    bool abandoned;            /* the answer is over; the callback has to free the stream */
-    struct exchange *exchange; /* ends after the answer does */
-    struct text text;          /* what is being sent */
-    size_t sent;               /* of it */
-    int32_t messages;          /* to be asked for */
-    bool last;                 /* `text` ends the answer */
+    pthread_mutex_t lock;    /* over `coming`, `next`, `waiting`, `abandoned` */
+    enum coming coming;      /* the page after the one that is being sent */
+    dlg_reply *next;         /* ARRIVED: it */
+    bool waiting;            /* the connection is suspended until it arrives */
+    bool abandoned;          /* the answer is over; the callback has to free the stream */
+    struct request_ctx *ctx; /* ends after the answer does */
+    struct text_buffer text; /* what is being sent */
+    size_t sent;             /* of it */
+    int32_t messages;        /* to be asked for */
+    bool last;               /* `text` ends the answer */
 };
 
 void stream_first_page(dlg_list_options *options)
@@ -33,7 +33,7 @@ void stream_first_page(dlg_list_options *options)
 static void stream_free(struct stream *stream)
 {
     dlg_reply_free(stream->next);
-    text_free(&stream->text);
+    buffer_free(&stream->text);
     pthread_mutex_destroy(&stream->lock);
     free(stream);
 }
@@ -46,7 +46,7 @@ static void page_arrived(dlg_reply *reply, void *payload)
     stream->next = reply;
     stream->coming = ARRIVED;
     bool waiting = stream->waiting, abandoned = stream->abandoned;
-    struct MHD_Connection *connection = waiting ? stream->exchange->connection : NULL;
+    struct MHD_Connection *connection = waiting ? stream->ctx->connection : NULL;
     stream->waiting = false;
     pthread_mutex_unlock(&stream->lock);
     if (abandoned)
@@ -57,16 +57,15 @@ static void page_arrived(dlg_reply *reply, void *payload)
 
 static bool fetch(struct stream *stream, const char *after)
 {
-    struct exchange *exchange = stream->exchange;
-    struct backend *backend = &exchange->service->backend;
+    struct request_ctx *ctx = stream->ctx;
+    struct backend *backend = &ctx->service->backend;
     dlg_list_options options = DLG_LIST_OPTIONS_INIT;
     options.limit = stream->messages;
     options.after = after;
     if (!backend_enter(backend))
         return false;
     stream->coming = UNDER_WAY;
-    int code =
-        dlg_list_async(backend->client, &exchange->caller, &exchange->named, &options, page_arrived, stream, NULL);
+    int code = dlg_list_async(backend->client, &ctx->caller, &ctx->named, &options, page_arrived, stream, NULL);
     backend_leave(backend);
     if (code != DLG_OK)
         stream->coming = NOTHING;
@@ -79,7 +78,7 @@ static bool take_page(struct stream *stream, const dlg_page *page, bool first)
     stream->text.length = 0;
     stream->sent = 0;
     stream->last = !dlg_page_has_more(page);
-    messages_add(&stream->text, page, (struct part){stream->exchange->packed, first, stream->last});
+    messages_add(&stream->text, page, (struct part){stream->ctx->packed, first, stream->last});
     if (stream->text.failed)
         return false;
     size_t each = stream->text.length / (dlg_page_count(page) + 1) + 1;
@@ -100,7 +99,7 @@ static bool turn_page(struct stream *stream)
         stream->coming = NOTHING;
     } else {
         stream->waiting = true;
-        MHD_suspend_connection(stream->exchange->connection);
+        MHD_suspend_connection(stream->ctx->connection);
     }
     pthread_mutex_unlock(&stream->lock);
     if (!reply)
@@ -109,7 +108,7 @@ static bool turn_page(struct stream *stream)
     bool taken = page && take_page(stream, page, false);
     if (!page) {
         const dlg_error *error = dlg_reply_error(reply);
-        stream->exchange->failure = dlg_error_code(error);
+        stream->ctx->failure = dlg_error_code(error);
     }
     dlg_reply_free(reply);
     return taken;
@@ -124,8 +123,8 @@ static ssize_t read_stream(void *payload, uint64_t position, char *to, size_t ro
         return MHD_CONTENT_READER_END_WITH_ERROR;
     if (stream->sent == stream->text.length)
         return stream->last ? MHD_CONTENT_READER_END_OF_STREAM : 0;
-    size_t length = text_read(&stream->text, &stream->sent, to, room);
-    stream->exchange->answer_length += length;
+    size_t length = buffer_read(&stream->text, &stream->sent, to, room);
+    stream->ctx->answer_length += length;
     return (ssize_t)length;
 }
 
@@ -141,19 +140,18 @@ static void end_stream(void *payload)
         stream_free(stream);
 }
 
-void stream_answer(struct exchange *exchange, const dlg_page *first)
+void stream_answer(struct request_ctx *ctx, const dlg_page *first)
 {
     struct stream *stream = calloc(1, sizeof *stream);
     if (!stream) {
-        reply_error(exchange, 503, DLG_E_MEMORY, "out of memory; try again after the time in Retry-After");
+        reply_error(ctx, 503, DLG_E_MEMORY, "out of memory; try again after the time in Retry-After");
         return;
     }
     pthread_mutex_init(&stream->lock, NULL);
-    stream->exchange = exchange;
+    stream->ctx = ctx;
     if (!take_page(stream, first, true)) {
         end_stream(stream);
-        reply_error(exchange, 503, DLG_E_OVERLOAD,
-                    "too many requests at once; try again after the time in Retry-After");
+        reply_error(ctx, 503, DLG_E_OVERLOAD, "too many requests at once; try again after the time in Retry-After");
         return;
     }
     struct MHD_Response *response =
@@ -161,5 +159,5 @@ void stream_answer(struct exchange *exchange, const dlg_page *first)
     if (!response)
         end_stream(stream);
     reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    reply_send(exchange, 200, response, exchange->packed ? MSGPACK_TYPE : JSON_TYPE);
+    reply_send(ctx, 200, response, ctx->packed ? MSGPACK_TYPE : JSON_TYPE);
 }

@@ -1,12 +1,12 @@
 /*
- * stream.h - a whole dialog as one answer, page after page, in memory that does not grow with it.
+ * dialog_stream.h - a whole dialog as one answer, page after page, in memory that does not grow with it.
  *
  * While a page is being sent the next one is fetched. When that is not there in time, the
  * connection is suspended until it is. The library's callback may come after the client has gone:
  * whoever is the last to leave, it or the answer, frees the stream.
  */
-#ifndef DIALOGSD_STREAM_H
-#define DIALOGSD_STREAM_H
+#ifndef DIALOGSD_DIALOG_STREAM_H
+#define DIALOGSD_DIALOG_STREAM_H
 
 #include "http/request_ctx.h"
 
@@ -14,6 +14,6 @@
 void stream_first_page(dlg_list_options *options);
 
 /* Answers with `first`, which has more behind it, and with all that follows. */
-void stream_answer(struct exchange *exchange, const dlg_page *first);
+void stream_answer(struct request_ctx *ctx, const dlg_page *first);
 
 #endif

@@ -1,10 +1,11 @@
 /*
- * events.c - GET /events: the messages to and from the caller, as they are stored (server-sent events).
+ * event_stream.c - GET /events: the messages to and from the caller, as they are stored (server-sent events).
  *
- * A stream begins by subscribing to the hub and asking the database for what lies behind its cursor, in this order, so
- * that nothing falls between. Then it hands on what the hub brings, and now and then asks the database again, for what
- * others than this service wrote. While it asks, the hub's events wait; what the database has shown is not shown twice.
- * Every event carries the cursor of all that was sent so far: a client that comes back with it misses nothing.
+ * A stream begins by subscribing, and asking the database for what lies behind its cursor, in this order, so
+ * that nothing falls between. Then it hands on what its subscription brings, and now and then asks the database again,
+ * for what others than this service wrote. While it asks, the subscription's events wait; what the database has shown
+ * is not shown twice. Every event carries the cursor of all that was sent so far: a client that comes back with it
+ * misses nothing.
  */
 #include "content/message_format.h"
 #include "http/input.h"
@@ -25,29 +26,29 @@ enum asked { NOTHING, UNDER_WAY, ARRIVED };
 
 struct stream {
     struct subscriber subscriber;
-    struct exchange *exchange; /* ends after the answer does, maybe before the stream */
-    struct hub *hub;
-    /* Under the hub's lock: */
+    struct request_ctx *ctx; /* ends after the answer does, maybe before the stream */
+    struct subscriptions *subscriptions;
+    /* Under subscriptions_lock(): */
     enum asked asked;
     dlg_reply *reply; /* ARRIVED: it */
     bool abandoned;   /* the answer is over; the callback has to free the stream */
     /* Of the connection's thread: */
-    bool caught_up;   /* the database has shown all that it had when the stream began */
-    char *cursor;     /* of all that was written */
-    bool moved;       /* since the client was told */
-    unsigned heard;   /* events since the database was asked */
-    bool skipped;     /* some that the database has to show, and has not shown yet */
-    struct text text; /* what is being sent */
-    size_t sent;      /* of it */
-    struct recent shown;
+    bool caught_up;          /* the database has shown all that it had when the stream began */
+    char *cursor;            /* of all that was written */
+    bool moved;              /* since the client was told */
+    unsigned heard;          /* events since the database was asked */
+    bool skipped;            /* some that the database has to show, and has not shown yet */
+    struct text_buffer text; /* what is being sent */
+    size_t sent;             /* of it */
+    struct recent_messages shown;
 };
 
 static void stream_free(struct stream *stream)
 {
     dlg_reply_free(stream->reply);
-    text_free(&stream->text);
+    buffer_free(&stream->text);
     free(stream->cursor);
-    recent_forget(&stream->shown);
+    recent_messages_forget(&stream->shown);
     free(stream);
 }
 
@@ -69,29 +70,29 @@ static bool cursor_keep(struct stream *stream, const char *cursor)
 
 static void write_cursor(struct stream *stream)
 {
-    text_add_string(&stream->text, "id: ");
-    text_add_string(&stream->text, stream->cursor);
-    text_add_string(&stream->text, "\n");
+    buffer_add_string(&stream->text, "id: ");
+    buffer_add_string(&stream->text, stream->cursor);
+    buffer_add_string(&stream->text, "\n");
     stream->moved = false;
 }
 
 static void write_data(struct stream *stream, const char *json, size_t length)
 {
     write_cursor(stream);
-    text_add_string(&stream->text, "event: message\ndata: ");
-    text_add(&stream->text, json, length);
-    text_add_string(&stream->text, "\n\n");
-    atomic_fetch_add_explicit(&stream->hub->delivered, 1, memory_order_relaxed);
+    buffer_add_string(&stream->text, "event: message\ndata: ");
+    buffer_add(&stream->text, json, length);
+    buffer_add_string(&stream->text, "\n\n");
+    atomic_fetch_add_explicit(&stream->subscriptions->delivered, 1, memory_order_relaxed);
 }
 
 /* A sign of life; when the cursor has moved without a message, it. */
-static void write_beat(struct stream *stream)
+static void write_heartbeat(struct stream *stream)
 {
     if (stream->moved)
         write_cursor(stream);
     else
-        text_add_string(&stream->text, ":\n");
-    text_add_string(&stream->text, "\n");
+        buffer_add_string(&stream->text, ":\n");
+    buffer_add_string(&stream->text, "\n");
 }
 
 /* ---- What the database shows ---- */
@@ -100,8 +101,8 @@ static void write_beat(struct stream *stream)
 static bool write_page(struct stream *stream, const dlg_page *page)
 {
     char cursor[DLG_CURSOR_SIZE];
-    struct text json = {0};
-    bool good = recent_add(&stream->shown, page);
+    struct text_buffer json = {0};
+    bool good = recent_messages_add(&stream->shown, page);
     for (size_t i = 0; good && i < dlg_page_count(page); i++) {
         json.length = 0;
         message_add(&json, dlg_page_message(page, i));
@@ -109,7 +110,7 @@ static bool write_page(struct stream *stream, const dlg_page *page)
         if (good)
             write_data(stream, json.data, json.length);
     }
-    text_free(&json);
+    buffer_free(&json);
     return good && cursor_keep(stream, dlg_page_after(page));
 }
 
@@ -117,34 +118,34 @@ static bool write_page(struct stream *stream, const dlg_page *page)
 static void page_arrived(dlg_reply *reply, void *payload)
 {
     struct stream *stream = payload;
-    struct hub *hub = stream->hub;
-    hub_lock(hub, &stream->subscriber);
+    struct subscriptions *subscriptions = stream->subscriptions;
+    subscriptions_lock(subscriptions, &stream->subscriber);
     stream->reply = reply;
     stream->asked = ARRIVED;
     bool abandoned = stream->abandoned;
     if (!abandoned)
         subscriber_wake(&stream->subscriber);
-    hub_unlock(hub, &stream->subscriber);
+    subscriptions_unlock(subscriptions, &stream->subscriber);
     if (abandoned)
         stream_free(stream);
 }
 
-/* Asks for what lies behind the cursor. What the hub has brought so far is in the database. */
+/* Asks for what lies behind the cursor. What the subscription has brought so far is in the database. */
 static bool ask(struct stream *stream)
 {
     struct subscriber *subscriber = &stream->subscriber;
-    struct backend *backend = &stream->exchange->service->backend;
+    struct backend *backend = &stream->ctx->service->backend;
     dlg_list_options options = DLG_LIST_OPTIONS_INIT;
     options.limit = PAGE_MESSAGES;
     options.after = stream->cursor;
     stream->heard = 0;
-    hub_lock(stream->hub, subscriber);
+    subscriptions_lock(stream->subscriptions, subscriber);
     stream->skipped = stream->skipped || subscriber->queued > 0;
     subscriber_drop(subscriber);
     subscriber->reading = true;
-    subscriber->lost = subscriber->look = false;
+    subscriber->lost = subscriber->poll_due = false;
     stream->asked = UNDER_WAY;
-    hub_unlock(stream->hub, subscriber);
+    subscriptions_unlock(stream->subscriptions, subscriber);
     bool open = backend_enter(backend);
     int code =
         open ? dlg_feed_async(backend->client, &subscriber->user, &options, page_arrived, stream, NULL) : DLG_E_CLOSED;
@@ -156,17 +157,17 @@ static bool ask(struct stream *stream)
 }
 
 /*
- * The database did not answer. A stream that has caught up goes on with what the hub brings, and looks again later,
- * soon when it counted on the database; one that has not is over, and its client comes back with its cursor.
+ * The database did not answer. A stream that has caught up goes on with what its subscription brings, and asks again
+ * later, soon when it counted on the database; one that has not is over, and its client comes back with its cursor.
  */
 static bool do_without(struct stream *stream)
 {
-    hub_lock(stream->hub, &stream->subscriber);
+    subscriptions_lock(stream->subscriptions, &stream->subscriber);
     stream->subscriber.reading = false;
     if (stream->skipped)
-        stream->subscriber.look_at_us = monotonic_us() + AGAIN_US;
+        stream->subscriber.poll_at_us = monotonic_us() + AGAIN_US;
     bool whole = stream->caught_up && !stream->subscriber.lost;
-    hub_unlock(stream->hub, &stream->subscriber);
+    subscriptions_unlock(stream->subscriptions, &stream->subscriber);
     return whole;
 }
 
@@ -174,27 +175,27 @@ static bool take_page(struct stream *stream, dlg_reply *reply)
 {
     const dlg_page *page = dlg_reply_page(reply);
     if (!page) {
-        stream->exchange->failure = dlg_reply_code(reply);
+        stream->ctx->failure = dlg_reply_code(reply);
         return do_without(stream);
     }
     if (!write_page(stream, page))
         return false;
-    hub_lock(stream->hub, &stream->subscriber);
+    subscriptions_lock(stream->subscriptions, &stream->subscriber);
     bool again = dlg_page_has_more(page) || stream->subscriber.lost;
     stream->subscriber.reading = again;
-    hub_unlock(stream->hub, &stream->subscriber);
+    subscriptions_unlock(stream->subscriptions, &stream->subscriber);
     stream->caught_up = stream->caught_up || !again;
     stream->skipped = stream->skipped && again;
     return !again || ask(stream);
 }
 
-/* ---- What the hub brings ---- */
+/* ---- What the subscription brings ---- */
 
 static bool write_event(struct stream *stream, const struct event *event)
 {
     char cursor[DLG_CURSOR_SIZE];
     stream->heard++;
-    if (recent_has(&stream->shown, &event->message))
+    if (recent_messages_have(&stream->shown, &event->message))
         return true;
     memcpy(cursor, stream->cursor, strlen(stream->cursor) + 1);
     bool good =
@@ -206,9 +207,9 @@ static bool write_event(struct stream *stream, const struct event *event)
 
 static struct event *next_event(struct stream *stream)
 {
-    hub_lock(stream->hub, &stream->subscriber);
+    subscriptions_lock(stream->subscriptions, &stream->subscriber);
     struct event *event = stream->subscriber.reading ? NULL : subscriber_take(&stream->subscriber);
-    hub_unlock(stream->hub, &stream->subscriber);
+    subscriptions_unlock(stream->subscriptions, &stream->subscriber);
     return event;
 }
 
@@ -225,14 +226,14 @@ static bool write_events(struct stream *stream)
 
 /* ---- The answer ---- */
 
-enum next { PAGE, EVENTS, BEAT, LOOK, WAIT, END };
+enum next { PAGE, EVENTS, HEARTBEAT, POLL_DATABASE, WAIT, END };
 
 /* What there is to do; when there is nothing the connection is suspended. */
 static enum next choose(struct stream *stream, dlg_reply **reply)
 {
     enum next next = WAIT;
     struct subscriber *subscriber = &stream->subscriber;
-    hub_lock(stream->hub, subscriber);
+    subscriptions_lock(stream->subscriptions, subscriber);
     if (subscriber->ending) {
         next = END;
     } else if (stream->asked == ARRIVED) {
@@ -242,18 +243,18 @@ static enum next choose(struct stream *stream, dlg_reply **reply)
         next = PAGE;
     } else if (!subscriber->reading && subscriber->queued && stream->heard < HEARD_MOST) {
         next = EVENTS;
-    } else if (!subscriber->reading && (subscriber->look || stream->heard >= HEARD_MOST)) {
-        next = LOOK;
-    } else if (subscriber->beat) {
-        subscriber->beat = false;
-        next = BEAT;
+    } else if (!subscriber->reading && (subscriber->poll_due || stream->heard >= HEARD_MOST)) {
+        next = POLL_DATABASE;
+    } else if (subscriber->heartbeat_due) {
+        subscriber->heartbeat_due = false;
+        next = HEARTBEAT;
     } else {
-        text_free(&stream->text);
+        buffer_free(&stream->text);
         stream->sent = 0;
         subscriber->waiting = true;
         MHD_suspend_connection(subscriber->connection);
     }
-    hub_unlock(stream->hub, subscriber);
+    subscriptions_unlock(stream->subscriptions, subscriber);
     return next;
 }
 
@@ -266,10 +267,10 @@ static bool turn(struct stream *stream, enum next next, dlg_reply *reply)
         good = take_page(stream, reply);
     else if (next == EVENTS)
         good = write_events(stream);
-    else if (next == LOOK)
+    else if (next == POLL_DATABASE)
         good = ask(stream) || do_without(stream);
-    else if (next == BEAT)
-        good = (write_beat(stream), true);
+    else if (next == HEARTBEAT)
+        good = (write_heartbeat(stream), true);
     dlg_reply_free(reply);
     return good && !stream->text.failed;
 }
@@ -287,8 +288,8 @@ static ssize_t read_stream(void *payload, uint64_t position, char *to, size_t ro
         if (!turn(stream, next, reply))
             return MHD_CONTENT_READER_END_OF_STREAM;
     }
-    size_t length = text_read(&stream->text, &stream->sent, to, room);
-    stream->exchange->answer_length += length;
+    size_t length = buffer_read(&stream->text, &stream->sent, to, room);
+    stream->ctx->answer_length += length;
     return (ssize_t)length;
 }
 
@@ -296,65 +297,64 @@ static ssize_t read_stream(void *payload, uint64_t position, char *to, size_t ro
 static void end_stream(void *payload)
 {
     struct stream *stream = payload;
-    struct hub *hub = stream->hub;
-    hub_unsubscribe(hub, &stream->subscriber);
-    hub_lock(hub, &stream->subscriber);
+    struct subscriptions *subscriptions = stream->subscriptions;
+    subscriptions_remove(subscriptions, &stream->subscriber);
+    subscriptions_lock(subscriptions, &stream->subscriber);
     stream->abandoned = stream->asked == UNDER_WAY;
     bool abandoned = stream->abandoned;
-    hub_unlock(hub, &stream->subscriber);
+    subscriptions_unlock(subscriptions, &stream->subscriber);
     if (!abandoned)
         stream_free(stream);
 }
 
 /* ---- The call ---- */
 
-void events_start(struct exchange *exchange)
+void events_start(struct request_ctx *ctx)
 {
     struct parameter parameters[] = {{"after", NULL}};
-    dlg_list_options *page = &exchange->page;
-    if (!query_read(exchange, parameters, sizeof parameters / sizeof *parameters))
+    dlg_list_options *page = &ctx->page;
+    if (!query_read(ctx, parameters, sizeof parameters / sizeof *parameters))
         return;
-    const char *last = exchange_header(exchange, "Last-Event-ID", NULL);
+    const char *last = ctx_header(ctx, "Last-Event-ID", NULL);
     *page = (dlg_list_options)DLG_LIST_OPTIONS_INIT;
     page->after = last && *last ? last : parameters[0].value;
     page->limit = page->after ? PAGE_MESSAGES : NOW_MESSAGES;
-    if (atomic_load(&exchange->service->backend.draining)) {
-        reply_error(exchange, 503, DLG_E_CLOSED, "the service is stopping; try again after the time in Retry-After");
+    if (atomic_load(&ctx->service->backend.draining)) {
+        reply_error(ctx, 503, DLG_E_CLOSED, "the service is stopping; try again after the time in Retry-After");
         return;
     }
-    exchange_suspend(exchange);
-    exchange_called(exchange, dlg_feed_async(exchange->service->backend.client, &exchange->caller, page,
-                                             exchange_arrived, exchange, &exchange->error));
+    ctx_suspend(ctx);
+    ctx_called(ctx, dlg_feed_async(ctx->service->backend.client, &ctx->caller, page, ctx_arrived, ctx, &ctx->error));
 }
 
 /* What the client gets at once: where it stands, and what it missed. */
 static bool greet(struct stream *stream, const dlg_page *page)
 {
-    text_add_string(&stream->text, "retry: 1000\n");
-    if (stream->exchange->page.after)
-        return text_add_string(&stream->text, "\n"), write_page(stream, page);
+    buffer_add_string(&stream->text, "retry: 1000\n");
+    if (stream->ctx->page.after)
+        return buffer_add_string(&stream->text, "\n"), write_page(stream, page);
     if (!cursor_keep(stream, dlg_page_after(page)))
         return false;
-    write_beat(stream);
+    write_heartbeat(stream);
     return true;
 }
 
-static struct stream *stream_new(struct exchange *exchange)
+static struct stream *stream_new(struct request_ctx *ctx)
 {
     struct stream *stream = calloc(1, sizeof *stream);
     if (!stream)
         return NULL;
-    stream->exchange = exchange;
-    stream->hub = &exchange->service->hub;
-    stream->subscriber.user = exchange->caller;
-    stream->subscriber.token = exchange->token;
-    stream->subscriber.expires_us = exchange->expires_us;
-    stream->subscriber.connection = exchange->connection;
-    stream->subscriber.fd = exchange->peer->fd;
+    stream->ctx = ctx;
+    stream->subscriptions = &ctx->service->subscriptions;
+    stream->subscriber.user = ctx->caller;
+    stream->subscriber.token = ctx->token;
+    stream->subscriber.expires_us = ctx->expires_us;
+    stream->subscriber.connection = ctx->connection;
+    stream->subscriber.fd = ctx->client->fd;
     return stream;
 }
 
-static void answer(struct exchange *exchange, struct stream *stream)
+static void answer(struct request_ctx *ctx, struct stream *stream)
 {
     struct MHD_Response *response =
         MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream, stream, end_stream);
@@ -362,25 +362,25 @@ static void answer(struct exchange *exchange, struct stream *stream)
         end_stream(stream);
     reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     reply_header(response, "X-Accel-Buffering", "no"); /* nginx: pass each event on at once */
-    reply_send(exchange, 200, response, EVENTS_TYPE);
+    reply_send(ctx, 200, response, EVENTS_TYPE);
 }
 
-void events_finish(struct exchange *exchange)
+void events_finish(struct request_ctx *ctx)
 {
-    struct stream *stream = stream_new(exchange);
-    if (!stream || !greet(stream, dlg_reply_page(exchange->reply)) || stream->text.failed) {
+    struct stream *stream = stream_new(ctx);
+    if (!stream || !greet(stream, dlg_reply_page(ctx->reply)) || stream->text.failed) {
         if (stream)
             stream_free(stream);
-        reply_error(exchange, 503, DLG_E_MEMORY, "out of memory; try again after the time in Retry-After");
+        reply_error(ctx, 503, DLG_E_MEMORY, "out of memory; try again after the time in Retry-After");
         return;
     }
-    hub_subscribe(stream->hub, &stream->subscriber);
-    if (tokens_are_revoked(&exchange->service->tokens, &exchange->token)) /* meanwhile */
+    subscriptions_add(stream->subscriptions, &stream->subscriber);
+    if (revoked_tokens_contain(&ctx->service->tokens, &ctx->token)) /* meanwhile */
         stream->subscriber.expires_us = 0;
     if (ask(stream)) {
-        answer(exchange, stream);
+        answer(ctx, stream);
         return;
     }
     end_stream(stream);
-    reply_error(exchange, 503, DLG_E_OVERLOAD, "too many requests at once; try again after the time in Retry-After");
+    reply_error(ctx, 503, DLG_E_OVERLOAD, "too many requests at once; try again after the time in Retry-After");
 }

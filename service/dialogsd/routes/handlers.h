@@ -2,25 +2,25 @@
 #ifndef DIALOGSD_HANDLERS_H
 #define DIALOGSD_HANDLERS_H
 
-struct exchange;
+struct request_ctx;
 
-void login_start(struct exchange *exchange);
-void login_finish(struct exchange *exchange);
-void logout(struct exchange *exchange);
-void register_start(struct exchange *exchange);
-void register_finish(struct exchange *exchange);
-void user_get_start(struct exchange *exchange);
-void user_get_finish(struct exchange *exchange);
-void user_search_start(struct exchange *exchange);
-void user_search_finish(struct exchange *exchange);
-void send_start(struct exchange *exchange);
-void send_finish(struct exchange *exchange);
-void list_start(struct exchange *exchange);
-void list_finish(struct exchange *exchange);
-void events_start(struct exchange *exchange);
-void events_finish(struct exchange *exchange);
-void health(struct exchange *exchange);
-void metrics_show(struct exchange *exchange);
-void readiness(struct exchange *exchange);
+void login_start(struct request_ctx *ctx);
+void login_finish(struct request_ctx *ctx);
+void logout(struct request_ctx *ctx);
+void register_start(struct request_ctx *ctx);
+void register_finish(struct request_ctx *ctx);
+void user_get_start(struct request_ctx *ctx);
+void user_get_finish(struct request_ctx *ctx);
+void user_search_start(struct request_ctx *ctx);
+void user_search_finish(struct request_ctx *ctx);
+void send_start(struct request_ctx *ctx);
+void send_finish(struct request_ctx *ctx);
+void list_start(struct request_ctx *ctx);
+void list_finish(struct request_ctx *ctx);
+void events_start(struct request_ctx *ctx);
+void events_finish(struct request_ctx *ctx);
+void health(struct request_ctx *ctx);
+void metrics_show(struct request_ctx *ctx);
+void readiness(struct request_ctx *ctx);
 
 #endif

@@ -1,31 +1,31 @@
-/* handlers_system.c - /healthz and /readyz */
+/* health_routes.c - /healthz and /readyz */
 #include "routes/handlers.h"
 
 #include "http/reply.h"
 
-void health(struct exchange *exchange)
+void health(struct request_ctx *ctx)
 {
-    struct writer answer = reply_writer(exchange);
+    struct body_writer answer = reply_writer(ctx);
     write_object(&answer, 2);
     write_name(&answer, "status");
     write_string(&answer, "ok");
     write_name(&answer, "version");
     write_string(&answer, dlg_version());
     write_object_end(&answer);
-    reply_written(exchange, 200, &answer);
+    reply_written(ctx, 200, &answer);
 }
 
-void readiness(struct exchange *exchange)
+void readiness(struct request_ctx *ctx)
 {
-    const char *trouble = backend_trouble(&exchange->service->backend);
-    struct writer answer = reply_writer(exchange);
+    const char *trouble = backend_trouble(&ctx->service->backend);
+    struct body_writer answer = reply_writer(ctx);
     if (trouble) {
-        reply_error(exchange, 503, DLG_E_UNAVAILABLE, "%s", trouble);
+        reply_error(ctx, 503, DLG_E_UNAVAILABLE, "%s", trouble);
         return;
     }
     write_object(&answer, 1);
     write_name(&answer, "status");
     write_string(&answer, "ready");
     write_object_end(&answer);
-    reply_written(exchange, 200, &answer);
+    reply_written(ctx, 200, &answer);
 }

@@ -1,4 +1,4 @@
-/* handlers_users.c - /login and /user/... */
+/* user_routes.c - /login and /user/... */
 #include "routes/handlers.h"
 
 #include "http/input.h"
@@ -11,84 +11,83 @@
 static void login_arrived(dlg_reply *reply, void *payload)
 {
     limits_login_ended(payload, dlg_reply_code(reply));
-    exchange_arrived(reply, payload);
+    ctx_arrived(reply, payload);
 }
 
-void login_start(struct exchange *exchange)
+void login_start(struct request_ctx *ctx)
 {
     const char *id_text, *password;
     size_t id_length, length;
     dlg_uuid id;
-    json_t *body = body_read(exchange);
+    json_t *body = body_read(ctx);
     if (!body)
         return;
-    if (body_text(exchange, body, "id", true, &id_text, &id_length) &&
-        body_text(exchange, body, "password", true, &password, &length)) {
+    if (body_text(ctx, body, "id", true, &id_text, &id_length) &&
+        body_text(ctx, body, "password", true, &password, &length)) {
         if (dlg_uuid_parse(id_text, id_length, &id) != DLG_OK) {
-            reply_bad(exchange, "\"id\" is not a UUID such as 387ac1c1-6581-4ace-a113-707c8585fe28");
-        } else if (limits_allow_login(exchange, &id)) {
-            exchange_suspend(exchange);
-            exchange_called(exchange, dlg_auth_async(exchange->service->backend.client, &id, password, length,
-                                                     login_arrived, exchange, &exchange->error));
+            reply_bad(ctx, "\"id\" is not a UUID such as 387ac1c1-6581-4ace-a113-707c8585fe28");
+        } else if (limits_allow_login(ctx, &id)) {
+            ctx_suspend(ctx);
+            ctx_called(ctx, dlg_auth_async(ctx->service->backend.client, &id, password, length, login_arrived, ctx,
+                                           &ctx->error));
         }
     }
     body_free(body);
 }
 
-void login_finish(struct exchange *exchange)
+void login_finish(struct request_ctx *ctx)
 {
-    struct writer answer = reply_writer(exchange);
+    struct body_writer answer = reply_writer(ctx);
     write_object(&answer, 1);
     write_name(&answer, "token");
-    write_string(&answer, dlg_reply_token(exchange->reply));
+    write_string(&answer, dlg_reply_token(ctx->reply));
     write_object_end(&answer);
-    reply_written(exchange, 200, &answer);
+    reply_written(ctx, 200, &answer);
 }
 
 /* The token is no good any more; its time is over sooner or later anyway. */
-void logout(struct exchange *exchange)
+void logout(struct request_ctx *ctx)
 {
-    replicas_revoke(exchange->service, &exchange->token, exchange->expires_us);
-    reply_empty(exchange, 200);
+    replicas_revoke(ctx->service, &ctx->token, ctx->expires_us);
+    reply_empty(ctx, 200);
 }
 
-void register_start(struct exchange *exchange)
+void register_start(struct request_ctx *ctx)
 {
     const char *password;
     size_t length;
     dlg_user user = DLG_USER_INIT;
-    json_t *body = body_read(exchange);
+    json_t *body = body_read(ctx);
     if (!body)
         return;
-    if (body_word(exchange, body, "first_name", &user.first_name) &&
-        body_word(exchange, body, "second_name", &user.second_name) &&
-        body_word(exchange, body, "birthdate", &user.birthdate) &&
-        body_word(exchange, body, "biography", &user.biography) && body_word(exchange, body, "city", &user.city) &&
-        body_text(exchange, body, "password", true, &password, &length) && limits_allow_registration(exchange)) {
-        exchange_suspend(exchange);
-        exchange_called(exchange, dlg_user_create_async(exchange->service->backend.client, &user, password, length,
-                                                        exchange_arrived, exchange, &exchange->error));
+    if (body_word(ctx, body, "first_name", &user.first_name) &&
+        body_word(ctx, body, "second_name", &user.second_name) && body_word(ctx, body, "birthdate", &user.birthdate) &&
+        body_word(ctx, body, "biography", &user.biography) && body_word(ctx, body, "city", &user.city) &&
+        body_text(ctx, body, "password", true, &password, &length) && limits_allow_registration(ctx)) {
+        ctx_suspend(ctx);
+        ctx_called(ctx, dlg_user_create_async(ctx->service->backend.client, &user, password, length, ctx_arrived, ctx,
+                                              &ctx->error));
     }
     body_free(body);
 }
 
-void register_finish(struct exchange *exchange)
+void register_finish(struct request_ctx *ctx)
 {
-    struct writer answer = reply_writer(exchange);
+    struct body_writer answer = reply_writer(ctx);
     write_object(&answer, 1);
     write_name(&answer, "user_id");
-    write_uuid(&answer, dlg_reply_user_id(exchange->reply));
+    write_uuid(&answer, dlg_reply_user_id(ctx->reply));
     write_object_end(&answer);
-    reply_written(exchange, 200, &answer);
+    reply_written(ctx, 200, &answer);
 }
 
-static void add_field(struct writer *answer, const char *name, const char *value)
+static void add_field(struct body_writer *answer, const char *name, const char *value)
 {
     write_name(answer, name);
     write_string(answer, value ? value : "");
 }
 
-static void add_user(struct writer *answer, const dlg_user *user)
+static void add_user(struct body_writer *answer, const dlg_user *user)
 {
     bool born = user->birthdate && user->birthdate[0]; /* an empty text is no date */
     write_object(answer, born ? 6 : 5);
@@ -103,44 +102,42 @@ static void add_user(struct writer *answer, const dlg_user *user)
     write_object_end(answer);
 }
 
-void user_get_start(struct exchange *exchange)
+void user_get_start(struct request_ctx *ctx)
 {
-    exchange_suspend(exchange);
-    exchange_called(exchange, dlg_user_get_async(exchange->service->backend.client, &exchange->named, exchange_arrived,
-                                                 exchange, &exchange->error));
+    ctx_suspend(ctx);
+    ctx_called(ctx, dlg_user_get_async(ctx->service->backend.client, &ctx->named, ctx_arrived, ctx, &ctx->error));
 }
 
-void user_get_finish(struct exchange *exchange)
+void user_get_finish(struct request_ctx *ctx)
 {
-    struct writer answer = reply_writer(exchange);
-    add_user(&answer, dlg_users_at(dlg_reply_users(exchange->reply), 0));
-    reply_written(exchange, 200, &answer);
+    struct body_writer answer = reply_writer(ctx);
+    add_user(&answer, dlg_users_at(dlg_reply_users(ctx->reply), 0));
+    reply_written(ctx, 200, &answer);
 }
 
-void user_search_start(struct exchange *exchange)
+void user_search_start(struct request_ctx *ctx)
 {
     struct parameter parameters[] = {{"first_name", NULL}, {"last_name", NULL}, {"limit", NULL}};
     int32_t limit = DLG_PAGE_LIMIT;
-    if (!query_read(exchange, parameters, sizeof parameters / sizeof *parameters) ||
-        !query_limit(exchange, &parameters[2], &limit))
+    if (!query_read(ctx, parameters, sizeof parameters / sizeof *parameters) ||
+        !query_limit(ctx, &parameters[2], &limit))
         return;
     if (!parameters[0].value || !parameters[1].value) {
-        reply_bad(exchange, "give both parameters, first_name and last_name; either may be empty");
+        reply_bad(ctx, "give both parameters, first_name and last_name; either may be empty");
         return;
     }
-    exchange_suspend(exchange);
-    exchange_called(exchange,
-                    dlg_user_search_async(exchange->service->backend.client, parameters[0].value, parameters[1].value,
-                                          limit, exchange_arrived, exchange, &exchange->error));
+    ctx_suspend(ctx);
+    ctx_called(ctx, dlg_user_search_async(ctx->service->backend.client, parameters[0].value, parameters[1].value, limit,
+                                          ctx_arrived, ctx, &ctx->error));
 }
 
-void user_search_finish(struct exchange *exchange)
+void user_search_finish(struct request_ctx *ctx)
 {
-    const dlg_users *users = dlg_reply_users(exchange->reply);
-    struct writer answer = reply_writer(exchange);
+    const dlg_users *users = dlg_reply_users(ctx->reply);
+    struct body_writer answer = reply_writer(ctx);
     write_array(&answer, dlg_users_count(users));
     for (size_t i = 0; i < dlg_users_count(users); i++)
         add_user(&answer, dlg_users_at(users, i));
     write_array_end(&answer);
-    reply_written(exchange, 200, &answer);
+    reply_written(ctx, 200, &answer);
 }
