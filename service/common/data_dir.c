@@ -24,7 +24,7 @@ static const char *home(void)
     return self && self->pw_dir && *self->pw_dir ? self->pw_dir : NULL;
 }
 
-char *place_data(const char *given)
+char *data_dir_find(const char *given)
 {
     if (given)
         return strdup(given);
@@ -57,7 +57,7 @@ static int make_one(const char *path)
     return -1;
 }
 
-int place_make(const char *data)
+int data_dir_make(const char *data)
 {
     char *path = strdup(data);
     if (!path)
@@ -76,7 +76,7 @@ int place_make(const char *data)
     return result;
 }
 
-char *place_database(const char *data)
+char *data_dir_database(const char *data)
 {
     char *conninfo;
     return asprintf(&conninfo, "embedded:%s/db", data) < 0 ? NULL : conninfo;

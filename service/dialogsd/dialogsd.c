@@ -1,11 +1,12 @@
 /* dialogsd - serves dialogs between users over HTTP. */
+#include "common/service_clock.h"
+#include "http/http_server.h"
 #include "http/limits.h"
-#include "http/router.h"
-#include "http/server.h"
 #include "live/replicas.h"
 #include "ops/certificate.h"
 #include "ops/listener.h"
 #include "ops/supervisor.h"
+#include "routes/routes.h"
 
 #include <dialogs.h>
 #include <errno.h>
@@ -42,7 +43,7 @@ static void sweep_tokens_each_minute(struct service *service)
     if (monotonic_us() < next_us)
         return;
     next_us = monotonic_us() + EVERY_US;
-    revoked_tokens_sweep(&service->tokens, wall_us());
+    revoked_tokens_sweep(&service->revoked_tokens, wall_us());
 }
 
 /* The log may have been rotated, and the certificate renewed. */
@@ -85,14 +86,14 @@ static void wait_for_requests(struct service *service, const sigset_t *signals, 
     }
 }
 
-static void drain(struct service *service, struct MHD_Daemon *daemon, const sigset_t *signals)
+static void drain_requests(struct service *service, struct MHD_Daemon *daemon, const sigset_t *signals)
 {
     atomic_store(&service->backend.draining, true);
-    server_stop_accepting(daemon);
+    http_server_stop_accepting(daemon);
     wait_for_requests(service, signals, service->config.drain_timeout_s * 1000);
     backend_close(&service->backend, -1);
     wait_for_requests(service, signals, FLUSH_MS);
-    server_stop(daemon);
+    http_server_stop(daemon);
 }
 
 static void name_requests(struct service *service)
@@ -104,15 +105,15 @@ static void name_requests(struct service *service)
 }
 
 /* With the port taken and the log open: from the database on to the end. */
-static bool run(struct service *service, int fd, const sigset_t *signals)
+static bool run_service(struct service *service, int fd, const sigset_t *signals)
 {
     if (!backend_open(&service->backend, &service->config))
         return false;
-    bool listens = replicas_open(service) && listener_listen(fd);
-    struct MHD_Daemon *daemon = listens ? server_start(service, fd) : NULL;
+    bool listens = replicas_open(&service->replicas, service->config.redis) && listener_listen(fd);
+    struct MHD_Daemon *daemon = listens ? http_server_start(service, fd) : NULL;
     if (!daemon) {
         backend_close(&service->backend, -1);
-        replicas_close(service);
+        replicas_close(&service->replicas);
         return false;
     }
     say("serving on %s://%s:%d/", service->config.tls_certificate ? "https" : "http", service->config.listen,
@@ -120,8 +121,8 @@ static bool run(struct service *service, int fd, const sigset_t *signals)
     supervisor_tell("READY=1");
     bool good = serve(service, signals);
     supervisor_tell("STOPPING=1");
-    drain(service, daemon, signals);
-    replicas_close(service);
+    drain_requests(service, daemon, signals);
+    replicas_close(&service->replicas);
     return good;
 }
 
@@ -130,6 +131,10 @@ static int serve_config(struct service *service)
     sigset_t signals;
     block_signals(&signals);
     name_requests(service);
+    service->routes = &all_routes;
+    service->replicas.subscriptions = &service->subscriptions;
+    service->replicas.revoked_tokens = &service->revoked_tokens;
+    service->replicas.rate_limit = &service->rate_limit;
     int fd = supervisor_socket();
     if (fd == -1)
         fd = listener_bind(&service->config);
@@ -138,18 +143,18 @@ static int serve_config(struct service *service)
     connections_open(&service->connections,
                      (service->config.idle_timeout_s + service->config.request_timeout_s) * 1000000);
     limits_open(service);
-    revoked_tokens_open(&service->tokens);
+    revoked_tokens_open(&service->revoked_tokens);
     subscriptions_open(&service->subscriptions, service->config.heartbeat_s * 1000000,
                        service->config.catch_up_s * 1000000);
     const struct config *config = &service->config;
     bool good = (!config->tls_certificate || certificate_load(config->tls_certificate, config->tls_key)) &&
                 service_log_open(&service->log, service->config.log) &&
-                pages_open(&service->pages, service->config.pages) && run(service, fd, &signals);
+                static_files_open(&service->static_files, service->config.pages) && run_service(service, fd, &signals);
     certificate_close();
     service_log_close(&service->log);
-    pages_close(&service->pages);
+    static_files_close(&service->static_files);
     subscriptions_close(&service->subscriptions);
-    revoked_tokens_close(&service->tokens);
+    revoked_tokens_close(&service->revoked_tokens);
     rate_limit_close(&service->rate_limit);
     connections_close(&service->connections);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -168,8 +173,8 @@ static int check_config(const struct config *config)
 
 static void print_routes(void)
 {
-    for (size_t i = 0; i < routes_count; i++)
-        printf("%s %s\n", routes[i].method, routes[i].pattern);
+    for (size_t i = 0; i < all_routes.count; i++)
+        printf("%s %s\n", all_routes.routes[i].method, all_routes.routes[i].pattern);
 }
 
 int main(int count, char **arguments)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct roster roster;
+static struct csv_users users;
 static FILE *file;
 
 static void begin(const char *content, size_t length)
@@ -15,15 +15,15 @@ static void begin(const char *content, size_t length)
     assert_non_null(file);
     assert_int_equal(fwrite(content, 1, length, file), length);
     rewind(file);
-    assert_true(roster_init(&roster, file));
+    assert_true(csv_users_init(&users, file));
 }
 
 static void end(void)
 {
     dlg_user user;
-    assert_int_equal(roster_next(&roster, &user), ROSTER_END);
-    assert_int_equal(roster_next(&roster, &user), ROSTER_END);
-    roster_free(&roster);
+    assert_int_equal(csv_users_next(&users, &user), CSV_END);
+    assert_int_equal(csv_users_next(&users, &user), CSV_END);
+    csv_users_free(&users);
     fclose(file);
 }
 
@@ -35,7 +35,7 @@ static void begin_text(const char *content)
 static void expect_user(const char *second, const char *first, const char *birthdate, const char *city)
 {
     dlg_user user;
-    assert_int_equal(roster_next(&roster, &user), ROSTER_USER);
+    assert_int_equal(csv_users_next(&users, &user), CSV_USER);
     assert_string_equal(user.second_name ? user.second_name : "", second);
     assert_string_equal(user.first_name ? user.first_name : "", first);
     assert_string_equal(user.birthdate ? user.birthdate : "", birthdate);
@@ -45,10 +45,10 @@ static void expect_user(const char *second, const char *first, const char *birth
 static void expect_bad(uint64_t line, const char *problem)
 {
     dlg_user user;
-    assert_int_equal(roster_next(&roster, &user), ROSTER_BAD);
-    assert_int_equal(roster.line, line);
-    if (!strstr(roster.problem, problem))
-        fail_msg("\"%s\" does not say \"%s\"", roster.problem, problem);
+    assert_int_equal(csv_users_next(&users, &user), CSV_BAD);
+    assert_int_equal(users.line, line);
+    if (!strstr(users.problem, problem))
+        fail_msg("\"%s\" does not say \"%s\"", users.problem, problem);
 }
 
 static void the_customary_form(void **state)
@@ -70,7 +70,7 @@ static void a_header_names_columns(void **state)
                "Ulm,44,Roe,Bob,\r\n");
     dlg_user user;
     char id[DLG_UUID_TEXT_SIZE];
-    assert_int_equal(roster_next(&roster, &user), ROSTER_USER);
+    assert_int_equal(csv_users_next(&users, &user), CSV_USER);
     dlg_uuid_format(&user.id, id);
     assert_string_equal(id, "387ac1c1-6581-4ace-a113-707c8585fe28");
     assert_string_equal(user.first_name, "Ann");
@@ -131,7 +131,7 @@ static void nul_is_no_text(void **state)
 static void rows_have_a_limit(void **state)
 {
     (void)state;
-    size_t length = 3 * ROSTER_ROW_LIMIT;
+    size_t length = 3 * CSV_ROW_LIMIT;
     char *content = malloc(length + 64);
     memset(content, 'x', length);
     int used = snprintf(content, 64, "Roe Bob,,\n\""); /* a quote that is never closed */
@@ -141,11 +141,11 @@ static void rows_have_a_limit(void **state)
     begin(content, length);
     expect_user("Roe", "Bob", "", "");
     dlg_user user;
-    enum roster_result result;
+    enum csv_result result;
     expect_bad(2, "too long");
-    while ((result = roster_next(&roster, &user)) == ROSTER_BAD)
-        assert_non_null(strstr(roster.problem, "fields"));
-    assert_int_equal(result, ROSTER_END);
+    while ((result = csv_users_next(&users, &user)) == CSV_BAD)
+        assert_non_null(strstr(users.problem, "fields"));
+    assert_int_equal(result, CSV_END);
     end();
     memset(content, 'x', length); /* one line */
     begin(content, length);
@@ -162,7 +162,7 @@ static void ids_follow_from_the_file(void **state)
     for (int turn = 0; turn < 2; turn++) {
         begin_text("Lee Ann,1990-01-02,Ulm\nLee Ann,1990-01-02,Ulm\nRoe Bob,,\n");
         for (int i = 0; i < 3; i++) {
-            assert_int_equal(roster_next(&roster, &user), ROSTER_USER);
+            assert_int_equal(csv_users_next(&users, &user), CSV_USER);
             ids[turn][i] = user.id;
             assert_int_equal(user.id.bytes[6] >> 4, 8);
             assert_int_equal(user.id.bytes[8] >> 6, 2);
@@ -175,50 +175,50 @@ static void ids_follow_from_the_file(void **state)
 
 /* ---- Texts ---- */
 
-static struct passages passages;
+static struct text_split split;
 
-static void begin_texts(const char *content, enum passages_form form, const char *separator, size_t limit)
+static void begin_texts(const char *content, enum text_form form, const char *separator, size_t limit)
 {
     file = tmpfile();
     assert_non_null(file);
     fputs(content, file);
     rewind(file);
-    passages_init(&passages, file, form, separator, limit);
+    text_split_init(&split, file, form, separator, limit);
 }
 
 static void expect_text(const char *text, uint64_t line)
 {
-    assert_true(passages_next(&passages));
-    assert_int_equal(passages.length, strlen(text));
-    assert_memory_equal(passages.bytes, text, passages.length);
-    assert_int_equal(passages.number, line);
-    assert_false(passages.cut);
+    assert_true(text_split_next(&split));
+    assert_int_equal(split.length, strlen(text));
+    assert_memory_equal(split.bytes, text, split.length);
+    assert_int_equal(split.number, line);
+    assert_false(split.cut);
 }
 
 static void end_texts(void)
 {
-    assert_false(passages_next(&passages));
-    passages_free(&passages);
+    assert_false(text_split_next(&split));
+    text_split_free(&split);
     fclose(file);
 }
 
 static void a_text_in_each_line(void **state)
 {
     (void)state;
-    begin_texts("one\n\n  two \r\n%\nlast", PASSAGES_LINES, NULL, 100);
+    begin_texts("one\n\n  two \r\n%\nlast", TEXT_LINES, NULL, 100);
     expect_text("one", 1);
     expect_text("  two ", 3);
     expect_text("%", 4);
     expect_text("last", 5);
     end_texts();
-    begin_texts("\n\n", PASSAGES_LINES, NULL, 100);
+    begin_texts("\n\n", TEXT_LINES, NULL, 100);
     end_texts();
 }
 
 static void a_text_in_each_paragraph(void **state)
 {
     (void)state;
-    begin_texts("\n\none\ntwo\n\n\r\n\nthree\n", PASSAGES_PARAGRAPHS, NULL, 100);
+    begin_texts("\n\none\ntwo\n\n\r\n\nthree\n", TEXT_PARAGRAPHS, NULL, 100);
     expect_text("one\ntwo", 3);
     expect_text("three", 8);
     end_texts();
@@ -227,7 +227,7 @@ static void a_text_in_each_paragraph(void **state)
 static void texts_between_separators(void **state)
 {
     (void)state;
-    begin_texts("one\n\ntwo\n%\n%\nthree %\n%%\n%\n\n%\nfour\n%\n", PASSAGES_SEPARATED, "%", 100);
+    begin_texts("one\n\ntwo\n%\n%\nthree %\n%%\n%\n\n%\nfour\n%\n", TEXT_SEPARATED, "%", 100);
     expect_text("one\n\ntwo", 1);
     expect_text("three %\n%%", 6);
     expect_text("four", 11);
@@ -237,23 +237,23 @@ static void texts_between_separators(void **state)
 static void long_texts_are_cut_and_said(void **state)
 {
     (void)state;
-    begin_texts("12345\n123456\n1234567890123\n1\n", PASSAGES_LINES, NULL, 5);
+    begin_texts("12345\n123456\n1234567890123\n1\n", TEXT_LINES, NULL, 5);
     expect_text("12345", 1);
-    assert_true(passages_next(&passages));
-    assert_true(passages.cut);
-    assert_int_equal(passages.number, 2);
-    assert_true(passages_next(&passages));
-    assert_true(passages.cut);
+    assert_true(text_split_next(&split));
+    assert_true(split.cut);
+    assert_int_equal(split.number, 2);
+    assert_true(text_split_next(&split));
+    assert_true(split.cut);
     expect_text("1", 4);
     end_texts();
-    begin_texts("12\n45\n%\n12\n456\n%\n1\n2\n3\n4\n%\n1\n%\n", PASSAGES_SEPARATED, "%", 5);
+    begin_texts("12\n45\n%\n12\n456\n%\n1\n2\n3\n4\n%\n1\n%\n", TEXT_SEPARATED, "%", 5);
     expect_text("12\n45", 1);
-    assert_true(passages_next(&passages));
-    assert_true(passages.cut);
-    assert_int_equal(passages.number, 4);
-    assert_true(passages_next(&passages));
-    assert_true(passages.cut);
-    assert_int_equal(passages.number, 7);
+    assert_true(text_split_next(&split));
+    assert_true(split.cut);
+    assert_int_equal(split.number, 4);
+    assert_true(text_split_next(&split));
+    assert_true(split.cut);
+    assert_int_equal(split.number, 7);
     expect_text("1", 12);
     end_texts();
 }

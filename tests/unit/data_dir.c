@@ -15,7 +15,7 @@ enum { NOBODY = 65534 };
 
 static void expect_data(const char *given, const char *expected)
 {
-    char *data = place_data(given);
+    char *data = data_dir_find(given);
     assert_non_null(data);
     assert_string_equal(data, expected);
     free(data);
@@ -46,7 +46,7 @@ static void check(bool good)
 
 static void check_data(const char *expected)
 {
-    char *data = place_data(NULL);
+    char *data = data_dir_find(NULL);
     check(data && strcmp(data, expected) == 0);
     free(data);
 }
@@ -63,7 +63,7 @@ static void others_have_it_at_home(void)
     unsetenv("XDG_STATE_HOME");
     check_data("/somewhere/.local/state/dialogs");
     unsetenv("HOME");
-    char *data = place_data(NULL); /* of the password file */
+    char *data = data_dir_find(NULL); /* of the password file */
     check(!data || strstr(data, "/.local/state/dialogs"));
     free(data);
 }
@@ -80,7 +80,7 @@ static void the_data_directory(void **state)
 static void the_database_is_in_it(void **state)
 {
     (void)state;
-    char *conninfo = place_database("/data dir");
+    char *conninfo = data_dir_database("/data dir");
     assert_string_equal(conninfo, "embedded:/data dir/db");
     free(conninfo);
 }
@@ -93,13 +93,13 @@ static void it_is_made_with_those_above(void **state)
     assert_non_null(mkdtemp(root));
     snprintf(path, sizeof path, "%s/a//b/c/", root);
     mode_t before = umask(0077);
-    assert_int_equal(place_make(path), 0);
+    assert_int_equal(data_dir_make(path), 0);
     umask(before);
-    assert_int_equal(place_make(path), 0);
+    assert_int_equal(data_dir_make(path), 0);
     assert_int_equal(stat(path, &status), 0);
     assert_true(S_ISDIR(status.st_mode));
     assert_int_equal(status.st_mode & 0777, geteuid() == 0 ? 0755 : 0700);
-    assert_int_equal(place_make(root), 0);
+    assert_int_equal(data_dir_make(root), 0);
     assert_int_equal(stat(root, &status), 0);
     assert_int_equal(status.st_mode & 0777, 0700); /* what was there is left alone */
 
@@ -107,12 +107,12 @@ static void it_is_made_with_those_above(void **state)
     FILE *file = fopen(path, "we");
     assert_non_null(file);
     fclose(file);
-    assert_int_equal(place_make(path), -1);
+    assert_int_equal(data_dir_make(path), -1);
     assert_int_equal(errno, ENOTDIR);
     snprintf(path, sizeof path, "%s/a/file/below", root);
-    assert_int_equal(place_make(path), -1);
+    assert_int_equal(data_dir_make(path), -1);
     assert_int_equal(errno, ENOTDIR);
-    assert_int_equal(place_make(""), -1);
+    assert_int_equal(data_dir_make(""), -1);
     assert_int_equal(errno, ENOENT);
 
     static const char *const parts[] = {"a/file", "a/b/c", "a/b", "a", ""};

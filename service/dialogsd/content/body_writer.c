@@ -127,7 +127,7 @@ void write_uuid(struct body_writer *writer, const dlg_uuid *uuid)
 
 /* ---- Messages: most of what is ever written ---- */
 
-static void pack_time(msgpack_packer *packer, int64_t time_us)
+static void pack_timestamp(msgpack_packer *packer, int64_t time_us)
 {
     int64_t micros = time_us % 1000000;
     int64_t seconds = time_us / 1000000 - (micros < 0);
@@ -155,7 +155,7 @@ static char *put(char *to, const void *bytes, size_t length)
 void message_pack(struct text_buffer *text, const dlg_message *message)
 {
     msgpack_packer packer = packer_of(text);
-    char *to = buffer_reserve(text, message->length + MESSAGE_ROOM);
+    char *to = buffer_grow(text, message->length + MESSAGE_ROOM);
     if (!to)
         return;
     to = message->updated_us ? PUT(to, MAP_6) : PUT(to, MAP_5);
@@ -169,10 +169,10 @@ void message_pack(struct text_buffer *text, const dlg_message *message)
     ADD(text, NAME_2("id"));
     msgpack_pack_int64(&packer, message->id);
     ADD(text, NAME_10("created_at"));
-    pack_time(&packer, message->created_us);
+    pack_timestamp(&packer, message->created_us);
     if (message->updated_us) {
         ADD(text, NAME_10("updated_at"));
-        pack_time(&packer, message->updated_us);
+        pack_timestamp(&packer, message->updated_us);
     }
 }
 

@@ -14,7 +14,7 @@ static bool is(struct piece piece, const char *word)
     return strlen(word) == piece.length && strncasecmp(piece.text, word, piece.length) == 0;
 }
 
-static struct piece trim(const char *text, size_t length)
+static struct piece trim_piece(const char *text, size_t length)
 {
     while (length && (*text == ' ' || *text == '\t')) {
         text++;
@@ -54,8 +54,8 @@ static struct piece parameter(const char *text, size_t length, const char *name)
         while (span < length && text[span] != ';')
             span++;
         const char *equals = memchr(text, '=', span);
-        if (equals && is(trim(text, (size_t)(equals - text)), name)) {
-            struct piece value = trim(equals + 1, span - (size_t)(equals + 1 - text));
+        if (equals && is(trim_piece(text, (size_t)(equals - text)), name)) {
+            struct piece value = trim_piece(equals + 1, span - (size_t)(equals + 1 - text));
             if (value.length >= 2 && value.text[0] == '"' && value.text[value.length - 1] == '"')
                 value = (struct piece){value.text + 1, value.length - 2};
             return value;
@@ -97,13 +97,13 @@ static int closeness_to_events(struct piece range)
 static bool takes_type(const char *accept, int (*closeness_of)(struct piece range))
 {
     int closest = 0;
-    bool taken = trim(accept, strlen(accept)).length == 0;
+    bool taken = trim_piece(accept, strlen(accept)).length == 0;
     while (*accept) {
         size_t length = strcspn(accept, ",");
         size_t name = 0;
         while (name < length && accept[name] != ';')
             name++;
-        int close = closeness_of(trim(accept, name));
+        int close = closeness_of(trim_piece(accept, name));
         bool takes = !excludes(parameter(accept + name, length - name, "q"));
         if (close > closest || (close && close == closest && takes)) {
             closest = close;
@@ -130,7 +130,7 @@ static double weight_of(const char *accept, bool (*is_it)(struct piece type))
             name++;
         struct piece q = parameter(accept + name, length - name, "q");
         double weight = q.text && q.length ? strtod(q.text, NULL) : 1;
-        if (is_it(trim(accept, name)) && weight > most)
+        if (is_it(trim_piece(accept, name)) && weight > most)
             most = weight;
         accept += length + (accept[length] == ',');
     }
@@ -145,7 +145,7 @@ bool accept_msgpack(const char *accept)
 
 bool content_is_msgpack(const char *type)
 {
-    return is_msgpack(trim(type, strcspn(type, ";")));
+    return is_msgpack(trim_piece(type, strcspn(type, ";")));
 }
 
 bool accept_events(const char *accept)
@@ -159,6 +159,6 @@ bool content_is_json(const char *type)
     struct piece charset = parameter(type + name, strlen(type + name), "charset");
     if (charset.text && !is(charset, "utf-8") && !is(charset, "utf8") && !is(charset, "us-ascii"))
         return false;
-    struct piece bare = trim(type, name);
+    struct piece bare = trim_piece(type, name);
     return bare.length == 0 || is_json(bare);
 }

@@ -8,7 +8,7 @@
 void message_add(struct text_buffer *text, const dlg_message *message)
 {
     char id[24];
-    buffer_reserve(text, message->length + MESSAGE_ROOM);
+    buffer_grow(text, message->length + MESSAGE_ROOM);
     buffer_add_string(text, "{\"from\":\"");
     buffer_add_uuid(text, &message->author);
     buffer_add_string(text, "\",\"to\":\"");

@@ -8,7 +8,7 @@
 
 enum { SMALLEST = 512, TIME_SIZE = 32 };
 
-char *buffer_reserve(struct text_buffer *text, size_t more)
+char *buffer_grow(struct text_buffer *text, size_t more)
 {
     if (text->failed)
         return NULL;
@@ -29,7 +29,7 @@ char *buffer_reserve(struct text_buffer *text, size_t more)
 
 void buffer_add(struct text_buffer *text, const char *data, size_t length)
 {
-    char *to = buffer_reserve(text, length);
+    char *to = buffer_grow(text, length);
     if (!to)
         return;
     if (length)
@@ -90,7 +90,7 @@ void buffer_add_json(struct text_buffer *text, const char *data, size_t length)
     buffer_add(text, "\"", 1);
     for (size_t at = 0; at < length;) {
         size_t end = length - at < PIECE ? length : at + PIECE;
-        char *start = buffer_reserve(text, 6 * (end - at));
+        char *start = buffer_grow(text, 6 * (end - at));
         if (!start)
             return;
         char *to = start;
@@ -127,7 +127,7 @@ void buffer_add_json_ascii(struct text_buffer *text, const char *data, size_t le
 
 void buffer_add_uuid(struct text_buffer *text, const dlg_uuid *uuid)
 {
-    char *to = buffer_reserve(text, DLG_UUID_TEXT_SIZE);
+    char *to = buffer_grow(text, DLG_UUID_TEXT_SIZE);
     if (!to)
         return;
     dlg_uuid_format(uuid, to);
@@ -154,7 +154,7 @@ void buffer_add_time(struct text_buffer *text, int64_t time_us)
     }
     struct tm tm;
     time_t clock = (time_t)seconds;
-    char *to = buffer_reserve(text, TIME_SIZE);
+    char *to = buffer_grow(text, TIME_SIZE);
     if (!to || !gmtime_r(&clock, &tm))
         return;
     int year = tm.tm_year + 1900; /* the form has four digits */

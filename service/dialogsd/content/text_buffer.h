@@ -13,7 +13,7 @@ struct text_buffer {
 };
 
 /* Makes room for `more` bytes; returns where they go, or NULL. */
-char *buffer_reserve(struct text_buffer *text, size_t more);
+char *buffer_grow(struct text_buffer *text, size_t more);
 
 void buffer_add(struct text_buffer *text, const char *data, size_t length);
 void buffer_add_string(struct text_buffer *text, const char *string);

@@ -18,7 +18,7 @@ static json_t *array_of(const msgpack_object_array *array)
     return json;
 }
 
-static bool add_field(json_t *json, const msgpack_object_kv *field)
+static bool unpack_field(json_t *json, const msgpack_object_kv *field)
 {
     if (field->key.type != MSGPACK_OBJECT_STR)
         return false;
@@ -36,7 +36,7 @@ static json_t *object_of(const msgpack_object_map *map)
 {
     json_t *json = json_object();
     for (uint32_t i = 0; json && i < map->size; i++) {
-        if (!add_field(json, &map->ptr[i])) {
+        if (!unpack_field(json, &map->ptr[i])) {
             json_decref(json);
             return NULL;
         }

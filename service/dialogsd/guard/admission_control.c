@@ -1,6 +1,6 @@
 #include "guard/admission_control.h"
 
-#include "guard/connections.h"
+#include "common/service_clock.h"
 
 /* So many may always wait: with fewer the database is not kept busy, and answers less, not sooner. */
 enum { LEAST = 64, MEASURE_US = 100000 };
@@ -36,7 +36,7 @@ static unsigned bounded(const struct admission_control *admission, int64_t limit
 }
 
 /* As many as wait on average are answered in the time that one waits on average. */
-static void judge(struct admission_control *admission, int64_t passed_us)
+static void adjust_limit(struct admission_control *admission, int64_t passed_us)
 {
     int64_t answered = atomic_exchange(&admission->answered, 0);
     int64_t waited_us = atomic_exchange(&admission->waited_us, 0);
@@ -60,5 +60,5 @@ void admission_end(struct admission_control *admission, int64_t waited_us)
     atomic_fetch_add_explicit(&admission->answered, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&admission->waited_us, waited_us, memory_order_relaxed);
     if (now_us >= began_us + MEASURE_US && atomic_compare_exchange_strong(&admission->began_us, &began_us, 0))
-        judge(admission, now_us - began_us);
+        adjust_limit(admission, now_us - began_us);
 }

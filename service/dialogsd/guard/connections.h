@@ -41,10 +41,4 @@ void client_idle(const struct connections *connections, struct client_connection
 /* Shuts down those that take longer: a client that sends a byte now and then is not idle. */
 void connections_sweep(struct connections *connections);
 
-/* Microseconds of the monotonic clock. */
-int64_t monotonic_us(void);
-
-/* Microseconds of UTC, since 1970. */
-int64_t wall_us(void);
-
 #endif

@@ -18,7 +18,7 @@ void rate_limit_close(struct rate_limit *rate_limit)
     pthread_mutex_destroy(&rate_limit->lock);
 }
 
-static uint64_t name_of(const struct rate_limit *rate_limit, enum rate_limit_kind kind, const char *whose)
+static uint64_t name_hash(const struct rate_limit *rate_limit, enum rate_limit_kind kind, const char *whose)
 {
     char text[RATE_NAME_SIZE + 16];
     uint64_t name;
@@ -28,7 +28,7 @@ static uint64_t name_of(const struct rate_limit *rate_limit, enum rate_limit_kin
 }
 
 /* The entry of that name; when there is none, NULL, or, `make`, the oldest of its set, made empty. */
-static struct rate_limit_entry *find(struct rate_limit *rate_limit, uint64_t name, int64_t now_us, int make)
+static struct rate_limit_entry *find_entry(struct rate_limit *rate_limit, uint64_t name, int64_t now_us, int make)
 {
     struct rate_limit_entry *set = rate_limit->entries[name % RATE_SETS];
     struct rate_limit_entry *oldest = set;
@@ -52,9 +52,9 @@ void rate_limit_count(struct rate_limit *rate_limit, enum rate_limit_kind kind, 
 {
     if (!rate_limit->limits[kind])
         return;
-    uint64_t name = name_of(rate_limit, kind, whose);
+    uint64_t name = name_hash(rate_limit, kind, whose);
     pthread_mutex_lock(&rate_limit->lock);
-    find(rate_limit, name, now_us, 1)->count += more;
+    find_entry(rate_limit, name, now_us, 1)->count += more;
     pthread_mutex_unlock(&rate_limit->lock);
 }
 
@@ -63,9 +63,9 @@ int rate_limit_wait_s(struct rate_limit *rate_limit, enum rate_limit_kind kind, 
     int wait_s = 0;
     if (!rate_limit->limits[kind])
         return 0;
-    uint64_t name = name_of(rate_limit, kind, whose);
+    uint64_t name = name_hash(rate_limit, kind, whose);
     pthread_mutex_lock(&rate_limit->lock);
-    const struct rate_limit_entry *entry = find(rate_limit, name, now_us, 0);
+    const struct rate_limit_entry *entry = find_entry(rate_limit, name, now_us, 0);
     if (entry && entry->count >= rate_limit->limits[kind])
         wait_s = (int)((entry->began_us + WINDOW_US - now_us) / 1000000) + 1;
     pthread_mutex_unlock(&rate_limit->lock);

@@ -24,7 +24,7 @@ struct token_hash token_hash(const char *token, size_t length)
 }
 
 /* The entry of the name, or a free one where it would be. */
-static struct revoked_token *find(struct revoked_token *entries, size_t room, const struct token_hash *name)
+static struct revoked_token *find_token(struct revoked_token *entries, size_t room, const struct token_hash *name)
 {
     uint64_t hash;
     memcpy(&hash, name->bytes, sizeof hash);
@@ -44,7 +44,7 @@ static bool rebuild(struct revoked_tokens *tokens, int64_t now_us)
         return false;
     for (size_t i = 0; i < tokens->room; i++) {
         if (tokens->entries[i].until_us > now_us) {
-            *find(entries, room, &tokens->entries[i].name) = tokens->entries[i];
+            *find_token(entries, room, &tokens->entries[i].name) = tokens->entries[i];
             count++;
         }
     }
@@ -59,7 +59,7 @@ void revoked_tokens_add(struct revoked_tokens *tokens, const struct token_hash *
 {
     pthread_rwlock_wrlock(&tokens->lock);
     bool room = 2 * tokens->count < tokens->room || rebuild(tokens, 0) || tokens->count + 1 < tokens->room;
-    struct revoked_token *entry = room ? find(tokens->entries, tokens->room, name) : NULL;
+    struct revoked_token *entry = room ? find_token(tokens->entries, tokens->room, name) : NULL;
     if (entry) {
         tokens->count += !entry->until_us;
         *entry = (struct revoked_token){*name, until_us > entry->until_us ? until_us : entry->until_us};
@@ -70,7 +70,7 @@ void revoked_tokens_add(struct revoked_tokens *tokens, const struct token_hash *
 bool revoked_tokens_contain(struct revoked_tokens *tokens, const struct token_hash *name)
 {
     pthread_rwlock_rdlock(&tokens->lock);
-    bool revoked = tokens->count && find(tokens->entries, tokens->room, name)->until_us;
+    bool revoked = tokens->count && find_token(tokens->entries, tokens->room, name)->until_us;
     pthread_rwlock_unlock(&tokens->lock);
     return revoked;
 }

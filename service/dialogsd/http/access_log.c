@@ -1,5 +1,6 @@
 #include "http/access_log.h"
 
+#include "common/service_clock.h"
 #include "http/request_ctx.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "http/cors.h"
 
-#include "http/reply.h"
+#include "http/response.h"
 
 #include <string.h>
 
@@ -35,21 +35,21 @@ void cors_answer(const struct request_ctx *ctx, struct MHD_Response *response)
     bool all = strcmp(list, "*") == 0;
     const char *origin = allowed_origin(ctx);
     if (!all)
-        reply_header(response, MHD_HTTP_HEADER_VARY, "Origin");
+        response_header(response, MHD_HTTP_HEADER_VARY, "Origin");
     if (!origin)
         return;
-    reply_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_ORIGIN, all ? "*" : origin);
-    reply_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_EXPOSE_HEADERS,
-                 "X-Request-Id, Message-Id, Message-Time, Message-Duplicate, Link, Has-More, Cursor-Before, "
-                 "Cursor-After, Retry-After");
+    response_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_ORIGIN, all ? "*" : origin);
+    response_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_EXPOSE_HEADERS,
+                    "X-Request-Id, Message-Id, Message-Time, Message-Duplicate, Link, Has-More, Cursor-Before, "
+                    "Cursor-After, Retry-After");
 }
 
 void cors_preflight(const struct request_ctx *ctx, struct MHD_Response *response)
 {
     if (!allowed_origin(ctx) || !ctx_header(ctx, "Access-Control-Request-Method", NULL))
         return;
-    reply_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_METHODS, ctx->match.allow);
-    reply_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_HEADERS,
-                 "Authorization, Content-Type, Accept, Idempotency-Key, Last-Event-ID, X-Request-Id, traceparent");
-    reply_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_MAX_AGE, "600");
+    response_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_METHODS, ctx->match.allow);
+    response_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_ALLOW_HEADERS,
+                    "Authorization, Content-Type, Accept, Idempotency-Key, Last-Event-ID, X-Request-Id, traceparent");
+    response_header(response, MHD_HTTP_HEADER_ACCESS_CONTROL_MAX_AGE, "600");
 }

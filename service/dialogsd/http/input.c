@@ -74,7 +74,7 @@ bool body_word(struct request_ctx *ctx, const json_t *body, const char *name, co
     return false;
 }
 
-struct query {
+struct query_parameters {
     struct parameter *parameters;
     size_t count;
     const char *trouble; /* the name of a parameter that is not acceptable */
@@ -84,7 +84,7 @@ static enum MHD_Result take_parameter(void *payload, enum MHD_ValueKind kind, co
                                       const char *value, size_t length)
 {
     (void)kind;
-    struct query *query = payload;
+    struct query_parameters *query = payload;
     for (size_t i = 0; i < query->count; i++) {
         struct parameter *parameter = &query->parameters[i];
         if (strlen(parameter->name) != name_length || memcmp(parameter->name, name, name_length) != 0)
@@ -98,7 +98,7 @@ static enum MHD_Result take_parameter(void *payload, enum MHD_ValueKind kind, co
 
 bool query_read(struct request_ctx *ctx, struct parameter *parameters, size_t count)
 {
-    struct query query = {parameters, count, NULL};
+    struct query_parameters query = {parameters, count, NULL};
     MHD_get_connection_values_n(ctx->connection, MHD_GET_ARGUMENT_KIND, take_parameter, &query);
     if (query.trouble)
         reply_bad(ctx, "give the parameter \"%s\" once, and without NUL", query.trouble);

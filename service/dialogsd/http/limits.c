@@ -1,5 +1,6 @@
 #include "http/limits.h"
 
+#include "common/service_clock.h"
 #include "http/reply.h"
 #include "live/replicas.h"
 
@@ -50,8 +51,8 @@ void limits_login_ended(struct request_ctx *ctx, int code)
     char id[DLG_UUID_TEXT_SIZE];
     dlg_uuid_format(&ctx->named, id);
     if (code == DLG_E_PASSWORD || code == DLG_E_NOT_FOUND) {
-        replicas_tell_count(ctx->service, RATE_LOGIN_USER, id);
-        replicas_tell_count(ctx->service, RATE_LOGIN_ADDRESS, ctx->address);
+        replicas_tell_count(&ctx->service->replicas, RATE_LOGIN_USER, id);
+        replicas_tell_count(&ctx->service->replicas, RATE_LOGIN_ADDRESS, ctx->address);
     } else {
         count(ctx, RATE_LOGIN_USER, id, -1);
         count(ctx, RATE_LOGIN_ADDRESS, ctx->address, -1);
@@ -63,7 +64,7 @@ bool limits_allow_registration(struct request_ctx *ctx)
     if (!allow(ctx, RATE_REGISTER, ctx->address, "too many registrations from this address"))
         return false;
     count(ctx, RATE_REGISTER, ctx->address, 1);
-    replicas_tell_count(ctx->service, RATE_REGISTER, ctx->address);
+    replicas_tell_count(&ctx->service->replicas, RATE_REGISTER, ctx->address);
     return true;
 }
 

@@ -47,25 +47,6 @@ static const struct meaning *meaning_of(int code)
     return &unexpected;
 }
 
-struct MHD_Response *reply_new(struct text_buffer *body)
-{
-    if (body->failed) {
-        buffer_free(body);
-        return NULL;
-    }
-    struct MHD_Response *response = MHD_create_response_from_buffer(body->length, body->data, MHD_RESPMEM_MUST_FREE);
-    if (!response)
-        free(body->data);
-    *body = (struct text_buffer){0};
-    return response;
-}
-
-void reply_header(struct MHD_Response *response, const char *name, const char *value)
-{
-    if (response)
-        MHD_add_response_header(response, name, value);
-}
-
 void reply_send(struct request_ctx *ctx, unsigned status, struct MHD_Response *response, const char *type)
 {
     ctx->step = STEP_ANSWERED;
@@ -95,8 +76,8 @@ struct body_writer reply_writer(const struct request_ctx *ctx)
 static struct MHD_Response *response_of(struct request_ctx *ctx, struct body_writer *writer)
 {
     ctx->answer_length = writer->text.length;
-    struct MHD_Response *response = reply_new(&writer->text);
-    reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    struct MHD_Response *response = response_new(&writer->text);
+    response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     return response;
 }
 
@@ -113,14 +94,14 @@ void reply_written(struct request_ctx *ctx, unsigned status, struct body_writer 
 void reply_empty(struct request_ctx *ctx, unsigned status)
 {
     struct text_buffer body = {0};
-    reply_send(ctx, status, reply_new(&body), NULL);
+    reply_send(ctx, status, response_new(&body), NULL);
 }
 
 void reply_options(struct request_ctx *ctx)
 {
     struct text_buffer body = {0};
-    struct MHD_Response *response = reply_new(&body);
-    reply_header(response, MHD_HTTP_HEADER_ALLOW, ctx->match.allow);
+    struct MHD_Response *response = response_new(&body);
+    response_header(response, MHD_HTTP_HEADER_ALLOW, ctx->match.allow);
     cors_preflight(ctx, response);
     reply_send(ctx, 204, response, NULL);
 }
@@ -130,7 +111,7 @@ static void retry_header(const struct request_ctx *ctx, struct MHD_Response *res
     char seconds[16];
     int wait_s = ctx->retry_after_s ? ctx->retry_after_s : status == 500 ? 5 : 1;
     snprintf(seconds, sizeof seconds, "%d", wait_s);
-    reply_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
+    response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
 }
 
 static void reply_problem(struct request_ctx *ctx, unsigned status, int code, const char *fate, const char *message)
@@ -151,9 +132,9 @@ static void reply_problem(struct request_ctx *ctx, unsigned status, int code, co
     ctx->failure = code;
     struct MHD_Response *response = response_of(ctx, &body);
     if (status == 401)
-        reply_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"dialogs\"");
+        response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"dialogs\"");
     if (status == 405)
-        reply_header(response, MHD_HTTP_HEADER_ALLOW, ctx->match.allow);
+        response_header(response, MHD_HTTP_HEADER_ALLOW, ctx->match.allow);
     if (status == 429 || (status >= 500 && status != 501)) /* what is switched off stays so */
         retry_header(ctx, response, status);
     reply_send(ctx, status, response, type_of(&body));

@@ -4,13 +4,11 @@
 
 #include "content/body_writer.h"
 #include "http/request_ctx.h"
+#include "http/response.h"
 
 #define JSON_TYPE "application/json"
 #define MSGPACK_TYPE "application/vnd.msgpack"
 #define EVENTS_TYPE "text/event-stream"
-
-/* An answer whose body is `body`, which is given away; NULL when out of memory. */
-struct MHD_Response *reply_new(struct text_buffer *body);
 
 /*
  * Answers with `response`, which is given away, and may be NULL: then the connection is closed.
@@ -40,8 +38,5 @@ void reply_error(struct request_ctx *ctx, unsigned status, int code, const char 
 
 /* Answers what the library's error means. */
 void reply_failure(struct request_ctx *ctx, const dlg_error *error);
-
-/* Adds a header to an answer that is being made; `response` may be NULL. */
-void reply_header(struct MHD_Response *response, const char *name, const char *value);
 
 #endif

@@ -64,20 +64,13 @@ struct request_ctx {
 /* A request begins: its first line was read. NULL when out of memory. */
 struct request_ctx *ctx_new(struct service *service, struct MHD_Connection *connection, const char *uri);
 
-/* What libmicrohttpd has to say about it: see MHD_AccessHandlerCallback. */
-enum MHD_Result ctx_run(struct request_ctx *ctx, const char *path, const char *method, const char *data, size_t *size);
+void ctx_free(struct request_ctx *ctx);
 
-/* The answer was sent, or the client is gone. Writes the access log. */
-void ctx_end(struct request_ctx *ctx, bool completed);
+/* Reads what its head tells of it: its id, its client, whose trace it is a part of, how it wants to be answered. */
+void ctx_read_head(struct request_ctx *ctx, const char *method);
 
-/*
- * For a route that calls the library:
- *     ctx_suspend(ctx);
- *     ctx_called(ctx, dlg_..._async(..., ctx_arrived, ctx, &ctx->error));
- */
-void ctx_suspend(struct request_ctx *ctx);
-void ctx_called(struct request_ctx *ctx, int code);
-void ctx_arrived(dlg_reply *reply, void *ctx);
+/* What the library answered is done with. */
+void ctx_forget_outcome(struct request_ctx *ctx);
 
 /* A header of the request, or NULL; `length` may be NULL. */
 const char *ctx_header(const struct request_ctx *ctx, const char *name, size_t *length);

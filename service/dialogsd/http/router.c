@@ -1,25 +1,7 @@
 #include "http/router.h"
 
-#include "routes/handlers.h"
-
 #include <stdio.h>
 #include <string.h>
-
-const struct route routes[] = {
-    {"POST", "/login", NEEDS_BODY | NEEDS_DATABASE, 429, 400, login_start, login_finish},
-    {"POST", "/logout", NEEDS_TOKEN, 503, 400, logout, NULL},
-    {"POST", "/user/register", NEEDS_BODY | NEEDS_DATABASE, 503, 400, register_start, register_finish},
-    {"GET", "/user/get/{id}", NEEDS_DATABASE, 503, 400, user_get_start, user_get_finish},
-    {"GET", "/user/search", NEEDS_DATABASE, 503, 400, user_search_start, user_search_finish},
-    {"POST", "/dialog/{user_id}/send", NEEDS_TOKEN | NEEDS_BODY | NEEDS_DATABASE, 503, 413, send_start, send_finish},
-    {"GET", "/dialog/{user_id}/list", NEEDS_TOKEN | NEEDS_DATABASE, 503, 400, list_start, list_finish},
-    {"GET", "/events", NEEDS_TOKEN | NEEDS_DATABASE | GIVES_EVENTS, 503, 400, events_start, events_finish},
-    {"GET", "/metrics", GIVES_TEXT, 503, 400, metrics_show, NULL},
-    {"GET", "/healthz", 0, 503, 400, health, NULL},
-    {"GET", "/readyz", 0, 503, 400, readiness, NULL},
-};
-
-const size_t routes_count = sizeof routes / sizeof *routes;
 
 /* Whether the path is of this pattern; `match` receives the segment in the place of {name}. */
 static bool path_fits(const char *pattern, const char *path, struct match *match)
@@ -48,18 +30,18 @@ static void allow(struct match *match, const char *method)
     snprintf(match->allow + length, sizeof match->allow - length, "%s%s%s", length ? ", " : "", method, also);
 }
 
-void router_match(const char *method, const char *path, struct match *match)
+void router_match(const struct route_table *table, const char *method, const char *path, struct match *match)
 {
     *match = (struct match){0};
     const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;
-    for (size_t i = 0; i < routes_count; i++) {
-        if (!path_fits(routes[i].pattern, path, match))
+    for (size_t i = 0; i < table->count; i++) {
+        if (!path_fits(table->routes[i].pattern, path, match))
             continue;
-        if (strcmp(routes[i].method, wanted) == 0) {
-            match->route = &routes[i];
+        if (strcmp(table->routes[i].method, wanted) == 0) {
+            match->route = &table->routes[i];
             return;
         }
-        allow(match, routes[i].method);
+        allow(match, table->routes[i].method);
     }
     if (match->allow[0])
         allow(match, "OPTIONS");

@@ -31,9 +31,12 @@ struct route {
 
 enum { ALLOW_SIZE = 64 };
 
-/* All calls, in the order of the documentation. */
-extern const struct route routes[];
-extern const size_t routes_count;
+struct route_table {
+    const struct route *routes; /* in the order of the documentation */
+    size_t count;
+    /* Answers a path that no route has, or returns false. */
+    bool (*other)(struct request_ctx *ctx, const char *path);
+};
 
 struct match {
     const struct route *route; /* NULL: none for this method, or none at all */
@@ -43,6 +46,6 @@ struct match {
 };
 
 /* HEAD finds what GET finds. */
-void router_match(const char *method, const char *path, struct match *match);
+void router_match(const struct route_table *table, const char *method, const char *path, struct match *match);
 
 #endif

@@ -6,25 +6,28 @@
 #include "guard/connections.h"
 #include "guard/rate_limit.h"
 #include "guard/revoked_tokens.h"
+#include "http/router.h"
+#include "live/replicas.h"
 #include "live/subscriptions.h"
 #include "ops/backend.h"
 #include "ops/config.h"
 #include "ops/metrics.h"
 #include "ops/service_log.h"
-#include "routes/api_docs.h"
+#include "ops/static_files.h"
 
 #include <stdatomic.h>
 
 struct service {
+    const struct route_table *routes;
     struct config config;
     struct backend backend;
     struct service_log log;
-    struct pages pages;
+    struct static_files static_files;
     struct connections connections;
     struct subscriptions subscriptions;
     struct metrics metrics;
-    struct redis_bus *bus; /* NULL: there are no other replicas */
-    struct revoked_tokens tokens;
+    struct replicas replicas;
+    struct revoked_tokens revoked_tokens;
     struct rate_limit rate_limit;
     struct admission_control admission; /* of requests with a token: checks of passwords have a queue of their own */
     char request_prefix[17];            /* of the request ids made here; differs from start to start */

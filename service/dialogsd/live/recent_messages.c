@@ -1,6 +1,6 @@
 #include "live/recent_messages.h"
 
-#include "guard/connections.h"
+#include "common/service_clock.h"
 
 #include <stdlib.h>
 #include <string.h>

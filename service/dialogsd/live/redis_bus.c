@@ -1,7 +1,7 @@
 #include "live/redis_bus.h"
 
+#include "common/service_clock.h"
 #include "content/text_buffer.h"
-#include "guard/connections.h"
 #include "live/redis_connection.h"
 #include "ops/service_log.h"
 
@@ -165,7 +165,7 @@ void redis_bus_keep(struct redis_bus *bus, const char *member, size_t length, in
     enqueue(bus, member, length, until_s);
 }
 
-static struct bus_event *next_event(struct redis_bus *bus)
+static struct bus_event *dequeue(struct redis_bus *bus)
 {
     pthread_mutex_lock(&bus->lock);
     struct bus_event *event = STAILQ_FIRST(&bus->queue);
@@ -182,7 +182,7 @@ static void speak_all(struct redis_bus *bus)
 {
     STAILQ_HEAD(, bus_event) kept = STAILQ_HEAD_INITIALIZER(kept);
     struct bus_event *event;
-    while ((event = next_event(bus))) {
+    while ((event = dequeue(bus))) {
         if (!bus->speaker.context && event->until_s) {
             STAILQ_INSERT_TAIL(&kept, event, link);
             continue;
@@ -268,7 +268,7 @@ static void maintain(struct redis_bus *bus, int64_t now_us)
     }
 }
 
-static void wait(struct redis_bus *bus)
+static void wait_for_bus(struct redis_bus *bus)
 {
     enum { TICK_MS = 100 };
     struct redis_connection *lines[] = {&bus->listener, &bus->speaker};
@@ -291,13 +291,13 @@ static void wait(struct redis_bus *bus)
     }
 }
 
-static void *run(void *payload)
+static void *bus_main(void *payload)
 {
     struct redis_bus *bus = payload;
     while (!atomic_load(&bus->ending)) {
         maintain(bus, monotonic_us());
         speak_all(bus);
-        wait(bus);
+        wait_for_bus(bus);
     }
     redis_connection_close(&bus->listener);
     redis_connection_close(&bus->speaker);
@@ -326,7 +326,7 @@ struct redis_bus *redis_bus_open(const char *url, const struct redis_bus_handler
     pthread_mutex_init(&bus->lock, NULL);
     STAILQ_INIT(&bus->queue);
     bus->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (bus->wake >= 0 && pthread_create(&bus->thread, NULL, run, bus) == 0)
+    if (bus->wake >= 0 && pthread_create(&bus->thread, NULL, bus_main, bus) == 0)
         return bus;
     say("cannot start a thread: %s", strerror(errno));
     redis_bus_free(bus);
@@ -341,7 +341,7 @@ void redis_bus_close(struct redis_bus *bus)
     atomic_store(&bus->ending, true);
     eventfd_write(bus->wake, 1);
     pthread_join(bus->thread, NULL);
-    while ((event = next_event(bus)))
+    while ((event = dequeue(bus)))
         free(event);
     close(bus->wake);
     pthread_mutex_destroy(&bus->lock);

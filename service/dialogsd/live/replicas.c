@@ -1,6 +1,6 @@
 #include "live/replicas.h"
 
-#include "http/service.h"
+#include "common/service_clock.h"
 #include "live/redis_bus.h"
 
 #include <msgpack.h>
@@ -10,9 +10,9 @@
 enum { VERSION = 1 };
 enum kind { MESSAGE, LOST, REVOKED, COUNTED };
 
-/* ---- Saying ---- */
+/* ---- Telling the others ---- */
 
-static void begin(msgpack_packer *packer, msgpack_sbuffer *buffer, enum kind kind, size_t fields)
+static void begin_event(msgpack_packer *packer, msgpack_sbuffer *buffer, enum kind kind, size_t fields)
 {
     msgpack_sbuffer_init(buffer);
     msgpack_packer_init(packer, buffer, msgpack_sbuffer_write);
@@ -21,31 +21,31 @@ static void begin(msgpack_packer *packer, msgpack_sbuffer *buffer, enum kind kin
     msgpack_pack_int(packer, (int)kind);
 }
 
-static void say_it(struct service *service, msgpack_sbuffer *buffer)
+static void say_it(struct replicas *replicas, msgpack_sbuffer *buffer)
 {
-    redis_bus_publish(service->bus, buffer->data, buffer->size);
+    redis_bus_publish(replicas->bus, buffer->data, buffer->size);
     msgpack_sbuffer_destroy(buffer);
 }
 
-static void say_message(struct service *service, const struct event *event)
+static void say_message(struct replicas *replicas, const struct event *event)
 {
     msgpack_packer packer;
     msgpack_sbuffer buffer;
     const dlg_message *message = &event->message;
-    begin(&packer, &buffer, MESSAGE, 5);
+    begin_event(&packer, &buffer, MESSAGE, 5);
     msgpack_pack_bin_with_body(&packer, message->author.bytes, sizeof message->author.bytes);
     msgpack_pack_bin_with_body(&packer, message->recipient.bytes, sizeof message->recipient.bytes);
     msgpack_pack_int64(&packer, message->id);
     msgpack_pack_int64(&packer, message->created_us);
     msgpack_pack_str_with_body(&packer, event->json, event->length);
-    say_it(service, &buffer);
+    say_it(replicas, &buffer);
 }
 
-void replicas_publish(struct service *service, const dlg_message *message)
+void replicas_publish(struct replicas *replicas, const dlg_message *message)
 {
-    struct subscriptions *subscriptions = &service->subscriptions;
+    struct subscriptions *subscriptions = replicas->subscriptions;
     bool wanted = subscriptions_want(subscriptions, &message->author, &message->recipient);
-    if (!wanted && !service->bus)
+    if (!wanted && !replicas->bus)
         return;
     struct event *event = event_new(message);
     if (!event) {
@@ -54,39 +54,39 @@ void replicas_publish(struct service *service, const dlg_message *message)
     }
     if (wanted)
         subscriptions_publish(subscriptions, event);
-    if (service->bus)
-        say_message(service, event);
+    if (replicas->bus)
+        say_message(replicas, event);
     event_release(event);
 }
 
-void replicas_revoke(struct service *service, const struct token_hash *token, int64_t until_us)
+void replicas_revoke(struct replicas *replicas, const struct token_hash *token, int64_t until_us)
 {
-    revoked_tokens_add(&service->tokens, token, until_us);
-    subscriptions_end_token(&service->subscriptions, token);
-    if (!service->bus)
+    revoked_tokens_add(replicas->revoked_tokens, token, until_us);
+    subscriptions_end_token(replicas->subscriptions, token);
+    if (!replicas->bus)
         return;
     msgpack_packer packer;
     msgpack_sbuffer buffer;
-    redis_bus_keep(service->bus, (const char *)token->bytes, sizeof token->bytes, until_us / 1000000 + 1);
-    begin(&packer, &buffer, REVOKED, 2);
+    redis_bus_keep(replicas->bus, (const char *)token->bytes, sizeof token->bytes, until_us / 1000000 + 1);
+    begin_event(&packer, &buffer, REVOKED, 2);
     msgpack_pack_bin_with_body(&packer, token->bytes, sizeof token->bytes);
     msgpack_pack_int64(&packer, until_us);
-    say_it(service, &buffer);
+    say_it(replicas, &buffer);
 }
 
-void replicas_tell_count(struct service *service, enum rate_limit_kind kind, const char *whose)
+void replicas_tell_count(struct replicas *replicas, enum rate_limit_kind kind, const char *whose)
 {
-    if (!service->bus)
+    if (!replicas->bus)
         return;
     msgpack_packer packer;
     msgpack_sbuffer buffer;
-    begin(&packer, &buffer, COUNTED, 2);
+    begin_event(&packer, &buffer, COUNTED, 2);
     msgpack_pack_int(&packer, (int)kind);
     msgpack_pack_str_with_body(&packer, whose, strlen(whose));
-    say_it(service, &buffer);
+    say_it(replicas, &buffer);
 }
 
-/* ---- Hearing ---- */
+/* ---- Hearing from them ---- */
 
 static bool take_bytes(const msgpack_object *field, void *to, size_t size)
 {
@@ -105,16 +105,16 @@ static bool take_number(const msgpack_object *field, int64_t *number)
 }
 
 /* Sends that are refused elsewhere, or store nothing anew, count there only. */
-static void count_author(struct service *service, const dlg_uuid *author)
+static void count_author(struct replicas *replicas, const dlg_uuid *author)
 {
     char id[DLG_UUID_TEXT_SIZE];
-    if (!service->config.send_rate)
+    if (!replicas->rate_limit->limits[RATE_SEND])
         return;
     dlg_uuid_format(author, id);
-    rate_limit_count(&service->rate_limit, RATE_SEND, id, 1, monotonic_us());
+    rate_limit_count(replicas->rate_limit, RATE_SEND, id, 1, monotonic_us());
 }
 
-static void hear_message(struct service *service, const msgpack_object *fields)
+static void hear_message(struct replicas *replicas, const msgpack_object *fields)
 {
     dlg_message message = {0};
     if (!take_bytes(&fields[0], message.author.bytes, sizeof message.author.bytes) ||
@@ -122,28 +122,28 @@ static void hear_message(struct service *service, const msgpack_object *fields)
         !take_number(&fields[2], &message.id) || !take_number(&fields[3], &message.created_us) ||
         fields[4].type != MSGPACK_OBJECT_STR)
         return;
-    count_author(service, &message.author);
-    if (!subscriptions_want(&service->subscriptions, &message.author, &message.recipient))
+    count_author(replicas, &message.author);
+    if (!subscriptions_want(replicas->subscriptions, &message.author, &message.recipient))
         return;
     struct event *event = event_of_json(&message, fields[4].via.str.ptr, fields[4].via.str.size);
     if (event)
-        subscriptions_publish(&service->subscriptions, event);
+        subscriptions_publish(replicas->subscriptions, event);
     else
-        subscriptions_poll_database(&service->subscriptions);
+        subscriptions_poll_database(replicas->subscriptions);
     event_release(event);
 }
 
-static void hear_revoked(struct service *service, const msgpack_object *fields)
+static void hear_revoked(struct replicas *replicas, const msgpack_object *fields)
 {
     struct token_hash token;
     int64_t until_us;
     if (!take_bytes(&fields[0], token.bytes, sizeof token.bytes) || !take_number(&fields[1], &until_us))
         return;
-    revoked_tokens_add(&service->tokens, &token, until_us);
-    subscriptions_end_token(&service->subscriptions, &token);
+    revoked_tokens_add(replicas->revoked_tokens, &token, until_us);
+    subscriptions_end_token(replicas->subscriptions, &token);
 }
 
-static void hear_counted(struct service *service, const msgpack_object *fields)
+static void hear_counted(struct replicas *replicas, const msgpack_object *fields)
 {
     int64_t kind;
     char whose[RATE_NAME_SIZE];
@@ -152,81 +152,80 @@ static void hear_counted(struct service *service, const msgpack_object *fields)
         return;
     memcpy(whose, fields[1].via.str.ptr, fields[1].via.str.size);
     whose[fields[1].via.str.size] = '\0';
-    rate_limit_count(&service->rate_limit, (enum rate_limit_kind)kind, whose, 1, monotonic_us());
+    rate_limit_count(replicas->rate_limit, (enum rate_limit_kind)kind, whose, 1, monotonic_us());
 }
 
-static void hear(struct service *service, const msgpack_object *event)
+static void hear(struct replicas *replicas, const msgpack_object *said)
 {
     static const uint32_t sizes[] = {[MESSAGE] = 7, [LOST] = 2, [REVOKED] = 4, [COUNTED] = 4};
     int64_t version, kind;
-    if (event->type != MSGPACK_OBJECT_ARRAY || event->via.array.size < 2)
+    if (said->type != MSGPACK_OBJECT_ARRAY || said->via.array.size < 2)
         return;
-    const msgpack_object *fields = event->via.array.ptr;
+    const msgpack_object *fields = said->via.array.ptr;
     if (!take_number(&fields[0], &version) || version != VERSION || !take_number(&fields[1], &kind) || kind < MESSAGE ||
-        kind > COUNTED || event->via.array.size < sizes[kind])
+        kind > COUNTED || said->via.array.size < sizes[kind])
         return;
     if (kind == MESSAGE)
-        hear_message(service, fields + 2);
+        hear_message(replicas, fields + 2);
     else if (kind == LOST)
-        subscriptions_poll_database(&service->subscriptions);
+        subscriptions_poll_database(replicas->subscriptions);
     else if (kind == REVOKED)
-        hear_revoked(service, fields + 2);
+        hear_revoked(replicas, fields + 2);
     else
-        hear_counted(service, fields + 2);
+        hear_counted(replicas, fields + 2);
 }
 
 static void on_heard(void *payload, const char *data, size_t length)
 {
-    msgpack_unpacked event;
-    msgpack_unpacked_init(&event);
-    if (msgpack_unpack_next(&event, data, length, NULL) == MSGPACK_UNPACK_SUCCESS)
-        hear(payload, &event.data);
-    msgpack_unpacked_destroy(&event);
+    msgpack_unpacked said;
+    msgpack_unpacked_init(&said);
+    if (msgpack_unpack_next(&said, data, length, NULL) == MSGPACK_UNPACK_SUCCESS)
+        hear(payload, &said.data);
+    msgpack_unpacked_destroy(&said);
 }
 
 static void on_missed(void *payload)
 {
-    subscriptions_poll_database(&((struct service *)payload)->subscriptions);
+    subscriptions_poll_database(((struct replicas *)payload)->subscriptions);
 }
 
-static void on_lost(void *payload)
+static void on_event_lost(void *payload)
 {
     msgpack_packer packer;
     msgpack_sbuffer buffer;
-    begin(&packer, &buffer, LOST, 0);
+    begin_event(&packer, &buffer, LOST, 0);
     say_it(payload, &buffer);
 }
 
 static void on_revoked(void *payload, const char *member, size_t length, int64_t until_s)
 {
-    struct service *service = payload;
+    struct replicas *replicas = payload;
     struct token_hash token;
     if (length != sizeof token.bytes || until_s > INT64_MAX / 1000000)
         return;
     memcpy(token.bytes, member, length);
-    revoked_tokens_add(&service->tokens, &token, until_s * 1000000);
-    subscriptions_end_token(&service->subscriptions, &token);
+    revoked_tokens_add(replicas->revoked_tokens, &token, until_s * 1000000);
+    subscriptions_end_token(replicas->subscriptions, &token);
 }
 
 /* ---- Life ---- */
 
-bool replicas_open(struct service *service)
+bool replicas_open(struct replicas *replicas, const char *url)
 {
-    const char *url = service->config.redis;
-    const struct redis_bus_handler handler = {on_heard, on_missed, on_revoked, on_lost, service};
+    const struct redis_bus_handler handler = {on_heard, on_missed, on_revoked, on_event_lost, replicas};
     if (!url || !*url)
         return true;
-    service->bus = redis_bus_open(url, &handler);
-    return service->bus != NULL;
+    replicas->bus = redis_bus_open(url, &handler);
+    return replicas->bus != NULL;
 }
 
-void replicas_close(struct service *service)
+void replicas_close(struct replicas *replicas)
 {
-    redis_bus_close(service->bus);
-    service->bus = NULL;
+    redis_bus_close(replicas->bus);
+    replicas->bus = NULL;
 }
 
-int replicas_up(const struct service *service)
+int replicas_up(const struct replicas *replicas)
 {
-    return service->bus ? redis_bus_up(service->bus) : -1;
+    return replicas->bus ? redis_bus_up(replicas->bus) : -1;
 }

@@ -1,7 +1,7 @@
 #include "live/subscriptions.h"
 
+#include "common/service_clock.h"
 #include "content/message_format.h"
-#include "guard/connections.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -43,7 +43,7 @@ void event_release(struct event *event)
 /* ---- Who listens ---- */
 
 /* Users' ids are random, or made by somebody who has no say in where they are kept. */
-static uint32_t hash_of(const dlg_uuid *user)
+static uint32_t user_hash(const dlg_uuid *user)
 {
     uint32_t hash = 2166136261u;
     for (size_t i = 0; i < sizeof user->bytes; i++)
@@ -80,12 +80,12 @@ void subscriptions_close(struct subscriptions *subscriptions)
 
 void subscriptions_lock(struct subscriptions *subscriptions, const struct subscriber *subscriber)
 {
-    pthread_mutex_lock(&stripe_of(subscriptions, hash_of(&subscriber->user))->lock);
+    pthread_mutex_lock(&stripe_of(subscriptions, user_hash(&subscriber->user))->lock);
 }
 
 void subscriptions_unlock(struct subscriptions *subscriptions, const struct subscriber *subscriber)
 {
-    pthread_mutex_unlock(&stripe_of(subscriptions, hash_of(&subscriber->user))->lock);
+    pthread_mutex_unlock(&stripe_of(subscriptions, user_hash(&subscriber->user))->lock);
 }
 
 /*
@@ -95,7 +95,7 @@ void subscriptions_unlock(struct subscriptions *subscriptions, const struct subs
  */
 static void watch(struct subscriptions *subscriptions, const struct subscriber *subscriber)
 {
-    uint64_t name = (uint64_t)hash_of(&subscriber->user) << 32 | (uint32_t)subscriber->fd;
+    uint64_t name = (uint64_t)user_hash(&subscriber->user) << 32 | (uint32_t)subscriber->fd;
     struct epoll_event event = {.events = EPOLLRDHUP | EPOLLONESHOT, .data.u64 = name};
     epoll_ctl(subscriptions->gone, EPOLL_CTL_ADD, subscriber->fd, &event);
 }
@@ -108,7 +108,7 @@ static void unwatch(struct subscriptions *subscriptions, const struct subscriber
 
 void subscriptions_add(struct subscriptions *subscriptions, struct subscriber *subscriber)
 {
-    uint32_t hash = hash_of(&subscriber->user);
+    uint32_t hash = user_hash(&subscriber->user);
     struct subscription_stripe *stripe = stripe_of(subscriptions, hash);
     int64_t now_us = monotonic_us();
     subscriber->heartbeat_at_us = now_us + subscriptions->heartbeat_us;
@@ -127,7 +127,7 @@ void subscriptions_add(struct subscriptions *subscriptions, struct subscriber *s
 
 void subscriptions_remove(struct subscriptions *subscriptions, struct subscriber *subscriber)
 {
-    uint32_t hash = hash_of(&subscriber->user);
+    uint32_t hash = user_hash(&subscriber->user);
     struct subscription_stripe *stripe = stripe_of(subscriptions, hash);
     pthread_mutex_lock(&stripe->lock);
     unwatch(subscriptions, subscriber);
@@ -223,7 +223,7 @@ static void push(struct subscriptions *subscriptions, struct subscriber *subscri
 
 static void publish_to(struct subscriptions *subscriptions, const dlg_uuid *user, struct event *event)
 {
-    uint32_t hash = hash_of(user);
+    uint32_t hash = user_hash(user);
     struct subscription_stripe *stripe = stripe_of(subscriptions, hash);
     pthread_mutex_lock(&stripe->lock);
     for (struct subscriber *each = *bucket_of(stripe, hash); each; each = each->next)
@@ -244,7 +244,7 @@ void subscriptions_publish(struct subscriptions *subscriptions, struct event *ev
 static bool is_heard(struct subscriptions *subscriptions, const dlg_uuid *user)
 {
     bool heard = false;
-    uint32_t hash = hash_of(user);
+    uint32_t hash = user_hash(user);
     struct subscription_stripe *stripe = stripe_of(subscriptions, hash);
     pthread_mutex_lock(&stripe->lock);
     for (struct subscriber *each = *bucket_of(stripe, hash); each && !heard; each = each->next)
@@ -275,7 +275,7 @@ static void for_all(struct subscriptions *subscriptions,
     }
 }
 
-static void tick(struct subscriptions *subscriptions, struct subscriber *each, const int64_t *now)
+static void tick_subscriber(struct subscriptions *subscriptions, struct subscriber *each, const int64_t *now)
 {
     if (each->expires_us <= now[1])
         each->ending = true;
@@ -321,7 +321,7 @@ void subscriptions_tick(struct subscriptions *subscriptions, int64_t now_us, int
     const int64_t now[2] = {now_us, wall_us};
     cut_all_gone(subscriptions);
     if (atomic_load(&subscriptions->streams))
-        for_all(subscriptions, tick, now);
+        for_all(subscriptions, tick_subscriber, now);
 }
 
 /* Not all in the same moment: the users' ids say when. */
@@ -355,7 +355,7 @@ void subscriptions_end_token(struct subscriptions *subscriptions, const struct t
     }
 }
 
-static void end(struct subscriptions *subscriptions, struct subscriber *each, const int64_t *now)
+static void end_subscriber(struct subscriptions *subscriptions, struct subscriber *each, const int64_t *now)
 {
     (void)subscriptions;
     (void)now;
@@ -365,5 +365,5 @@ static void end(struct subscriptions *subscriptions, struct subscriber *each, co
 
 void subscriptions_end(struct subscriptions *subscriptions)
 {
-    for_all(subscriptions, end, NULL);
+    for_all(subscriptions, end_subscriber, NULL);
 }

@@ -56,7 +56,7 @@ static bool is_connection(int code)
     return code == DLG_E_UNAVAILABLE || code == DLG_E_TIMEOUT || code == DLG_E_CLOSED || code == DLG_E_EMBEDDED;
 }
 
-static int prepare(struct backend *backend, dlg_error **error)
+static int prepare_database(struct backend *backend, dlg_error **error)
 {
     int code = probe(backend->client, error);
     if (is_connection(code))
@@ -84,7 +84,7 @@ static void *prepare_until_done(void *payload)
     char said[512] = "";
     for (int64_t pause = FIRST_PAUSE_MS; backend_enter(backend);) {
         dlg_error *error = NULL;
-        int code = prepare(backend, &error);
+        int code = prepare_database(backend, &error);
         backend_leave(backend);
         if (code == DLG_OK)
             atomic_store(&backend->installed, true);
@@ -120,7 +120,7 @@ bool backend_open(struct backend *backend, const struct config *config)
 {
     *backend = (struct backend){.config = config};
     dlg_error *error = NULL;
-    if (config->own_data && place_make(config->data) != 0)
+    if (config->own_data && data_dir_make(config->data) != 0)
         return say("cannot make %s: %s; choose another place with --data DIR", config->data, strerror(errno));
     if (dlg_open(&backend->client, config->db, config->settings, &error) != DLG_OK) {
         say("%s", dlg_error_message(error));

@@ -18,7 +18,7 @@ struct certificate {
 
 static _Atomic(struct certificate *) current;
 
-static bool refuse(const char *file, int code)
+static bool refuse_files(const char *file, int code)
 {
     return say("%s cannot be used for TLS: %s", file, gnutls_strerror(code));
 }
@@ -32,7 +32,7 @@ static bool read_chain(struct certificate *certificate, const char *file)
         code = gnutls_pcert_list_import_x509_raw(certificate->chain, &length, &text, GNUTLS_X509_FMT_PEM, 0);
     gnutls_free(text.data);
     if (code < 0)
-        return refuse(file, code);
+        return refuse_files(file, code);
     certificate->length = length;
     return true;
 }
@@ -46,7 +46,7 @@ static bool read_key(struct certificate *certificate, const char *file)
     if (text.data)
         gnutls_memset(text.data, 0, text.size);
     gnutls_free(text.data);
-    return code < 0 ? refuse(file, code) : true;
+    return code < 0 ? refuse_files(file, code) : true;
 }
 
 /* Whether the key is that of the first certificate. */

@@ -89,7 +89,7 @@ static const struct option options[] = {
 
 enum { OPTIONS = sizeof options / sizeof *options, NAME_SIZE = 64 };
 
-static bool set_number(struct config *config, const struct option *option, const char *value, const char *from)
+static bool assign_number(struct config *config, const struct option *option, const char *value, const char *from)
 {
     char *end;
     errno = 0;
@@ -101,7 +101,7 @@ static bool set_number(struct config *config, const struct option *option, const
     return true;
 }
 
-static bool set_text(struct config *config, const struct option *option, const char *value)
+static bool assign_text(struct config *config, const struct option *option, const char *value)
 {
     char *copy = strdup(value);
     if (!copy)
@@ -112,7 +112,7 @@ static bool set_text(struct config *config, const struct option *option, const c
     return true;
 }
 
-static bool set_switch(struct config *config, const struct option *option, const char *value, const char *from)
+static bool assign_switch(struct config *config, const struct option *option, const char *value, const char *from)
 {
     bool on = strcmp(value, "1") == 0;
     if (!on && strcmp(value, "0") != 0)
@@ -146,11 +146,11 @@ static bool option_assign(struct config *config, const struct option *option, co
 {
     switch (option->kind) {
     case NUMBER:
-        return set_number(config, option, value, from);
+        return assign_number(config, option, value, from);
     case TEXT:
-        return set_text(config, option, value);
+        return assign_text(config, option, value);
     case SWITCH:
-        return set_switch(config, option, value, from);
+        return assign_switch(config, option, value, from);
     case SETTING:
         return set_pair(config, value);
     case ACTION:
@@ -237,7 +237,7 @@ static bool take_setting(void *payload, const char *name, const char *value, con
 }
 
 /* The file goes before the environment, so it is looked for among the flags before they are read. */
-static bool read_file(struct config *config, int count, char **arguments)
+static bool read_config_file(struct config *config, int count, char **arguments)
 {
     static const char flag[] = "--config";
     const char *path = getenv("DIALOGSD_CONFIG");
@@ -295,13 +295,13 @@ static int64_t default_body_limit(const struct config *config)
 
 static bool fill_defaults(struct config *config)
 {
-    char *data = place_data(config->data);
+    char *data = data_dir_find(config->data);
     if (!data)
         return say("there is no place for data: %s; say where with --data DIR", strerror(errno));
     free(config->data);
     config->data = data;
     config->own_data = !config->db;
-    if (!config->db && !(config->db = place_database(data)))
+    if (!config->db && !(config->db = data_dir_database(data)))
         return say("out of memory");
     if (!config->tls_certificate != !config->tls_key)
         return say("--tls-certificate and --tls-key go together");
@@ -324,8 +324,9 @@ bool config_read(struct config *config, int count, char **arguments)
     if (!set_library(config, "open", "lazy", "open") || !set_library(config, "feed", "on", "feed"))
         return false;
     name_strangers(config);
-    return read_file(config, count, arguments) && read_environment(config) && read_flags(config, count, arguments) &&
-           fill_defaults(config) && (!config->redis || !*config->redis || redis_url_check(config->redis));
+    return read_config_file(config, count, arguments) && read_environment(config) &&
+           read_flags(config, count, arguments) && fill_defaults(config) &&
+           (!config->redis || !*config->redis || redis_url_check(config->redis));
 }
 
 void config_free(struct config *config)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *trim(char *text)
+static char *trim_line(char *text)
 {
     while (isspace((unsigned char)*text))
         text++;
@@ -25,16 +25,16 @@ static char *trim(char *text)
 static bool take_line(const char *path, unsigned number, char *line, config_line take, void *payload)
 {
     char place[512];
-    line = trim(line);
+    line = trim_line(line);
     if (!*line || *line == '#')
         return true;
     char *equals = strchr(line, '=');
     if (!equals)
         return say("%s:%u: a line is NAME = VALUE, not \"%s\"", path, number, line);
     *equals = '\0';
-    const char *name = trim(line);
+    const char *name = trim_line(line);
     snprintf(place, sizeof place, "%s:%u: %s", path, number, name);
-    return take(payload, name, trim(equals + 1), place);
+    return take(payload, name, trim_line(equals + 1), place);
 }
 
 bool config_file_read(const char *path, config_line take, void *payload)

@@ -1,191 +1,26 @@
 #include "ops/metrics.h"
 
-#include "http/reply.h"
-#include "live/replicas.h"
-#include "routes/handlers.h"
+#include <stddef.h>
 
-#include <string.h>
+const unsigned metrics_statuses[METRICS_STATUSES] = {0,   200, 204, 302, 304, 400, 401, 404, 405,
+                                                     406, 409, 413, 415, 422, 429, 500, 501, 503};
 
-/* The statuses that are ever answered; 0: the client was gone, or the connection was closed. */
-static const unsigned codes[] = {0,   200, 204, 302, 304, 400, 401, 404, 405,
-                                 406, 409, 413, 415, 422, 429, 500, 501, 503};
-enum { CODES = sizeof codes / sizeof *codes, OTHER = CODES };
-_Static_assert(sizeof codes / sizeof *codes < (size_t)METRICS_CODES, "METRICS_CODES");
+const int64_t metrics_bounds_us[METRICS_BUCKETS] = {500,    1000,   2500,   5000,    10000,   25000,   50000,
+                                                    100000, 250000, 500000, 1000000, 2500000, 10000000};
 
-static const int64_t bounds_us[METRICS_BUCKETS] = {500,    1000,   2500,   5000,    10000,   25000,   50000,
-                                                   100000, 250000, 500000, 1000000, 2500000, 10000000};
-
-static size_t route_index(const struct route *route)
+void metrics_record(struct route_metrics *metrics, unsigned status)
 {
-    return route ? (size_t)(route - routes) : routes_count;
+    size_t index = 0;
+    while (index < METRICS_STATUSES && metrics_statuses[index] != status)
+        index++;
+    atomic_fetch_add_explicit(&metrics->statuses[index], 1, memory_order_relaxed);
 }
 
-void metrics_record(struct request_ctx *ctx)
+void metrics_record_duration(struct route_metrics *metrics, int64_t took_us)
 {
-    struct route_metrics *metrics = &ctx->service->metrics.routes[route_index(ctx->match.route)];
-    int64_t took_us = monotonic_us() - ctx->started_us;
-    size_t code = 0, bucket = 0;
-    while (code < CODES && codes[code] != ctx->status)
-        code++;
-    atomic_fetch_add_explicit(&metrics->codes[code], 1, memory_order_relaxed);
-    const struct route *route = ctx->match.route;
-    if (route && (route->needs & GIVES_EVENTS))
-        return; /* how long a stream lasts says nothing of how quick the service is */
-    while (bucket < METRICS_BUCKETS && took_us > bounds_us[bucket])
+    size_t bucket = 0;
+    while (bucket < METRICS_BUCKETS && took_us > metrics_bounds_us[bucket])
         bucket++;
     atomic_fetch_add_explicit(&metrics->buckets[bucket], 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&metrics->sum_us, (uint64_t)took_us, memory_order_relaxed);
-}
-
-/* ---- Showing ---- */
-
-static void head(struct text_buffer *text, const char *name, const char *type, const char *help)
-{
-    buffer_add_format(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
-static void number(struct text_buffer *text, const char *name, const char *type, const char *help, uint64_t value)
-{
-    head(text, name, type, help);
-    buffer_add_format(text, "%s %llu\n", name, (unsigned long long)value);
-}
-
-static void label(struct text_buffer *text, size_t index)
-{
-    if (index == routes_count)
-        buffer_add_string(text, "{route=\"other\"");
-    else
-        buffer_add_format(text, "{route=\"%s %s\"", routes[index].method, routes[index].pattern);
-}
-
-static void show_requests(struct text_buffer *text, struct metrics *metrics)
-{
-    static const char name[] = "dialogsd_http_requests_total";
-    head(text, name, "counter", "Requests answered, by call and status; 0: the client was gone before.");
-    for (size_t i = 0; i <= routes_count; i++) {
-        for (size_t code = 0; code <= OTHER; code++) {
-            uint64_t count = atomic_load_explicit(&metrics->routes[i].codes[code], memory_order_relaxed);
-            if (!count)
-                continue;
-            buffer_add_string(text, name);
-            label(text, i);
-            if (code == OTHER)
-                buffer_add_format(text, ",code=\"other\"} %llu\n", (unsigned long long)count);
-            else
-                buffer_add_format(text, ",code=\"%u\"} %llu\n", codes[code], (unsigned long long)count);
-        }
-    }
-}
-
-static void show_durations_of(struct text_buffer *text, struct route_metrics *metrics, size_t index)
-{
-    static const char name[] = "dialogsd_http_request_duration_seconds";
-    uint64_t count = 0;
-    for (size_t i = 0; i <= METRICS_BUCKETS; i++) {
-        count += atomic_load_explicit(&metrics->buckets[i], memory_order_relaxed);
-        buffer_add_format(text, "%s_bucket", name);
-        label(text, index);
-        if (i == METRICS_BUCKETS)
-            buffer_add_format(text, ",le=\"+Inf\"} %llu\n", (unsigned long long)count);
-        else
-            buffer_add_format(text, ",le=\"%g\"} %llu\n", (double)bounds_us[i] / 1e6, (unsigned long long)count);
-    }
-    buffer_add_format(text, "%s_sum", name);
-    label(text, index);
-    uint64_t sum_us = atomic_load_explicit(&metrics->sum_us, memory_order_relaxed);
-    buffer_add_format(text, "} %.6f\n", (double)sum_us / 1e6);
-    buffer_add_format(text, "%s_count", name);
-    label(text, index);
-    buffer_add_format(text, "} %llu\n", (unsigned long long)count);
-}
-
-static void show_durations(struct text_buffer *text, struct metrics *metrics)
-{
-    head(text, "dialogsd_http_request_duration_seconds", "histogram",
-         "From the first line of a request to the end of its answer, streams of events left out.");
-    for (size_t i = 0; i <= routes_count; i++)
-        show_durations_of(text, &metrics->routes[i], i);
-}
-
-static void show_service(struct text_buffer *text, struct service *service)
-{
-    struct subscriptions *subscriptions = &service->subscriptions;
-    head(text, "dialogsd_build_info", "gauge", "The version that runs.");
-    buffer_add_format(text, "dialogsd_build_info{version=\"%s\"} 1\n", dlg_version());
-    number(text, "dialogsd_ready", "gauge", "1 when requests can be served, as /readyz says.",
-           backend_trouble(&service->backend) == NULL);
-    number(text, "dialogsd_http_requests_active", "gauge", "Requests that have begun and are not answered.",
-           atomic_load(&service->active));
-    number(text, "dialogsd_connections", "gauge", "Connections that are open.",
-           connections_count(&service->connections));
-    number(text, "dialogsd_streams", "gauge", "Streams of events that are open.", atomic_load(&subscriptions->streams));
-    number(text, "dialogsd_events_published_total", "counter", "Messages that somebody listened for.",
-           atomic_load(&subscriptions->published));
-    number(text, "dialogsd_events_delivered_total", "counter", "Messages written to streams.",
-           atomic_load(&subscriptions->delivered));
-    number(text, "dialogsd_streams_cut_total", "counter", "Streams that were cut off because nobody read them.",
-           atomic_load(&subscriptions->slow));
-    number(text, "dialogsd_tokens_revoked", "gauge", "Tokens that were given back and have not expired.",
-           revoked_tokens_count(&service->tokens));
-    number(text, "dialogsd_requests_waiting", "gauge", "Requests that wait for the database.",
-           atomic_load(&service->busy));
-    number(text, "dialogsd_requests_limit", "gauge", "How many may; fewer while they wait longer than they should.",
-           atomic_load(&service->admission.limit));
-    if (replicas_up(service) >= 0)
-        number(text, "dialogsd_redis_up", "gauge", "1 when the replicas hear each other over Redis.",
-               (uint64_t)replicas_up(service));
-}
-
-static void show_batches(struct text_buffer *text, const dlg_stats *stats)
-{
-    static const char name[] = "dialogs_batch_messages";
-    uint64_t count = 0;
-    head(text, name, "histogram", "Messages that shared a commit.");
-    for (size_t i = 0; i < DLG_BATCH_SIZES - 1; i++) {
-        count += stats->batch_sizes[i];
-        buffer_add_format(text, "%s_bucket{le=\"%u\"} %llu\n", name, 1u << i, (unsigned long long)count);
-    }
-    count += stats->batch_sizes[DLG_BATCH_SIZES - 1];
-    buffer_add_format(text, "%s_bucket{le=\"+Inf\"} %llu\n", name, (unsigned long long)count);
-    buffer_add_format(text, "%s_sum %llu\n", name, (unsigned long long)stats->batched);
-    buffer_add_format(text, "%s_count %llu\n", name, (unsigned long long)count);
-}
-
-static void show_library(struct text_buffer *text, const dlg_stats *stats)
-{
-    number(text, "dialogs_queue_requests", "gauge", "Requests to the database accepted and not completed.",
-           stats->queued);
-    number(text, "dialogs_queue_bytes", "gauge", "Memory of those.", stats->queued_bytes);
-    number(text, "dialogs_requests_total", "counter", "Requests to the database accepted.", stats->requests);
-    number(text, "dialogs_requests_completed_total", "counter", "... completed.", stats->completed);
-    number(text, "dialogs_requests_failed_total", "counter", "... completed with an error.", stats->failed);
-    number(text, "dialogs_messages_sent_total", "counter", "Messages stored.", stats->sends);
-    number(text, "dialogs_batches_total", "counter", "Commits that stored them.", stats->batches);
-    show_batches(text, stats);
-    number(text, "dialogs_retries_total", "counter", "Statements that were run again.", stats->retries);
-    number(text, "dialogs_reconnects_total", "counter", "Connections to the database made again.", stats->reconnects);
-    number(text, "dialogs_overloads_total", "counter", "Requests refused because a queue was full.", stats->overloads);
-    number(text, "dialogs_database_connections", "gauge", "Connections to the database.", stats->connections);
-    number(text, "dialogs_password_checks_queued", "gauge", "Password checks waiting or running.", stats->hash_queued);
-    number(text, "dialogs_routed_total", "counter", "On a cluster: statements sent straight to the owner of the shard.",
-           stats->routed);
-    number(text, "dialogs_fallback_total", "counter", "... sent through the coordinator instead.", stats->fallback);
-    number(text, "dialogs_stale_maps_total", "counter", "... times that the map of shards was found to be old.",
-           stats->stale);
-}
-
-void metrics_show(struct request_ctx *ctx)
-{
-    struct service *service = ctx->service;
-    struct text_buffer text = {0};
-    dlg_stats stats = DLG_STATS_INIT;
-    show_requests(&text, &service->metrics);
-    show_durations(&text, &service->metrics);
-    show_service(&text, service);
-    if (dlg_stats_get(service->backend.client, &stats) == DLG_OK)
-        show_library(&text, &stats);
-    ctx->answer_length = text.length;
-    struct MHD_Response *response = reply_new(&text);
-    reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    reply_send(ctx, 200, response, "text/plain; version=0.0.4; charset=utf-8");
 }

@@ -21,7 +21,7 @@ bool say(const char *format, ...)
     return false;
 }
 
-static int open_file(const char *path)
+static int open_log(const char *path)
 {
     if (strcmp(path, "-") == 0)
         return dup(STDOUT_FILENO);
@@ -35,7 +35,7 @@ bool service_log_open(struct service_log *log, const char *path)
     if (strcmp(path, "off") == 0)
         return true;
     log->lines = malloc(LOG_ROOM);
-    log->fd = open_file(path);
+    log->fd = open_log(path);
     if (log->fd < 0 || !log->lines)
         return say("cannot write the log %s: %s; choose another with --log", path, strerror(errno));
     return true;
@@ -89,7 +89,7 @@ void service_log_reopen(struct service_log *log)
         return;
     pthread_mutex_lock(&log->lock);
     write_lines(log);
-    int fd = open_file(log->path);
+    int fd = open_log(log->path);
     if (fd < 0) {
         say("cannot open the log %s again: %s; going on with the old file", log->path, strerror(errno));
     } else {

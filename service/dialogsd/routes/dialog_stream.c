@@ -158,6 +158,6 @@ void stream_answer(struct request_ctx *ctx, const dlg_page *first)
         MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream, stream, end_stream);
     if (!response)
         end_stream(stream);
-    reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     reply_send(ctx, 200, response, ctx->packed ? MSGPACK_TYPE : JSON_TYPE);
 }

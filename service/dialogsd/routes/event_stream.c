@@ -7,11 +7,14 @@
  * is not shown twice. Every event carries the cursor of all that was sent so far: a client that comes back with it
  * misses nothing.
  */
+#include "routes/event_stream.h"
+
+#include "common/service_clock.h"
 #include "content/message_format.h"
 #include "http/input.h"
+#include "http/library_call.h"
 #include "http/reply.h"
 #include "live/recent_messages.h"
-#include "routes/handlers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -131,7 +134,7 @@ static void page_arrived(dlg_reply *reply, void *payload)
 }
 
 /* Asks for what lies behind the cursor. What the subscription has brought so far is in the database. */
-static bool ask(struct stream *stream)
+static bool ask_database(struct stream *stream)
 {
     struct subscriber *subscriber = &stream->subscriber;
     struct backend *backend = &stream->ctx->service->backend;
@@ -186,7 +189,7 @@ static bool take_page(struct stream *stream, dlg_reply *reply)
     subscriptions_unlock(stream->subscriptions, &stream->subscriber);
     stream->caught_up = stream->caught_up || !again;
     stream->skipped = stream->skipped && again;
-    return !again || ask(stream);
+    return !again || ask_database(stream);
 }
 
 /* ---- What the subscription brings ---- */
@@ -205,7 +208,7 @@ static bool write_event(struct stream *stream, const struct event *event)
     return good;
 }
 
-static struct event *next_event(struct stream *stream)
+static struct event *take_event(struct stream *stream)
 {
     subscriptions_lock(stream->subscriptions, &stream->subscriber);
     struct event *event = stream->subscriber.reading ? NULL : subscriber_take(&stream->subscriber);
@@ -217,7 +220,7 @@ static bool write_events(struct stream *stream)
 {
     struct event *event;
     bool good = true;
-    while (good && stream->text.length < TEXT_BYTES && (event = next_event(stream))) {
+    while (good && stream->text.length < TEXT_BYTES && (event = take_event(stream))) {
         good = write_event(stream, event);
         event_release(event);
     }
@@ -268,7 +271,7 @@ static bool turn(struct stream *stream, enum next next, dlg_reply *reply)
     else if (next == EVENTS)
         good = write_events(stream);
     else if (next == POLL_DATABASE)
-        good = ask(stream) || do_without(stream);
+        good = ask_database(stream) || do_without(stream);
     else if (next == HEARTBEAT)
         good = (write_heartbeat(stream), true);
     dlg_reply_free(reply);
@@ -323,8 +326,9 @@ void events_start(struct request_ctx *ctx)
         reply_error(ctx, 503, DLG_E_CLOSED, "the service is stopping; try again after the time in Retry-After");
         return;
     }
-    ctx_suspend(ctx);
-    ctx_called(ctx, dlg_feed_async(ctx->service->backend.client, &ctx->caller, page, ctx_arrived, ctx, &ctx->error));
+    call_begin(ctx);
+    call_submitted(ctx,
+                   dlg_feed_async(ctx->service->backend.client, &ctx->caller, page, call_arrived, ctx, &ctx->error));
 }
 
 /* What the client gets at once: where it stands, and what it missed. */
@@ -360,8 +364,8 @@ static void answer(struct request_ctx *ctx, struct stream *stream)
         MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream, stream, end_stream);
     if (!response)
         end_stream(stream);
-    reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    reply_header(response, "X-Accel-Buffering", "no"); /* nginx: pass each event on at once */
+    response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    response_header(response, "X-Accel-Buffering", "no"); /* nginx: pass each event on at once */
     reply_send(ctx, 200, response, EVENTS_TYPE);
 }
 
@@ -375,9 +379,9 @@ void events_finish(struct request_ctx *ctx)
         return;
     }
     subscriptions_add(stream->subscriptions, &stream->subscriber);
-    if (revoked_tokens_contain(&ctx->service->tokens, &ctx->token)) /* meanwhile */
+    if (revoked_tokens_contain(&ctx->service->revoked_tokens, &ctx->token)) /* meanwhile */
         stream->subscriber.expires_us = 0;
-    if (ask(stream)) {
+    if (ask_database(stream)) {
         answer(ctx, stream);
         return;
     }

@@ -1,9 +1,8 @@
-/* health_routes.c - /healthz and /readyz */
-#include "routes/handlers.h"
+#include "routes/health_routes.h"
 
 #include "http/reply.h"
 
-void health(struct request_ctx *ctx)
+void health_show(struct request_ctx *ctx)
 {
     struct body_writer answer = reply_writer(ctx);
     write_object(&answer, 2);
@@ -15,7 +14,7 @@ void health(struct request_ctx *ctx)
     reply_written(ctx, 200, &answer);
 }
 
-void readiness(struct request_ctx *ctx)
+void readiness_show(struct request_ctx *ctx)
 {
     const char *trouble = backend_trouble(&ctx->service->backend);
     struct body_writer answer = reply_writer(ctx);

@@ -1,8 +1,8 @@
-/* message_routes.c - /dialog/{user_id}/send and /dialog/{user_id}/list */
-#include "routes/handlers.h"
+#include "routes/message_routes.h"
 
 #include "content/message_format.h"
 #include "http/input.h"
+#include "http/library_call.h"
 #include "http/limits.h"
 #include "http/reply.h"
 #include "live/replicas.h"
@@ -17,7 +17,7 @@ static void tell(struct request_ctx *ctx, const dlg_receipt *receipt)
     ctx->message.id = receipt->id;
     ctx->message.created_us = receipt->created_us;
     if (!receipt->duplicate)
-        replicas_publish(ctx->service, &ctx->message);
+        replicas_publish(&ctx->service->replicas, &ctx->message);
 }
 
 static void send_arrived(dlg_reply *reply, void *payload)
@@ -25,10 +25,10 @@ static void send_arrived(dlg_reply *reply, void *payload)
     const dlg_receipt *receipt = dlg_reply_receipt(reply);
     if (receipt)
         tell(payload, receipt);
-    ctx_arrived(reply, payload);
+    call_arrived(reply, payload);
 }
 
-void send_start(struct request_ctx *ctx)
+void message_send_start(struct request_ctx *ctx)
 {
     dlg_message *message = &ctx->message;
     dlg_send_options options = DLG_SEND_OPTIONS_INIT;
@@ -45,31 +45,31 @@ void send_start(struct request_ctx *ctx)
         return;
     message->author = ctx->caller;
     message->recipient = ctx->named;
-    ctx_suspend(ctx);
-    ctx_called(ctx, dlg_send_async(ctx->service->backend.client, &message->author, &message->recipient, message->text,
-                                   message->length, &options, send_arrived, ctx, &ctx->error));
+    call_begin(ctx);
+    call_submitted(ctx, dlg_send_async(ctx->service->backend.client, &message->author, &message->recipient,
+                                       message->text, message->length, &options, send_arrived, ctx, &ctx->error));
 }
 
-void send_finish(struct request_ctx *ctx)
+void message_send_finish(struct request_ctx *ctx)
 {
     const dlg_receipt *receipt = dlg_reply_receipt(ctx->reply);
     struct text_buffer empty = {0}, time = {0};
-    struct MHD_Response *response = reply_new(&empty);
+    struct MHD_Response *response = response_new(&empty);
     char id[24];
     snprintf(id, sizeof id, "%lld", (long long)receipt->id);
-    reply_header(response, "Message-Id", id);
+    response_header(response, "Message-Id", id);
     buffer_add_time(&time, receipt->created_us);
     buffer_add(&time, "", 1);
     if (!time.failed)
-        reply_header(response, "Message-Time", time.data);
+        response_header(response, "Message-Time", time.data);
     if (receipt->duplicate)
-        reply_header(response, "Message-Duplicate", "true");
+        response_header(response, "Message-Duplicate", "true");
     buffer_free(&time);
     reply_send(ctx, 200, response, NULL);
 }
 
 /* No paging parameter asks for the whole dialog, the others for one page. */
-void list_start(struct request_ctx *ctx)
+void message_list_start(struct request_ctx *ctx)
 {
     struct parameter parameters[] = {{"limit", NULL}, {"before", NULL}, {"after", NULL}};
     dlg_list_options *page = &ctx->page;
@@ -86,9 +86,9 @@ void list_start(struct request_ctx *ctx)
     }
     if (ctx->whole)
         stream_first_page(page);
-    ctx_suspend(ctx);
-    ctx_called(ctx, dlg_list_async(ctx->service->backend.client, &ctx->caller, &ctx->named, page, ctx_arrived, ctx,
-                                   &ctx->error));
+    call_begin(ctx);
+    call_submitted(ctx, dlg_list_async(ctx->service->backend.client, &ctx->caller, &ctx->named, page, call_arrived, ctx,
+                                       &ctx->error));
 }
 
 /* RFC 8288: prev is older, next is newer. A link is there when there is, or may be, more behind it. */
@@ -111,11 +111,11 @@ static void page_headers(const struct request_ctx *ctx, struct MHD_Response *res
         add_link(&links, ctx, "after", dlg_page_after(page), "next");
     buffer_add(&links, "", 1);
     if (links.length > 1 && !links.failed)
-        reply_header(response, MHD_HTTP_HEADER_LINK, links.data);
+        response_header(response, MHD_HTTP_HEADER_LINK, links.data);
     buffer_free(&links);
-    reply_header(response, "Has-More", more ? "true" : "false");
-    reply_header(response, "Cursor-Before", dlg_page_before(page));
-    reply_header(response, "Cursor-After", dlg_page_after(page));
+    response_header(response, "Has-More", more ? "true" : "false");
+    response_header(response, "Cursor-Before", dlg_page_before(page));
+    response_header(response, "Cursor-After", dlg_page_after(page));
 }
 
 static void page_answer(struct request_ctx *ctx, const dlg_page *page)
@@ -123,14 +123,14 @@ static void page_answer(struct request_ctx *ctx, const dlg_page *page)
     struct text_buffer answer = {0};
     messages_add(&answer, page, (struct part){ctx->packed, true, true});
     ctx->answer_length = answer.length;
-    struct MHD_Response *response = reply_new(&answer);
-    reply_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    struct MHD_Response *response = response_new(&answer);
+    response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     if (!ctx->whole)
         page_headers(ctx, response, page);
     reply_send(ctx, 200, response, ctx->packed ? MSGPACK_TYPE : JSON_TYPE);
 }
 
-void list_finish(struct request_ctx *ctx)
+void message_list_finish(struct request_ctx *ctx)
 {
     const dlg_page *page = dlg_reply_page(ctx->reply);
     if (ctx->whole && dlg_page_has_more(page))

@@ -1,58 +1,14 @@
-/* user_routes.c - /login and /user/... */
-#include "routes/handlers.h"
+#include "routes/user_routes.h"
 
 #include "http/input.h"
+#include "http/library_call.h"
 #include "http/limits.h"
 #include "http/reply.h"
 #include "live/replicas.h"
 
 #include <string.h>
 
-static void login_arrived(dlg_reply *reply, void *payload)
-{
-    limits_login_ended(payload, dlg_reply_code(reply));
-    ctx_arrived(reply, payload);
-}
-
-void login_start(struct request_ctx *ctx)
-{
-    const char *id_text, *password;
-    size_t id_length, length;
-    dlg_uuid id;
-    json_t *body = body_read(ctx);
-    if (!body)
-        return;
-    if (body_text(ctx, body, "id", true, &id_text, &id_length) &&
-        body_text(ctx, body, "password", true, &password, &length)) {
-        if (dlg_uuid_parse(id_text, id_length, &id) != DLG_OK) {
-            reply_bad(ctx, "\"id\" is not a UUID such as 387ac1c1-6581-4ace-a113-707c8585fe28");
-        } else if (limits_allow_login(ctx, &id)) {
-            ctx_suspend(ctx);
-            ctx_called(ctx, dlg_auth_async(ctx->service->backend.client, &id, password, length, login_arrived, ctx,
-                                           &ctx->error));
-        }
-    }
-    body_free(body);
-}
-
-void login_finish(struct request_ctx *ctx)
-{
-    struct body_writer answer = reply_writer(ctx);
-    write_object(&answer, 1);
-    write_name(&answer, "token");
-    write_string(&answer, dlg_reply_token(ctx->reply));
-    write_object_end(&answer);
-    reply_written(ctx, 200, &answer);
-}
-
-/* The token is no good any more; its time is over sooner or later anyway. */
-void logout(struct request_ctx *ctx)
-{
-    replicas_revoke(ctx->service, &ctx->token, ctx->expires_us);
-    reply_empty(ctx, 200);
-}
-
-void register_start(struct request_ctx *ctx)
+void user_register_start(struct request_ctx *ctx)
 {
     const char *password;
     size_t length;
@@ -64,14 +20,14 @@ void register_start(struct request_ctx *ctx)
         body_word(ctx, body, "second_name", &user.second_name) && body_word(ctx, body, "birthdate", &user.birthdate) &&
         body_word(ctx, body, "biography", &user.biography) && body_word(ctx, body, "city", &user.city) &&
         body_text(ctx, body, "password", true, &password, &length) && limits_allow_registration(ctx)) {
-        ctx_suspend(ctx);
-        ctx_called(ctx, dlg_user_create_async(ctx->service->backend.client, &user, password, length, ctx_arrived, ctx,
-                                              &ctx->error));
+        call_begin(ctx);
+        call_submitted(ctx, dlg_user_create_async(ctx->service->backend.client, &user, password, length, call_arrived,
+                                                  ctx, &ctx->error));
     }
     body_free(body);
 }
 
-void register_finish(struct request_ctx *ctx)
+void user_register_finish(struct request_ctx *ctx)
 {
     struct body_writer answer = reply_writer(ctx);
     write_object(&answer, 1);
@@ -81,7 +37,7 @@ void register_finish(struct request_ctx *ctx)
     reply_written(ctx, 200, &answer);
 }
 
-static void add_field(struct body_writer *answer, const char *name, const char *value)
+static void write_user_field(struct body_writer *answer, const char *name, const char *value)
 {
     write_name(answer, name);
     write_string(answer, value ? value : "");
@@ -93,19 +49,19 @@ static void add_user(struct body_writer *answer, const dlg_user *user)
     write_object(answer, born ? 6 : 5);
     write_name(answer, "id");
     write_uuid(answer, &user->id);
-    add_field(answer, "first_name", user->first_name);
-    add_field(answer, "second_name", user->second_name);
+    write_user_field(answer, "first_name", user->first_name);
+    write_user_field(answer, "second_name", user->second_name);
     if (born)
-        add_field(answer, "birthdate", user->birthdate);
-    add_field(answer, "biography", user->biography);
-    add_field(answer, "city", user->city);
+        write_user_field(answer, "birthdate", user->birthdate);
+    write_user_field(answer, "biography", user->biography);
+    write_user_field(answer, "city", user->city);
     write_object_end(answer);
 }
 
 void user_get_start(struct request_ctx *ctx)
 {
-    ctx_suspend(ctx);
-    ctx_called(ctx, dlg_user_get_async(ctx->service->backend.client, &ctx->named, ctx_arrived, ctx, &ctx->error));
+    call_begin(ctx);
+    call_submitted(ctx, dlg_user_get_async(ctx->service->backend.client, &ctx->named, call_arrived, ctx, &ctx->error));
 }
 
 void user_get_finish(struct request_ctx *ctx)
@@ -126,9 +82,9 @@ void user_search_start(struct request_ctx *ctx)
         reply_bad(ctx, "give both parameters, first_name and last_name; either may be empty");
         return;
     }
-    ctx_suspend(ctx);
-    ctx_called(ctx, dlg_user_search_async(ctx->service->backend.client, parameters[0].value, parameters[1].value, limit,
-                                          ctx_arrived, ctx, &ctx->error));
+    call_begin(ctx);
+    call_submitted(ctx, dlg_user_search_async(ctx->service->backend.client, parameters[0].value, parameters[1].value,
+                                              limit, call_arrived, ctx, &ctx->error));
 }
 
 void user_search_finish(struct request_ctx *ctx)

@@ -1,10 +1,11 @@
-/* dlgctl.h - what the commands of dlgctl share: the options before them, the client, how they fail. */
-#ifndef SERVICE_DLGCTL_H
-#define SERVICE_DLGCTL_H
+/* context.h - what the commands of dlgctl share: the options before them, the client, how they fail. */
+#ifndef DLGCTL_CONTEXT_H
+#define DLGCTL_CONTEXT_H
 
 #include <dialogs.h>
 #include <getopt.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 /* What a command returns, and the process after it. */
 enum { DLGCTL_OK = 0, DLGCTL_FAILED = 1, DLGCTL_USAGE = 2 };
@@ -12,8 +13,9 @@ enum { DLGCTL_OK = 0, DLGCTL_FAILED = 1, DLGCTL_USAGE = 2 };
 struct dlgctl {
     const char *program; /* "dlgctl" */
     const struct command *command;
-    const char *database; /* --db; NULL: the private one in the data directory */
-    const char *data;     /* --data; NULL: the customary place */
+    const struct command *const *tables; /* all of them, by group; NULL is the last */
+    const char *database;                /* --db; NULL: the private one in the data directory */
+    const char *data;                    /* --data; NULL: the customary place */
     bool quiet;
     dlg_settings *settings;
     dlg_client *client; /* NULL until dlgctl_open() */
@@ -27,8 +29,8 @@ struct command {
     int (*run)(struct dlgctl *ctl, int argc, char **argv);
 };
 
-extern const struct command setup_commands[], user_commands[], dialog_commands[], load_commands[], archive_commands[],
-    cluster_commands[];
+/* Lists the commands whose names begin with a word, or all, with what they do. How many they are. */
+int dlgctl_print_commands(const struct dlgctl *ctl, FILE *to, const char *word);
 
 /*
  * The next option of a command: its `val`, or -1 after the last one, when `optind` is at the first

@@ -49,7 +49,7 @@ static const char *ask_once(int terminal, const char *prompt, struct password *p
     return problem;
 }
 
-static const char *ask(int terminal, struct password *password, bool fresh)
+static const char *prompt(int terminal, struct password *password, bool fresh)
 {
     const char *problem = ask_once(terminal, fresh ? "New password: " : "Password: ", password);
     if (problem || !fresh)
@@ -67,7 +67,7 @@ const char *password_ask(struct password *password, bool fresh)
     int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (terminal < 0)
         return "there is no terminal to ask on; give --password-file";
-    const char *problem = ask(terminal, password, fresh);
+    const char *problem = prompt(terminal, password, fresh);
     close(terminal);
     return problem;
 }

@@ -1,6 +1,6 @@
-/* password.h - a password from a file, a terminal that does not show it, or standard input. */
-#ifndef SERVICE_PASSWORD_H
-#define SERVICE_PASSWORD_H
+/* password_prompt.h - a password from a file, a terminal that does not show it, or standard input. */
+#ifndef DLGCTL_PASSWORD_PROMPT_H
+#define DLGCTL_PASSWORD_PROMPT_H
 
 #include <dialogs.h>
 #include <stdbool.h>

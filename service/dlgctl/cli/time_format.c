@@ -14,34 +14,34 @@ static time_t second_of(int64_t us, long *over)
     return (time_t)(us / SECOND_US - (rest < 0));
 }
 
-void moment_local(int64_t us, char *text)
+void time_format_local(int64_t us, char *text)
 {
     long over;
     time_t second = second_of(us, &over);
     struct tm time;
-    if (!localtime_r(&second, &time) || strftime(text, MOMENT_SIZE, "%Y-%m-%d %H:%M:%S", &time) == 0)
-        snprintf(text, MOMENT_SIZE, "-");
+    if (!localtime_r(&second, &time) || strftime(text, TIME_TEXT_SIZE, "%Y-%m-%d %H:%M:%S", &time) == 0)
+        snprintf(text, TIME_TEXT_SIZE, "-");
 }
 
-void moment_seconds(int64_t us, char *text)
+void time_format_seconds(int64_t us, char *text)
 {
     long over;
     time_t second = second_of(us, &over);
     struct tm time;
-    if (!gmtime_r(&second, &time) || strftime(text, MOMENT_SIZE, "%Y-%m-%dT%H:%M:%S", &time) == 0)
-        snprintf(text, MOMENT_SIZE, "-");
+    if (!gmtime_r(&second, &time) || strftime(text, TIME_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &time) == 0)
+        snprintf(text, TIME_TEXT_SIZE, "-");
 }
 
-void moment_utc(int64_t us, char *text)
+void time_format_utc(int64_t us, char *text)
 {
     long over;
     second_of(us, &over);
-    moment_seconds(us, text);
+    time_format_seconds(us, text);
     size_t length = strlen(text);
-    snprintf(text + length, MOMENT_SIZE - length, ".%06ldZ", over);
+    snprintf(text + length, TIME_TEXT_SIZE - length, ".%06ldZ", over);
 }
 
-bool moment_parse(const char *text, int64_t *us)
+bool time_parse(const char *text, int64_t *us)
 {
     static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
@@ -54,11 +54,4 @@ bool moment_parse(const char *text, int64_t *us)
         return same.tm_mday == time.tm_mday; /* there is no 31st of February */
     }
     return false;
-}
-
-int64_t moment_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * SECOND_US + now.tv_nsec / 1000;
 }

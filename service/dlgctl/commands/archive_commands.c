@@ -1,5 +1,5 @@
-/* dlgctl_archive.c - the commands dump and restore. */
-#include "cli/context.h"
+/* archive_commands.c - the commands dump and restore. */
+#include "commands/archive_commands.h"
 
 #include "show/progress.h"
 
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* The one argument that both take: "-" when it is missing; NULL after saying what is wrong. */
-static const char *read_path(struct dlgctl *ctl, int argc, char **argv)
+static const char *read_archive_path(struct dlgctl *ctl, int argc, char **argv)
 {
     if (dlgctl_option(ctl, argc, argv, NULL) != -1)
         return NULL;
@@ -114,7 +114,7 @@ static int dump_into(struct dlgctl *ctl, const char *path)
 
 static int run_dump(struct dlgctl *ctl, int argc, char **argv)
 {
-    const char *path = read_path(ctl, argc, argv);
+    const char *path = read_archive_path(ctl, argc, argv);
     if (!path)
         return DLGCTL_USAGE;
     if (is_dash(path) && isatty(STDOUT_FILENO))
@@ -133,7 +133,7 @@ static int run_dump(struct dlgctl *ctl, int argc, char **argv)
 
 static int run_restore(struct dlgctl *ctl, int argc, char **argv)
 {
-    const char *path = read_path(ctl, argc, argv);
+    const char *path = read_archive_path(ctl, argc, argv);
     if (!path)
         return DLGCTL_USAGE;
     if (is_dash(path) && isatty(STDIN_FILENO))

@@ -1,4 +1,6 @@
-/* dlgctl_cluster.c - the commands cluster status, distribute, add-node, rebalance and so on. */
+/* cluster_commands.c - the commands cluster status, distribute, add-node, rebalance and so on. */
+#include "commands/cluster_commands.h"
+
 #include "show/cluster_show.h"
 #include "show/cluster_watch.h"
 
@@ -10,13 +12,13 @@
 
 enum { HOST_SIZE = 256 };
 
-struct place {
+struct node_place {
     char host[HOST_SIZE];
     int32_t port;
 };
 
 /* HOST:PORT, or [ADDRESS]:PORT. */
-static int read_place(const struct dlgctl *ctl, const char *text, struct place *place)
+static int read_place(const struct dlgctl *ctl, const char *text, struct node_place *place)
 {
     const char *colon = strrchr(text, ':');
     bool brackets = *text == '[' && colon && colon > text && colon[-1] == ']';
@@ -126,7 +128,7 @@ static int one_argument(const struct dlgctl *ctl, int argc, const char *what)
 
 static const struct option status_options[] = {{"json", no_argument, NULL, OPTION_JSON}, {0}};
 
-static int run_status(struct dlgctl *ctl, int argc, char **argv)
+static int command_status(struct dlgctl *ctl, int argc, char **argv)
 {
     bool json = false;
     int option;
@@ -156,7 +158,7 @@ static int run_status(struct dlgctl *ctl, int argc, char **argv)
 
 static const struct option distribute_options[] = {{"shards", required_argument, NULL, OPTION_SHARDS}, {0}};
 
-static int run_distribute(struct dlgctl *ctl, int argc, char **argv)
+static int command_distribute(struct dlgctl *ctl, int argc, char **argv)
 {
     dlg_distribute_options options = DLG_DISTRIBUTE_OPTIONS_INIT;
     int64_t shards = options.shard_count;
@@ -178,7 +180,7 @@ static int run_distribute(struct dlgctl *ctl, int argc, char **argv)
     return watch_finish(&watch, code, error, done);
 }
 
-static int run_undistribute(struct dlgctl *ctl, int argc, char **argv)
+static int command_undistribute(struct dlgctl *ctl, int argc, char **argv)
 {
     if (dlgctl_bare(ctl, argc, argv) != DLGCTL_OK)
         return DLGCTL_USAGE;
@@ -197,10 +199,10 @@ static const struct option add_options[] = {{"coordinator", required_argument, N
                                             {"any-wal-level", no_argument, NULL, OPTION_WAL},
                                             {0}};
 
-static int run_add(struct dlgctl *ctl, int argc, char **argv)
+static int command_add(struct dlgctl *ctl, int argc, char **argv)
 {
     dlg_node_options options = DLG_NODE_OPTIONS_INIT;
-    struct place place, coordinator = {.port = 0};
+    struct node_place place, coordinator = {.port = 0};
     int option;
     while ((option = dlgctl_option(ctl, argc, argv, add_options)) != -1) {
         if (option == DLGCTL_BAD ||
@@ -224,10 +226,10 @@ static int run_add(struct dlgctl *ctl, int argc, char **argv)
     return DLGCTL_OK;
 }
 
-static int run_remove(struct dlgctl *ctl, int argc, char **argv)
+static int command_remove(struct dlgctl *ctl, int argc, char **argv)
 {
     dlg_rebalance_options options = DLG_REBALANCE_OPTIONS_INIT;
-    struct place place = {.port = 0};
+    struct node_place place = {.port = 0};
     if (read_moving(ctl, argc, argv, moving_options + 3, &options) != DLGCTL_OK ||
         one_argument(ctl, argc, "HOST:PORT") != DLGCTL_OK || read_place(ctl, argv[optind], &place) != DLGCTL_OK)
         return DLGCTL_USAGE;
@@ -261,7 +263,7 @@ static void tell_rebalance(const dlg_rebalance *rebalance, const dlg_rebalance_o
                  cluster_size(info->bytes_done));
 }
 
-static int run_rebalance(struct dlgctl *ctl, int argc, char **argv)
+static int command_rebalance(struct dlgctl *ctl, int argc, char **argv)
 {
     dlg_rebalance_options options = DLG_REBALANCE_OPTIONS_INIT;
     if (read_moving(ctl, argc, argv, moving_options, &options) != DLGCTL_OK ||
@@ -286,7 +288,7 @@ static int run_rebalance(struct dlgctl *ctl, int argc, char **argv)
 }
 
 /* Ctrl-C ends only the waiting. */
-static int run_wait(struct dlgctl *ctl, int argc, char **argv)
+static int command_wait(struct dlgctl *ctl, int argc, char **argv)
 {
     dlg_rebalance_options options = DLG_REBALANCE_OPTIONS_INIT;
     options.retries = -1;
@@ -311,7 +313,7 @@ static int run_wait(struct dlgctl *ctl, int argc, char **argv)
     return watch_finish(&watch, code, error, done);
 }
 
-static int run_cancel(struct dlgctl *ctl, int argc, char **argv)
+static int command_cancel(struct dlgctl *ctl, int argc, char **argv)
 {
     if (dlgctl_bare(ctl, argc, argv) != DLGCTL_OK)
         return DLGCTL_USAGE;
@@ -329,11 +331,11 @@ static int run_cancel(struct dlgctl *ctl, int argc, char **argv)
 static const struct option isolate_options[] = {
     {"node", required_argument, NULL, OPTION_NODE}, {"mode", required_argument, NULL, OPTION_MODE}, {0}};
 
-static int run_isolate(struct dlgctl *ctl, int argc, char **argv)
+static int command_isolate(struct dlgctl *ctl, int argc, char **argv)
 {
     dlg_isolate_options options = DLG_ISOLATE_OPTIONS_INIT;
     dlg_rebalance_options moving = DLG_REBALANCE_OPTIONS_INIT;
-    struct place place = {.port = 0};
+    struct node_place place = {.port = 0};
     dlg_uuid user;
     int option;
     while ((option = dlgctl_option(ctl, argc, argv, isolate_options)) != -1) {
@@ -363,32 +365,33 @@ static int run_isolate(struct dlgctl *ctl, int argc, char **argv)
 
 const struct command cluster_commands[] = {
     {"cluster status", "[OPTION]...", "Shows a Citus cluster: nodes, shards, sizes, moves, problems, hot recipients.",
-     "Options:\n  --json             one line of JSON\n", run_status},
+     "Options:\n  --json             one line of JSON\n", command_status},
     {"cluster distribute", "[OPTION]...", "Spreads the tables, with their rows, over the nodes of a Citus cluster.",
-     "Writers wait while it runs.\n\nOptions:\n  --shards N         how many shards (32)\n", run_distribute},
+     "Writers wait while it runs.\n\nOptions:\n  --shards N         how many shards (32)\n", command_distribute},
     {"cluster undistribute", "[OPTION]...", "Takes all rows back into plain tables on the coordinator.",
-     "Writers wait while it runs.\n", run_undistribute},
+     "Writers wait while it runs.\n", command_undistribute},
     {"cluster add-node", "[OPTION]... HOST:PORT", "Adds a worker, after checking that it is fit.",
      "HOST:PORT is how the other nodes reach it. Needs a superuser.\n\nOptions:\n"
      "  --coordinator HOST:PORT\n"
      "                     how nodes reach the coordinator, should it not be registered yet\n"
      "  --any-wal-level    also a worker whose wal_level is not logical\n",
-     run_add},
+     command_add},
     {"cluster remove-node", "[OPTION]... HOST:PORT", "Moves all shards off a worker, then removes it.",
-     "Needs a superuser. Ctrl-C stops it.\n\nOptions:\n" MODE_OPTION RETRIES_OPTION, run_remove},
+     "Needs a superuser. Ctrl-C stops it.\n\nOptions:\n" MODE_OPTION RETRIES_OPTION, command_remove},
     {"cluster rebalance", "[OPTION]...", "Spreads the shards evenly over the workers, while people read and write.",
      "Ctrl-C stops it; finished moves stay.\n\nOptions:\n"
      "  --dry-run          only say which shards would be moved\n"
      "  --strategy NAME    by_shard_count (the default) or by_disk_size\n" MODE_OPTION RETRIES_OPTION
      "  --no-wait          return when it is started\n",
-     run_rebalance},
+     command_rebalance},
     {"cluster wait", "[OPTION]...", "Waits for the rebalance that is under way, and shows how far it is.",
      "Ctrl-C ends only the waiting.\n\nOptions:\n"
      "  --retries N        how often a move that fails is tried again before all is stopped (-1: as\n"
      "                     often as Citus does)\n",
-     run_wait},
-    {"cluster cancel", "[OPTION]...", "Stops the rebalance that is under way; finished moves stay.", "", run_cancel},
+     command_wait},
+    {"cluster cancel", "[OPTION]...", "Stops the rebalance that is under way; finished moves stay.", "",
+     command_cancel},
     {"cluster isolate", "[OPTION]... USER", "Gives the messages to one user a shard of their own.",
-     "Options:\n  --node HOST:PORT   the worker that is to have it\n" MODE_OPTION, run_isolate},
+     "Options:\n  --node HOST:PORT   the worker that is to have it\n" MODE_OPTION, command_isolate},
     {0},
 };

@@ -1,5 +1,5 @@
-/* dlgctl_dialog.c - the commands send and list. */
-#include "cli/context.h"
+/* dialog_commands.c - the commands send and list. */
+#include "commands/dialog_commands.h"
 
 #include "cli/time_format.h"
 #include "show/show.h"
@@ -38,14 +38,14 @@ static char *read_input(const struct dlgctl *ctl, size_t *length)
 
 static int print_receipt(const dlg_receipt *receipt, bool json)
 {
-    char id[24], created[MOMENT_SIZE];
+    char id[24], created[TIME_TEXT_SIZE];
     snprintf(id, sizeof id, "%lld", (long long)receipt->id);
     if (json) {
-        moment_utc(receipt->created_us, created);
+        time_format_utc(receipt->created_us, created);
         return show_json(
             json_pack("{ss ss sb}", "id", id, "created_at", created, "duplicate", (int)receipt->duplicate));
     }
-    moment_local(receipt->created_us, created);
+    time_format_local(receipt->created_us, created);
     printf("%s as message %s, %s\n", receipt->duplicate ? "Sent before" : "Sent", id, created);
     return DLGCTL_OK;
 }
@@ -106,7 +106,7 @@ static const struct option list_options[] = {
     {"follow", no_argument, NULL, LIST_FOLLOW},       {0},
 };
 
-struct list {
+struct list_command {
     bool json;
     bool page; /* one page; otherwise from somewhere to the end */
     bool follow;
@@ -118,7 +118,7 @@ struct list {
 };
 
 /* "Ann Lee", or the id of a user of whom there is no name. */
-static char *name_of(struct dlgctl *ctl, const dlg_uuid *id)
+static char *user_name(struct dlgctl *ctl, const dlg_uuid *id)
 {
     char *name = NULL;
     dlg_users *users = NULL;
@@ -136,12 +136,12 @@ static char *name_of(struct dlgctl *ctl, const dlg_uuid *id)
     return name;
 }
 
-static void print_message(const struct list *list, const dlg_message *message)
+static void print_message(const struct list_command *list, const dlg_message *message)
 {
-    char created[MOMENT_SIZE], updated[MOMENT_SIZE] = "";
-    moment_local(message->created_us, created);
+    char created[TIME_TEXT_SIZE], updated[TIME_TEXT_SIZE] = "";
+    time_format_local(message->created_us, created);
     if (message->updated_us)
-        moment_local(message->updated_us, updated);
+        time_format_local(message->updated_us, updated);
     bool second = dlg_uuid_compare(&message->author, &list->pair[1]) == 0;
     const char *name = list->names[second];
     if (list->coloured)
@@ -157,12 +157,13 @@ static void print_message(const struct list *list, const dlg_message *message)
 
 static int print_message_json(const dlg_message *message)
 {
-    char id[24], author[DLG_UUID_TEXT_SIZE], recipient[DLG_UUID_TEXT_SIZE], created[MOMENT_SIZE], updated[MOMENT_SIZE];
+    char id[24], author[DLG_UUID_TEXT_SIZE], recipient[DLG_UUID_TEXT_SIZE], created[TIME_TEXT_SIZE],
+        updated[TIME_TEXT_SIZE];
     snprintf(id, sizeof id, "%lld", (long long)message->id);
     dlg_uuid_format(&message->author, author);
     dlg_uuid_format(&message->recipient, recipient);
-    moment_utc(message->created_us, created);
-    moment_utc(message->updated_us, updated);
+    time_format_utc(message->created_us, created);
+    time_format_utc(message->updated_us, updated);
     json_t *object = json_pack("{ss ss so ss ss}", "from", author, "to", recipient, "text",
                                json_stringn(message->text, message->length), "id", id, "created_at", created);
     if (message->updated_us)
@@ -170,7 +171,7 @@ static int print_message_json(const dlg_message *message)
     return show_json(object);
 }
 
-static int print_one(const struct list *list, const dlg_message *message)
+static int print_one(const struct list_command *list, const dlg_message *message)
 {
     if (list->json)
         return print_message_json(message);
@@ -187,7 +188,7 @@ static void print_cursors(const dlg_page *page, bool backwards)
 }
 
 /* One page; `cursor` receives the position after it, for following, when it is not NULL. */
-static int list_page(struct dlgctl *ctl, const struct list *list, char *cursor)
+static int list_page(struct dlgctl *ctl, const struct list_command *list, char *cursor)
 {
     dlg_error *error = NULL;
     dlg_page *page = NULL;
@@ -205,7 +206,7 @@ static int list_page(struct dlgctl *ctl, const struct list *list, char *cursor)
 }
 
 /* What there is, and with --follow what comes, until Ctrl-C. */
-static int list_walk(struct dlgctl *ctl, const struct list *list, dlg_iterator *iterator)
+static int list_walk(struct dlgctl *ctl, const struct list_command *list, dlg_iterator *iterator)
 {
     const struct timespec pause = {.tv_nsec = 200000000};
     int status = DLGCTL_OK;
@@ -228,7 +229,7 @@ static int list_walk(struct dlgctl *ctl, const struct list *list, dlg_iterator *
     return status;
 }
 
-static int list_dialog(struct dlgctl *ctl, struct list *list)
+static int list_dialog(struct dlgctl *ctl, struct list_command *list)
 {
     if (list->page) {
         int status = list_page(ctl, list, list->follow ? list->cursor : NULL);
@@ -247,7 +248,7 @@ static int list_dialog(struct dlgctl *ctl, struct list *list)
     return status;
 }
 
-static int read_list(struct dlgctl *ctl, int argc, char **argv, struct list *list)
+static int read_list(struct dlgctl *ctl, int argc, char **argv, struct list_command *list)
 {
     int64_t limit = 50;
     int option;
@@ -274,7 +275,7 @@ static int read_list(struct dlgctl *ctl, int argc, char **argv, struct list *lis
 
 static int run_list(struct dlgctl *ctl, int argc, char **argv)
 {
-    struct list list = {.options = DLG_LIST_OPTIONS_INIT, .coloured = dlgctl_coloured(STDOUT_FILENO)};
+    struct list_command list = {.options = DLG_LIST_OPTIONS_INIT, .coloured = dlgctl_coloured(STDOUT_FILENO)};
     int status = read_list(ctl, argc, argv, &list);
     if (status != DLGCTL_OK)
         return status;
@@ -283,7 +284,7 @@ static int run_list(struct dlgctl *ctl, int argc, char **argv)
     if (dlgctl_open(ctl) != DLGCTL_OK)
         return DLGCTL_FAILED;
     for (int i = 0; i < 2 && !list.json; i++)
-        list.names[i] = name_of(ctl, &list.pair[i]);
+        list.names[i] = user_name(ctl, &list.pair[i]);
     bool named = list.json || (list.names[0] && list.names[1]);
     status = named ? list_dialog(ctl, &list) : dlgctl_complain(ctl, "out of memory");
     free(list.names[0]);

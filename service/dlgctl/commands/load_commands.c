@@ -1,6 +1,8 @@
-/* dlgctl_load.c - the commands load users, load messages and load --generate: what they are told to do. */
+/* load_commands.c - the commands load users, load messages and load --generate: what they are told to do. */
+#include "commands/load_commands.h"
+
 #include "cli/time_format.h"
-#include "import/load.h"
+#include "import/load_rows.h"
 
 #include <string.h>
 
@@ -53,9 +55,9 @@ static const struct option generate_options[] = {
     {0},
 };
 
-static int read_time(const struct load *load, const char *name, int64_t *us)
+static int read_time_option(const struct load *load, const char *name, int64_t *us)
 {
-    if (moment_parse(optarg, us))
+    if (time_parse(optarg, us))
         return DLGCTL_OK;
     return dlgctl_misuse(load->ctl, "%s takes a date or a time like 2026-01-31T10:20:30 (UTC), not \"%s\"", name,
                          optarg);
@@ -63,15 +65,15 @@ static int read_time(const struct load *load, const char *name, int64_t *us)
 
 static int read_skew(struct load *load)
 {
-    if (crowd_skew_parse(optarg, &load->skew))
+    if (population_skew_parse(optarg, &load->skew))
         return DLGCTL_OK;
     return dlgctl_misuse(load->ctl, "--skew takes uniform, sender, recipient or zipf, not \"%s\"", optarg);
 }
 
-static void set_form(struct load *load, enum passages_form form)
+static void set_form(struct load *load, enum text_form form)
 {
     load->form = form;
-    load->separator = form == PASSAGES_SEPARATED ? optarg : NULL;
+    load->separator = form == TEXT_SEPARATED ? optarg : NULL;
 }
 
 static int take_option(struct load *load, int option)
@@ -93,10 +95,10 @@ static int take_option(struct load *load, int option)
         load->among_path = optarg;
         return DLGCTL_OK;
     case LOAD_SEPARATOR:
-        set_form(load, PASSAGES_SEPARATED);
+        set_form(load, TEXT_SEPARATED);
         return DLGCTL_OK;
     case LOAD_PARAGRAPHS:
-        set_form(load, PASSAGES_PARAGRAPHS);
+        set_form(load, TEXT_PARAGRAPHS);
         return DLGCTL_OK;
     case LOAD_SKEW:
         return read_skew(load);
@@ -104,9 +106,9 @@ static int take_option(struct load *load, int option)
         load->seeded = true;
         return dlgctl_number(load->ctl, "--seed", optarg, 0, INT64_MAX, &load->seed);
     case LOAD_FROM:
-        return read_time(load, "--from", &load->from_us);
+        return read_time_option(load, "--from", &load->from_us);
     case LOAD_UNTIL:
-        return read_time(load, "--until", &load->until_us);
+        return read_time_option(load, "--until", &load->until_us);
     case LOAD_GENERATE:
         return dlgctl_number(load->ctl, "--generate", optarg, 0, INT64_C(1000000000000), &load->messages);
     case LOAD_USERS:

@@ -1,5 +1,5 @@
-/* dlgctl_setup.c - the commands init and settings. */
-#include "cli/context.h"
+/* setup_commands.c - the commands init and settings. */
+#include "commands/setup_commands.h"
 
 #include <stdio.h>
 #include <string.h>

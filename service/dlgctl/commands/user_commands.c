@@ -1,5 +1,5 @@
-/* dlgctl_user.c - the commands user add, user passwd, user show and login. */
-#include "cli/context.h"
+/* user_commands.c - the commands user add, user passwd, user show and login. */
+#include "commands/user_commands.h"
 
 #include "cli/password_prompt.h"
 #include "cli/time_format.h"
@@ -160,9 +160,9 @@ static void print_field(const char *name, const char *value)
 
 static void print_user(const dlg_user *user)
 {
-    char id[DLG_UUID_TEXT_SIZE], created[MOMENT_SIZE];
+    char id[DLG_UUID_TEXT_SIZE], created[TIME_TEXT_SIZE];
     dlg_uuid_format(&user->id, id);
-    moment_local(user->created_us, created);
+    time_format_local(user->created_us, created);
     print_field("id", id);
     print_field("first name", user->first_name);
     print_field("second name", user->second_name);
@@ -179,9 +179,9 @@ static json_t *json_optional(const char *text)
 
 static int print_user_json(const dlg_user *user)
 {
-    char id[DLG_UUID_TEXT_SIZE], created[MOMENT_SIZE];
+    char id[DLG_UUID_TEXT_SIZE], created[TIME_TEXT_SIZE];
     dlg_uuid_format(&user->id, id);
-    moment_utc(user->created_us, created);
+    time_format_utc(user->created_us, created);
     json_t *object =
         json_pack("{ss so so so so so ss}", "id", id, "first_name", json_optional(user->first_name), "second_name",
                   json_optional(user->second_name), "birthdate", json_optional(user->birthdate), "biography",

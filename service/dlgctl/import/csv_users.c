@@ -9,20 +9,20 @@
 
 static const struct {
     const char *name;
-    enum roster_column column;
+    enum csv_column column;
 } names[] = {
-    {"id", ROSTER_ID},
-    {"name", ROSTER_NAME},
-    {"first_name", ROSTER_FIRST_NAME},
-    {"second_name", ROSTER_SECOND_NAME},
-    {"last_name", ROSTER_SECOND_NAME},
-    {"surname", ROSTER_SECOND_NAME},
-    {"birthdate", ROSTER_BIRTHDATE},
-    {"birth_date", ROSTER_BIRTHDATE},
-    {"birthday", ROSTER_BIRTHDATE},
-    {"biography", ROSTER_BIOGRAPHY},
-    {"about", ROSTER_BIOGRAPHY},
-    {"city", ROSTER_CITY},
+    {"id", CSV_ID},
+    {"name", CSV_NAME},
+    {"first_name", CSV_FIRST_NAME},
+    {"second_name", CSV_SECOND_NAME},
+    {"last_name", CSV_SECOND_NAME},
+    {"surname", CSV_SECOND_NAME},
+    {"birthdate", CSV_BIRTHDATE},
+    {"birth_date", CSV_BIRTHDATE},
+    {"birthday", CSV_BIRTHDATE},
+    {"biography", CSV_BIOGRAPHY},
+    {"about", CSV_BIOGRAPHY},
+    {"city", CSV_CITY},
 };
 
 /* ---- Fields, as libcsv finds them ---- */
@@ -33,85 +33,85 @@ static int is_newline(unsigned char c)
     return c == '\n';
 }
 
-static int is_blank(unsigned char c)
+static int row_is_blank(unsigned char c)
 {
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-static void add_field(void *bytes, size_t length, void *payload)
+static void row_add_field(void *bytes, size_t length, void *payload)
 {
-    struct roster *roster = payload;
-    if (roster->size + length + 1 > roster->room) {
-        size_t room = (roster->size + length + 1) * 2;
-        char *grown = realloc(roster->bytes, room);
-        roster->no_memory |= !grown;
+    struct csv_users *users = payload;
+    if (users->size + length + 1 > users->room) {
+        size_t room = (users->size + length + 1) * 2;
+        char *grown = realloc(users->bytes, room);
+        users->no_memory |= !grown;
         if (!grown)
             return;
-        roster->bytes = grown;
-        roster->room = room;
+        users->bytes = grown;
+        users->room = room;
     }
-    if (roster->fields < ROSTER_FIELDS)
-        roster->starts[roster->fields] = roster->size;
-    roster->fields++;
-    roster->has_nul |= length > 0 && memchr(bytes, '\0', length);
+    if (users->fields < CSV_FIELDS)
+        users->starts[users->fields] = users->size;
+    users->fields++;
+    users->has_nul |= length > 0 && memchr(bytes, '\0', length);
     if (length > 0)
-        memcpy(roster->bytes + roster->size, bytes, length);
-    roster->bytes[roster->size + length] = '\0';
-    roster->size += length + 1;
+        memcpy(users->bytes + users->size, bytes, length);
+    users->bytes[users->size + length] = '\0';
+    users->size += length + 1;
 }
 
 static void end_row(int terminator, void *payload)
 {
     (void)terminator;
-    ((struct roster *)payload)->complete = true;
+    ((struct csv_users *)payload)->complete = true;
 }
 
-static bool parser_start(struct roster *roster)
+static bool parser_start(struct csv_users *users)
 {
-    if (csv_init(&roster->parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
+    if (csv_init(&users->parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
         return false;
-    csv_set_term_func(&roster->parser, is_newline);
-    csv_set_space_func(&roster->parser, is_blank);
+    csv_set_term_func(&users->parser, is_newline);
+    csv_set_space_func(&users->parser, row_is_blank);
     return true;
 }
 
-static void forget_row(struct roster *roster)
+static void forget_row(struct csv_users *users)
 {
-    roster->size = 0;
-    roster->fields = 0;
-    roster->complete = false;
-    roster->has_nul = false;
+    users->size = 0;
+    users->fields = 0;
+    users->complete = false;
+    users->has_nul = false;
 }
 
-bool roster_init(struct roster *roster, FILE *file)
+bool csv_users_init(struct csv_users *users, FILE *file)
 {
-    memset(roster, 0, sizeof *roster);
-    lines_init(&roster->lines, file, ROSTER_ROW_LIMIT);
-    return parser_start(roster);
+    memset(users, 0, sizeof *users);
+    lines_init(&users->lines, file, CSV_ROW_LIMIT);
+    return parser_start(users);
 }
 
-void roster_free(struct roster *roster)
+void csv_users_free(struct csv_users *users)
 {
-    csv_free(&roster->parser);
-    lines_free(&roster->lines);
-    free(roster->bytes);
+    csv_free(&users->parser);
+    lines_free(&users->lines);
+    free(users->bytes);
 }
 
 /* ---- Rows ---- */
 
-static enum roster_result bad(struct roster *roster, const char *problem)
+static enum csv_result bad(struct csv_users *users, const char *problem)
 {
-    roster->problem = problem;
-    return ROSTER_BAD;
+    users->problem = problem;
+    return CSV_BAD;
 }
 
 /* The parser cannot go on in the middle of a row that is none. */
-static enum roster_result bad_row(struct roster *roster, const char *problem)
+static enum csv_result bad_row(struct csv_users *users, const char *problem)
 {
-    csv_free(&roster->parser);
-    if (!parser_start(roster))
-        return ROSTER_FAILED;
-    return bad(roster, problem);
+    csv_free(&users->parser);
+    if (!parser_start(users))
+        return CSV_FAILED;
+    return bad(users, problem);
 }
 
 /* Some editors put a byte order mark at the beginning. */
@@ -124,77 +124,77 @@ static void skip_mark(struct lines *lines)
     memmove(lines->bytes, lines->bytes + 3, lines->length);
 }
 
-static bool is_empty(const struct lines *lines)
+static bool row_is_empty(const struct lines *lines)
 {
     for (size_t i = 0; i < lines->length; i++)
-        if (!is_blank((unsigned char)lines->bytes[i]) && !is_newline((unsigned char)lines->bytes[i]))
+        if (!row_is_blank((unsigned char)lines->bytes[i]) && !is_newline((unsigned char)lines->bytes[i]))
             return false;
     return true;
 }
 
-static enum roster_result read_end(struct roster *roster)
+static enum csv_result read_end(struct csv_users *users)
 {
-    if (ferror(roster->lines.file) || errno == ENOMEM)
-        return ROSTER_FAILED;
-    if (csv_fini(&roster->parser, add_field, end_row, roster) != 0)
-        return bad_row(roster, "a quote is not closed");
-    return roster->complete ? ROSTER_USER : ROSTER_END;
+    if (ferror(users->lines.file) || errno == ENOMEM)
+        return CSV_FAILED;
+    if (csv_fini(&users->parser, row_add_field, end_row, users) != 0)
+        return bad_row(users, "a quote is not closed");
+    return users->complete ? CSV_USER : CSV_END;
 }
 
 /* Reads lines until there is a whole row. */
-static enum roster_result read_row(struct roster *roster)
+static enum csv_result read_row(struct csv_users *users)
 {
-    struct lines *lines = &roster->lines;
-    forget_row(roster);
-    roster->line = 0;
+    struct lines *lines = &users->lines;
+    forget_row(users);
+    users->line = 0;
     size_t size = 0;
-    while (!roster->complete) {
+    while (!users->complete) {
         if (!lines_next(lines))
-            return read_end(roster);
+            return read_end(users);
         skip_mark(lines);
-        if (size == 0 && is_empty(lines))
+        if (size == 0 && row_is_empty(lines))
             continue;
-        roster->line = size == 0 ? lines->number : roster->line;
+        users->line = size == 0 ? lines->number : users->line;
         size += lines->length;
-        if (lines->cut || size > ROSTER_ROW_LIMIT)
-            return bad_row(roster, "the row is too long; is a quote not closed?");
-        if (csv_parse(&roster->parser, lines->bytes, lines->length, add_field, end_row, roster) != lines->length)
-            return bad_row(roster, "a quote stands where none may be");
-        if (roster->no_memory) {
+        if (lines->cut || size > CSV_ROW_LIMIT)
+            return bad_row(users, "the row is too long; is a quote not closed?");
+        if (csv_parse(&users->parser, lines->bytes, lines->length, row_add_field, end_row, users) != lines->length)
+            return bad_row(users, "a quote stands where none may be");
+        if (users->no_memory) {
             errno = ENOMEM;
-            return ROSTER_FAILED;
+            return CSV_FAILED;
         }
     }
-    return ROSTER_USER;
+    return CSV_USER;
 }
 
-static char *field(const struct roster *roster, int index)
+static char *row_field(const struct csv_users *users, int index)
 {
-    return roster->bytes + roster->starts[index];
+    return users->bytes + users->starts[index];
 }
 
-static enum roster_column column_of(const char *name)
+static enum csv_column column_of(const char *name)
 {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcasecmp(name, names[i].name) == 0)
             return names[i].column;
-    return ROSTER_IGNORED;
+    return CSV_IGNORED;
 }
 
 /* The first row names the columns if it has a name of one; returns whether it did. */
-static bool take_header(struct roster *roster)
+static bool take_header(struct csv_users *users)
 {
-    static const enum roster_column customary[] = {ROSTER_NAME, ROSTER_BIRTHDATE, ROSTER_CITY};
+    static const enum csv_column customary[] = {CSV_NAME, CSV_BIRTHDATE, CSV_CITY};
     bool header = false;
-    int count = roster->fields < ROSTER_FIELDS ? roster->fields : ROSTER_FIELDS;
+    int count = users->fields < CSV_FIELDS ? users->fields : CSV_FIELDS;
     for (int i = 0; i < count; i++) {
-        roster->column[i] = column_of(field(roster, i));
-        header |= roster->column[i] != ROSTER_IGNORED;
+        users->column[i] = column_of(row_field(users, i));
+        header |= users->column[i] != CSV_IGNORED;
     }
-    roster->begun = true;
-    roster->columns = header ? roster->fields : 3;
+    users->begun = true;
+    users->columns = header ? users->fields : 3;
     if (!header)
-        memcpy(roster->column, customary, sizeof customary);
+        memcpy(users->column, customary, sizeof customary);
     return header;
 }
 
@@ -211,27 +211,27 @@ static void take_name(char *name, dlg_user *user)
     user->first_name = blank + 1 + strspn(blank + 1, " \t");
 }
 
-static bool take_field(dlg_user *user, enum roster_column column, char *text)
+static bool take_field(dlg_user *user, enum csv_column column, char *text)
 {
     switch (column) {
-    case ROSTER_ID:
+    case CSV_ID:
         return !*text || dlg_uuid_parse(text, DLG_NTS, &user->id) == DLG_OK;
-    case ROSTER_NAME:
+    case CSV_NAME:
         take_name(text, user);
         return true;
-    case ROSTER_FIRST_NAME:
+    case CSV_FIRST_NAME:
         user->first_name = text;
         return true;
-    case ROSTER_SECOND_NAME:
+    case CSV_SECOND_NAME:
         user->second_name = text;
         return true;
-    case ROSTER_BIRTHDATE:
+    case CSV_BIRTHDATE:
         user->birthdate = text;
         return true;
-    case ROSTER_BIOGRAPHY:
+    case CSV_BIOGRAPHY:
         user->biography = text;
         return true;
-    case ROSTER_CITY:
+    case CSV_CITY:
         user->city = text;
         return true;
     default:
@@ -240,49 +240,49 @@ static bool take_field(dlg_user *user, enum roster_column column, char *text)
 }
 
 /* A version 8 UUID (RFC 9562) of the row's number and content. */
-static void derive_id(const struct roster *roster, dlg_uuid *id)
+static void derive_id(const struct csv_users *users, dlg_uuid *id)
 {
-    uint64_t number = htole64(roster->rows);
+    uint64_t number = htole64(users->rows);
     crypto_generichash_state state;
     crypto_generichash_init(&state, NULL, 0, sizeof id->bytes);
     crypto_generichash_update(&state, (const unsigned char *)"dlgctl user", 11);
     crypto_generichash_update(&state, (const unsigned char *)&number, sizeof number);
-    crypto_generichash_update(&state, (const unsigned char *)roster->bytes, roster->size);
+    crypto_generichash_update(&state, (const unsigned char *)users->bytes, users->size);
     crypto_generichash_final(&state, id->bytes, sizeof id->bytes);
     id->bytes[6] = (uint8_t)((id->bytes[6] & 0x0f) | 0x80);
     id->bytes[8] = (uint8_t)((id->bytes[8] & 0x3f) | 0x80);
 }
 
-static enum roster_result take_user(struct roster *roster, dlg_user *user)
+static enum csv_result row_take_user(struct csv_users *users, dlg_user *user)
 {
     static const dlg_uuid nil;
-    roster->rows++;
-    if (roster->has_nul)
-        return bad(roster, "it contains NUL");
-    if (roster->fields != roster->columns) {
-        snprintf(roster->message, sizeof roster->message, "it has %d fields instead of %d", roster->fields,
-                 roster->columns);
-        return bad(roster, roster->message);
+    users->rows++;
+    if (users->has_nul)
+        return bad(users, "it contains NUL");
+    if (users->fields != users->columns) {
+        snprintf(users->message, sizeof users->message, "it has %d fields instead of %d", users->fields,
+                 users->columns);
+        return bad(users, users->message);
     }
     dlg_uuid derived;
-    derive_id(roster, &derived);
+    derive_id(users, &derived);
     *user = (dlg_user)DLG_USER_INIT;
-    for (int i = 0; i < roster->columns; i++)
-        if (!take_field(user, roster->column[i], field(roster, i)))
-            return bad(roster, "its id is no UUID");
+    for (int i = 0; i < users->columns; i++)
+        if (!take_field(user, users->column[i], row_field(users, i)))
+            return bad(users, "its id is no UUID");
     if (dlg_uuid_compare(&user->id, &nil) == 0)
         user->id = derived;
-    return ROSTER_USER;
+    return CSV_USER;
 }
 
-enum roster_result roster_next(struct roster *roster, dlg_user *user)
+enum csv_result csv_users_next(struct csv_users *users, dlg_user *user)
 {
-    enum roster_result result = read_row(roster);
-    if (result == ROSTER_USER && !roster->begun) {
-        if (roster->fields > ROSTER_FIELDS)
-            return bad(roster, "it has more than 64 fields");
-        if (take_header(roster))
-            result = read_row(roster);
+    enum csv_result result = read_row(users);
+    if (result == CSV_USER && !users->begun) {
+        if (users->fields > CSV_FIELDS)
+            return bad(users, "it has more than 64 fields");
+        if (take_header(users))
+            result = read_row(users);
     }
-    return result == ROSTER_USER ? take_user(roster, user) : result;
+    return result == CSV_USER ? row_take_user(users, user) : result;
 }

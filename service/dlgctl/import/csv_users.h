@@ -1,29 +1,29 @@
 /*
- * roster.h - users from CSV (RFC 4180, by libcsv): with a header row that names the columns, or in the
+ * csv_users.h - users from CSV (RFC 4180, by libcsv): with a header row that names the columns, or in the
  * customary form without one, "Last First,birthdate,city".
  */
-#ifndef SERVICE_ROSTER_H
-#define SERVICE_ROSTER_H
+#ifndef DLGCTL_CSV_USERS_H
+#define DLGCTL_CSV_USERS_H
 
 #include "import/lines.h"
 
 #include <csv.h>
 #include <dialogs.h>
 
-enum { ROSTER_FIELDS = 64, ROSTER_ROW_LIMIT = 256 * 1024 };
+enum { CSV_FIELDS = 64, CSV_ROW_LIMIT = 256 * 1024 };
 
-enum roster_column {
-    ROSTER_IGNORED,
-    ROSTER_ID,
-    ROSTER_NAME, /* "Last First" */
-    ROSTER_FIRST_NAME,
-    ROSTER_SECOND_NAME,
-    ROSTER_BIRTHDATE,
-    ROSTER_BIOGRAPHY,
-    ROSTER_CITY
+enum csv_column {
+    CSV_IGNORED,
+    CSV_ID,
+    CSV_NAME, /* "Last First" */
+    CSV_FIRST_NAME,
+    CSV_SECOND_NAME,
+    CSV_BIRTHDATE,
+    CSV_BIOGRAPHY,
+    CSV_CITY
 };
 
-struct roster {
+struct csv_users {
     struct lines lines;
     struct csv_parser parser;
     uint64_t rows; /* those that name users, also the bad ones */
@@ -33,7 +33,7 @@ struct roster {
 
     char *bytes; /* the fields of the row, each with a NUL behind it */
     size_t size, room;
-    size_t starts[ROSTER_FIELDS];
+    size_t starts[CSV_FIELDS];
     int fields;
     bool complete; /* the row's end was seen */
     bool no_memory;
@@ -41,20 +41,20 @@ struct roster {
 
     bool begun; /* the columns are known */
     int columns;
-    enum roster_column column[ROSTER_FIELDS];
+    enum csv_column column[CSV_FIELDS];
 };
 
-enum roster_result { ROSTER_USER, ROSTER_BAD, ROSTER_END, ROSTER_FAILED };
+enum csv_result { CSV_USER, CSV_BAD, CSV_END, CSV_FAILED };
 
 /* False: out of memory. */
-bool roster_init(struct roster *roster, FILE *file);
-void roster_free(struct roster *roster);
+bool csv_users_init(struct csv_users *users, FILE *file);
+void csv_users_free(struct csv_users *users);
 
 /*
  * The next row: a user, whose texts are valid until the next call, or a BAD one, with `problem` and
  * `line`. A user without an id gets one that follows from the row's place and content, so that the
  * same file names the same users every time. FAILED: the file cannot be read (errno).
  */
-enum roster_result roster_next(struct roster *roster, dlg_user *user);
+enum csv_result csv_users_next(struct csv_users *users, dlg_user *user);
 
 #endif

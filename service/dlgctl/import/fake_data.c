@@ -17,37 +17,37 @@ static const char *const words[] = {
     "the",     "then",  "there", "think",   "this",  "to",   "today", "tomorrow", "train", "was",   "we",
     "well",    "what",  "when",  "where",   "with",  "work", "yes",   "yet",      "you"};
 
-#define PICK(dice, list) (list)[dice_below(dice, sizeof(list) / sizeof *(list))]
+#define PICK(prng, list) (list)[prng_below(prng, sizeof(list) / sizeof *(list))]
 
 /* One number after the other: the order of evaluation is part of what a seed promises. */
-void fiction_user(struct dice *dice, int64_t created_us, struct fiction_user *person)
+void fake_user(struct prng *prng, int64_t created_us, struct fake_user *person)
 {
     dlg_user *user = &person->user;
     *user = (dlg_user)DLG_USER_INIT;
     for (size_t i = 0; i < sizeof user->id.bytes; i++)
-        user->id.bytes[i] = (uint8_t)dice_below(dice, 256);
+        user->id.bytes[i] = (uint8_t)prng_below(prng, 256);
     user->id.bytes[6] = (uint8_t)((user->id.bytes[6] & 0x0f) | 0x80);
     user->id.bytes[8] = (uint8_t)((user->id.bytes[8] & 0x3f) | 0x80);
-    user->first_name = PICK(dice, first_names);
-    user->second_name = PICK(dice, second_names);
-    user->city = PICK(dice, cities);
-    unsigned year = 1940 + (unsigned)dice_below(dice, 70);
-    unsigned month = 1 + (unsigned)dice_below(dice, 12);
-    unsigned day = 1 + (unsigned)dice_below(dice, 28);
+    user->first_name = PICK(prng, first_names);
+    user->second_name = PICK(prng, second_names);
+    user->city = PICK(prng, cities);
+    unsigned year = 1940 + (unsigned)prng_below(prng, 70);
+    unsigned month = 1 + (unsigned)prng_below(prng, 12);
+    unsigned day = 1 + (unsigned)prng_below(prng, 28);
     snprintf(person->birthdate, sizeof person->birthdate, "%04u-%02u-%02u", year, month, day);
     user->birthdate = person->birthdate;
     user->created_us = created_us;
 }
 
-size_t fiction_text(struct dice *dice, char *text)
+size_t fake_text(struct prng *prng, char *text)
 {
     size_t length = 0;
-    uint64_t count = 2 + dice_below(dice, 24);
+    uint64_t count = 2 + prng_below(prng, 24);
     for (uint64_t i = 0; i < count; i++) {
-        const char *word = PICK(dice, words);
-        length += (size_t)snprintf(text + length, FICTION_SIZE - length, "%s%s", i ? " " : "", word);
+        const char *word = PICK(prng, words);
+        length += (size_t)snprintf(text + length, FAKE_TEXT_SIZE - length, "%s%s", i ? " " : "", word);
     }
-    text[length] = dice_below(dice, 4) ? '.' : '?';
+    text[length] = prng_below(prng, 4) ? '.' : '?';
     text[++length] = '\0';
     return length;
 }

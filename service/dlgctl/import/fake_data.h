@@ -1,22 +1,22 @@
-/* fiction.h - users and texts that nobody made up: for trying things out. */
-#ifndef SERVICE_FICTION_H
-#define SERVICE_FICTION_H
+/* fake_data.h - users and texts that nobody made up: for trying things out. */
+#ifndef DLGCTL_FAKE_DATA_H
+#define DLGCTL_FAKE_DATA_H
 
 #include "import/prng.h"
 
 #include <dialogs.h>
 
-enum { FICTION_SIZE = 512 };
+enum { FAKE_TEXT_SIZE = 512 };
 
-struct fiction_user {
+struct fake_user {
     dlg_user user; /* its texts are static, or here */
     char birthdate[40];
 };
 
 /* The next user of a seed's stream, with a version 8 UUID. */
-void fiction_user(struct dice *dice, int64_t created_us, struct fiction_user *person);
+void fake_user(struct prng *prng, int64_t created_us, struct fake_user *person);
 
-/* A sentence or two into `text`, of at least FICTION_SIZE bytes; returns its length. */
-size_t fiction_text(struct dice *dice, char *text);
+/* A sentence or two into `text`, of at least FAKE_TEXT_SIZE bytes; returns its length. */
+size_t fake_text(struct prng *prng, char *text);
 
 #endif

@@ -1,6 +1,6 @@
 /* lines.h - the lines of a file, in memory bounded whatever the file is. */
-#ifndef SERVICE_LINES_H
-#define SERVICE_LINES_H
+#ifndef DLGCTL_LINES_H
+#define DLGCTL_LINES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,6 +2,7 @@
 
 #include "cli/password_prompt.h"
 #include "cli/time_format.h"
+#include "common/service_clock.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -32,7 +33,7 @@ static int hash_password(struct load *load)
     return status;
 }
 
-static int open_files(struct load *load)
+static int open_inputs(struct load *load)
 {
     if (load->path) {
         load->file = strcmp(load->path, "-") == 0 ? stdin : fopen(load->path, "re");
@@ -50,7 +51,7 @@ static int open_files(struct load *load)
 int load_begin(struct load *load, const char *what)
 {
     dlgctl_catch_stop();
-    int status = open_files(load);
+    int status = open_inputs(load);
     if (status == DLGCTL_OK)
         status = dlgctl_open(load->ctl);
     if (status == DLGCTL_OK)
@@ -71,7 +72,7 @@ void load_settle_times(struct load *load)
     if (!load->seeded)
         load->seed = (int64_t)randombytes_random();
     if (load->until_us == INT64_MIN)
-        load->until_us = load->seeded ? fixed_us : moment_now() / second_us * second_us;
+        load->until_us = load->seeded ? fixed_us : wall_us() / second_us * second_us;
     if (load->from_us == INT64_MIN)
         load->from_us = load->until_us - MONTH_DAYS * day_us;
 }
@@ -96,7 +97,7 @@ static bool is_about_row(int code, const dlg_error *error)
     return (code == DLG_E_ARGUMENT || code == DLG_E_TEXT || code == DLG_E_TOO_LARGE) && !*dlg_error_sqlstate(error);
 }
 
-static int judge(struct load *load, int code, dlg_error *error, uint64_t line)
+static int check_outcome(struct load *load, int code, dlg_error *error, uint64_t line)
 {
     if (code == DLG_OK)
         return DLGCTL_OK;
@@ -122,14 +123,14 @@ int load_user(struct load *load, const dlg_user *user, uint64_t line)
 {
     dlg_error *error = NULL;
     int code = dlg_loader_user(load->loader, user, load->password_hash, &error);
-    return code == DLG_OK ? keep_id(load, &user->id) : judge(load, code, error, line);
+    return code == DLG_OK ? keep_id(load, &user->id) : check_outcome(load, code, error, line);
 }
 
 int load_message(struct load *load, const dlg_message *message, uint64_t line)
 {
     dlg_error *error = NULL;
     int code = dlg_loader_message(load->loader, message, &error);
-    return judge(load, code, error, line);
+    return check_outcome(load, code, error, line);
 }
 
 /* ---- The end ---- */
@@ -174,11 +175,11 @@ static void print_summary(const struct load *load, bool complete)
 /* What repeats a load that drew its own seed. */
 static void print_repeat(const struct load *load)
 {
-    char from[MOMENT_SIZE], until[MOMENT_SIZE];
+    char from[TIME_TEXT_SIZE], until[TIME_TEXT_SIZE];
     if (load->from_us == INT64_MIN)
         return;
-    moment_seconds(load->from_us, from);
-    moment_seconds(load->until_us, until);
+    time_format_seconds(load->from_us, from);
+    time_format_seconds(load->until_us, until);
     printf("To go on, repeat the command with: --seed %lld --from %s --until %s\n", (long long)load->seed, from, until);
 }
 
@@ -186,7 +187,7 @@ static void release(struct load *load)
 {
     dlg_loader_free(load->loader);
     dlg_free(load->password_hash);
-    crowd_free(&load->crowd);
+    population_free(&load->population);
     if (load->file && load->file != stdin)
         fclose(load->file);
 }
@@ -203,7 +204,7 @@ int load_end(struct load *load, int status)
     bool stopped = dlgctl_stopped();
     dlg_error *error = NULL;
     if (load->loader && status == DLGCTL_OK && !stopped && dlg_loader_flush(load->loader, &error) != DLG_OK)
-        status = judge(load, dlg_error_code(error), error, 0);
+        status = check_outcome(load, dlg_error_code(error), error, 0);
     bool complete = status == DLGCTL_OK && !stopped;
     if (load->loader && complete && load->whole)
         load_show(load, load->whole);

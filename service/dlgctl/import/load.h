@@ -1,6 +1,6 @@
 /* load.h - one run of `dlgctl load`: its options, the loader, bad rows, progress and the end of it. */
-#ifndef SERVICE_LOAD_H
-#define SERVICE_LOAD_H
+#ifndef DLGCTL_LOAD_H
+#define DLGCTL_LOAD_H
 
 #include "cli/context.h"
 #include "import/text_split.h"
@@ -18,9 +18,9 @@ struct load {
     bool strict;
     const char *ids_path;
     const char *among_path;
-    enum passages_form form;
+    enum text_form form;
     const char *separator;
-    enum crowd_skew skew;
+    enum population_skew skew;
     bool seeded;
     int64_t seed;
     int64_t from_us, until_us; /* INT64_MIN: not given */
@@ -31,18 +31,13 @@ struct load {
     FILE *ids;
     dlg_loader *loader;
     char *password_hash;
-    struct crowd crowd;
+    struct user_population population;
     struct progress progress;
     uint64_t whole; /* rows or bytes, for the progress; 0: nobody knows */
     uint64_t bad;
 };
 
-/* What `load` is about to do; each returns DLGCTL_OK or DLGCTL_FAILED after saying why. */
-int load_users(struct load *load);
-int load_messages(struct load *load);
-int load_generate(struct load *load);
-
-/* The steps that those have in common. Opens the input (when there is one), the client and the loader. */
+/* Opens the input (when there is one), the client and the loader. */
 int load_begin(struct load *load, const char *what);
 
 /* A row that cannot be taken: said and counted. DLGCTL_FAILED with --strict. */

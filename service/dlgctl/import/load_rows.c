@@ -1,5 +1,5 @@
 /* load_rows.c - what `dlgctl load` loads: users from CSV, messages from a text file, both generated. */
-#include "import/load.h"
+#include "import/load_rows.h"
 
 #include "cli/time_format.h"
 #include "import/csv_users.h"
@@ -30,19 +30,19 @@ static uint64_t file_size(FILE *file)
     return fstat(fileno(file), &status) == 0 && S_ISREG(status.st_mode) ? (uint64_t)status.st_size : 0;
 }
 
-static int load_roster(struct load *load, struct roster *roster)
+static int load_roster(struct load *load, struct csv_users *users)
 {
     load->whole = file_size(load->file);
     int status = DLGCTL_OK;
     while (status == DLGCTL_OK && !dlgctl_stopped()) {
         dlg_user user;
-        enum roster_result result = roster_next(roster, &user);
-        if (result == ROSTER_END)
+        enum csv_result result = csv_users_next(users, &user);
+        if (result == CSV_END)
             break;
-        if (result == ROSTER_FAILED)
+        if (result == CSV_FAILED)
             return dlgctl_stopped() ? DLGCTL_OK : unreadable(load);
-        status = result == ROSTER_BAD ? load_refuse(load, roster->line, roster->problem)
-                                      : load_user(load, &user, roster->line);
+        status =
+            result == CSV_BAD ? load_refuse(load, users->line, users->problem) : load_user(load, &user, users->line);
         load_show(load, load->whole ? (uint64_t)ftello(load->file) : 0);
     }
     return status;
@@ -51,11 +51,11 @@ static int load_roster(struct load *load, struct roster *roster)
 int load_users(struct load *load)
 {
     int status = load_begin(load, "users");
-    struct roster roster;
+    struct csv_users users;
     if (status != DLGCTL_OK)
         return load_end(load, status);
-    status = roster_init(&roster, load->file) ? load_roster(load, &roster) : out_of_memory(load);
-    roster_free(&roster);
+    status = csv_users_init(&users, load->file) ? load_roster(load, &users) : out_of_memory(load);
+    csv_users_free(&users);
     return load_end(load, status);
 }
 
@@ -82,7 +82,7 @@ static int read_crowd(struct load *load)
         if (dlg_uuid_parse(lines.bytes, length, &id) != DLG_OK)
             status = dlgctl_complain(load->ctl, "%s:%llu: this is no user's id", load->among_path,
                                      (unsigned long long)lines.number);
-        else if (!crowd_add(&load->crowd, &id))
+        else if (!population_add(&load->population, &id))
             status = out_of_memory(load);
     }
     lines_free(&lines);
@@ -99,7 +99,7 @@ static int search_crowd(struct load *load)
         return dlgctl_fail(load->ctl, error);
     bool added = true;
     for (size_t i = 0; i < dlg_users_count(users) && added; i++)
-        added = crowd_add(&load->crowd, &dlg_users_at(users, i)->id);
+        added = population_add(&load->population, &dlg_users_at(users, i)->id);
     dlg_users_free(users);
     return added ? DLGCTL_OK : out_of_memory(load);
 }
@@ -107,7 +107,7 @@ static int search_crowd(struct load *load)
 static int find_crowd(struct load *load)
 {
     int status = load->among_path ? read_crowd(load) : search_crowd(load);
-    if (status == DLGCTL_OK && load->crowd.count == 0)
+    if (status == DLGCTL_OK && load->population.count == 0)
         return dlgctl_complain(load->ctl,
                                "there are no users to write messages: load users first, or give --among FILE");
     return status;
@@ -148,11 +148,11 @@ static size_t text_limit(const struct load *load)
 static int count_texts(struct load *load)
 {
     off_t start = ftello(load->file);
-    struct passages passages;
-    passages_init(&passages, load->file, load->form, load->separator, text_limit(load));
-    while (!dlgctl_stopped() && passages_next(&passages))
+    struct text_split split;
+    text_split_init(&split, load->file, load->form, load->separator, text_limit(load));
+    while (!dlgctl_stopped() && text_split_next(&split))
         load->whole++;
-    passages_free(&passages);
+    text_split_free(&split);
     if (dlgctl_stopped())
         return DLGCTL_OK;
     return !ferror(load->file) && fseeko(load->file, start, SEEK_SET) == 0 ? DLGCTL_OK : unreadable(load);
@@ -160,23 +160,23 @@ static int count_texts(struct load *load)
 
 static int load_texts(struct load *load, struct traffic *traffic)
 {
-    struct passages passages;
-    passages_init(&passages, load->file, load->form, load->separator, text_limit(load));
+    struct text_split split;
+    text_split_init(&split, load->file, load->form, load->separator, text_limit(load));
     uint64_t taken = 0;
     int status = DLGCTL_OK;
-    while (status == DLGCTL_OK && !dlgctl_stopped() && passages_next(&passages)) {
+    while (status == DLGCTL_OK && !dlgctl_stopped() && text_split_next(&split)) {
         dlg_message message;
         if (!traffic_next(traffic, &message)) {
             status = out_of_memory(load);
             break;
         }
-        message.text = passages.bytes;
-        message.length = passages.length;
-        status = passages.cut ? load_refuse(load, passages.number, "the text is longer than the setting text_limit")
-                              : load_message(load, &message, passages.number);
+        message.text = split.bytes;
+        message.length = split.length;
+        status = split.cut ? load_refuse(load, split.number, "the text is longer than the setting text_limit")
+                           : load_message(load, &message, split.number);
         load_show(load, ++taken);
     }
-    passages_free(&passages);
+    text_split_free(&split);
     return status == DLGCTL_OK && ferror(load->file) && !dlgctl_stopped() ? unreadable(load) : status;
 }
 
@@ -196,7 +196,7 @@ int load_messages(struct load *load)
         status = make_seekable(load);
     if (status == DLGCTL_OK)
         status = count_texts(load);
-    if (status == DLGCTL_OK && !traffic_init(&traffic, &load->crowd, load->skew, (uint64_t)load->seed, load->whole,
+    if (status == DLGCTL_OK && !traffic_init(&traffic, &load->population, load->skew, (uint64_t)load->seed, load->whole,
                                              load->from_us, load->until_us))
         status = too_short(load);
     if (status == DLGCTL_OK)
@@ -208,13 +208,14 @@ int load_messages(struct load *load)
 
 static int generate_users(struct load *load)
 {
-    struct dice dice;
-    dice_init(&dice, (uint64_t)load->seed, "users");
+    struct prng prng;
+    prng_init(&prng, (uint64_t)load->seed, "users");
     int status = DLGCTL_OK;
     for (int64_t i = 0; i < load->users && status == DLGCTL_OK && !dlgctl_stopped(); i++) {
-        struct fiction_user person;
-        fiction_user(&dice, load->from_us, &person);
-        status = crowd_add(&load->crowd, &person.user.id) ? load_user(load, &person.user, 0) : out_of_memory(load);
+        struct fake_user person;
+        fake_user(&prng, load->from_us, &person);
+        status =
+            population_add(&load->population, &person.user.id) ? load_user(load, &person.user, 0) : out_of_memory(load);
         load_show(load, (uint64_t)i);
     }
     return status;
@@ -222,16 +223,16 @@ static int generate_users(struct load *load)
 
 static int generate_messages(struct load *load, struct traffic *traffic)
 {
-    struct dice dice;
-    dice_init(&dice, (uint64_t)load->seed, "texts");
+    struct prng prng;
+    prng_init(&prng, (uint64_t)load->seed, "texts");
     int status = DLGCTL_OK;
     for (int64_t i = 0; i < load->messages && status == DLGCTL_OK && !dlgctl_stopped(); i++) {
-        char text[FICTION_SIZE];
+        char text[FAKE_TEXT_SIZE];
         dlg_message message;
         if (!traffic_next(traffic, &message))
             return out_of_memory(load);
         message.text = text;
-        message.length = fiction_text(&dice, text);
+        message.length = fake_text(&prng, text);
         status = load_message(load, &message, 0);
         load_show(load, (uint64_t)(load->users + i));
     }
@@ -244,7 +245,7 @@ int load_generate(struct load *load)
     load_settle_times(load);
     load->whole = (uint64_t)(load->users + load->messages);
     int status = load_begin(load, "rows");
-    if (status == DLGCTL_OK && !traffic_init(&traffic, &load->crowd, load->skew, (uint64_t)load->seed,
+    if (status == DLGCTL_OK && !traffic_init(&traffic, &load->population, load->skew, (uint64_t)load->seed,
                                              (uint64_t)load->messages, load->from_us, load->until_us))
         status = too_short(load);
     if (status == DLGCTL_OK)

@@ -4,17 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-void passages_init(struct passages *passages, FILE *file, enum passages_form form, const char *separator, size_t limit)
+void text_split_init(struct text_split *split, FILE *file, enum text_form form, const char *separator, size_t limit)
 {
-    *passages = (struct passages){.form = form, .separator = separator, .limit = limit};
-    lines_init(&passages->lines, file, limit + 1);
+    *split = (struct text_split){.form = form, .separator = separator, .limit = limit};
+    lines_init(&split->lines, file, limit + 1);
 }
 
-void passages_free(struct passages *passages)
+void text_split_free(struct text_split *split)
 {
-    lines_free(&passages->lines);
-    free(passages->bytes);
-    passages->bytes = NULL;
+    lines_free(&split->lines);
+    free(split->bytes);
+    split->bytes = NULL;
 }
 
 /* The line without what ended it. */
@@ -26,64 +26,64 @@ static size_t bare_length(const struct lines *lines)
     return length > 0 && lines->bytes[length - 1] == '\r' ? length - 1 : length;
 }
 
-static bool separates(const struct passages *passages)
+static bool separates(const struct text_split *split)
 {
-    size_t length = bare_length(&passages->lines);
-    if (passages->form == PASSAGES_PARAGRAPHS)
+    size_t length = bare_length(&split->lines);
+    if (split->form == TEXT_PARAGRAPHS)
         return length == 0;
-    return passages->form == PASSAGES_SEPARATED && length == strlen(passages->separator) &&
-           memcmp(passages->lines.bytes, passages->separator, length) == 0;
+    return split->form == TEXT_SEPARATED && length == strlen(split->separator) &&
+           memcmp(split->lines.bytes, split->separator, length) == 0;
 }
 
-static bool append(struct passages *passages, const char *bytes, size_t length)
+static bool append(struct text_split *split, const char *bytes, size_t length)
 {
     if (length == 0)
         return true;
-    if (passages->length + length > passages->limit + 1) { /* one more: the newline at the end does not count */
-        passages->cut = true;
+    if (split->length + length > split->limit + 1) { /* one more: the newline at the end does not count */
+        split->cut = true;
         return true;
     }
-    if (passages->length + length > passages->room) {
-        size_t room = (passages->length + length) * 2;
-        char *grown = realloc(passages->bytes, room);
+    if (split->length + length > split->room) {
+        size_t room = (split->length + length) * 2;
+        char *grown = realloc(split->bytes, room);
         if (!grown) {
             errno = ENOMEM;
             return false;
         }
-        passages->bytes = grown;
-        passages->room = room;
+        split->bytes = grown;
+        split->room = room;
     }
-    memcpy(passages->bytes + passages->length, bytes, length);
-    passages->length += length;
+    memcpy(split->bytes + split->length, bytes, length);
+    split->length += length;
     return true;
 }
 
 /* Of several lines the last one's newline is the file's, not the text's. Returns whether there is a text. */
-static bool finish(struct passages *passages)
+static bool finish_text(struct text_split *split)
 {
-    if (passages->form != PASSAGES_LINES && passages->length > 0 && passages->bytes[passages->length - 1] == '\n')
-        passages->length--;
-    passages->cut |= passages->length > passages->limit;
-    return passages->length > 0 || passages->cut;
+    if (split->form != TEXT_LINES && split->length > 0 && split->bytes[split->length - 1] == '\n')
+        split->length--;
+    split->cut |= split->length > split->limit;
+    return split->length > 0 || split->cut;
 }
 
-bool passages_next(struct passages *passages)
+bool text_split_next(struct text_split *split)
 {
-    passages->length = 0;
-    passages->cut = false;
-    struct lines *lines = &passages->lines;
+    split->length = 0;
+    split->cut = false;
+    struct lines *lines = &split->lines;
     while (lines_next(lines)) {
-        bool lone = passages->form == PASSAGES_LINES;
-        bool ends = separates(passages);
-        if (passages->length == 0 && !passages->cut)
-            passages->number = lines->number;
-        passages->cut |= lines->cut && !ends;
-        if (!ends && !append(passages, lines->bytes, lone ? bare_length(lines) : lines->length))
+        bool lone = split->form == TEXT_LINES;
+        bool ends = separates(split);
+        if (split->length == 0 && !split->cut)
+            split->number = lines->number;
+        split->cut |= lines->cut && !ends;
+        if (!ends && !append(split, lines->bytes, lone ? bare_length(lines) : lines->length))
             return false;
-        if ((ends || lone) && finish(passages))
+        if ((ends || lone) && finish_text(split))
             return true;
         if (ends)
-            passages->length = 0;
+            split->length = 0;
     }
-    return !ferror(lines->file) && errno != ENOMEM && finish(passages);
+    return !ferror(lines->file) && errno != ENOMEM && finish_text(split);
 }

@@ -1,14 +1,14 @@
-/* passages.h - the messages in a text file: a line each, a paragraph each, or what stands between separators. */
-#ifndef SERVICE_PASSAGES_H
-#define SERVICE_PASSAGES_H
+/* text_split.h - the messages in a text file: a line each, a paragraph each, or what stands between separators. */
+#ifndef DLGCTL_TEXT_SPLIT_H
+#define DLGCTL_TEXT_SPLIT_H
 
 #include "import/lines.h"
 
-enum passages_form { PASSAGES_LINES, PASSAGES_PARAGRAPHS, PASSAGES_SEPARATED };
+enum text_form { TEXT_LINES, TEXT_PARAGRAPHS, TEXT_SEPARATED };
 
-struct passages {
+struct text_split {
     struct lines lines;
-    enum passages_form form;
+    enum text_form form;
     const char *separator; /* the whole line that separates */
     size_t limit;          /* bytes of a text that are kept */
     char *bytes;           /* the text read last */
@@ -17,10 +17,10 @@ struct passages {
     bool cut;        /* it was longer than the limit; the rest is gone */
 };
 
-void passages_init(struct passages *passages, FILE *file, enum passages_form form, const char *separator, size_t limit);
-void passages_free(struct passages *passages);
+void text_split_init(struct text_split *split, FILE *file, enum text_form form, const char *separator, size_t limit);
+void text_split_free(struct text_split *split);
 
 /* The next text that is not empty; false as lines_next() is. */
-bool passages_next(struct passages *passages);
+bool text_split_next(struct text_split *split);
 
 #endif

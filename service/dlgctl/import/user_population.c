@@ -3,58 +3,58 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool crowd_skew_parse(const char *text, enum crowd_skew *skew)
+bool population_skew_parse(const char *text, enum population_skew *skew)
 {
     static const char *const names[] = {"uniform", "sender", "recipient", "zipf"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(text, names[i]) == 0) {
-            *skew = (enum crowd_skew)i;
+            *skew = (enum population_skew)i;
             return true;
         }
     }
     return false;
 }
 
-bool crowd_add(struct crowd *crowd, const dlg_uuid *id)
+bool population_add(struct user_population *population, const dlg_uuid *id)
 {
-    if (crowd->count == crowd->room) {
-        size_t room = crowd->room ? crowd->room * 2 : 1024;
-        dlg_uuid *ids = realloc(crowd->ids, room * sizeof *ids);
+    if (population->count == population->room) {
+        size_t room = population->room ? population->room * 2 : 1024;
+        dlg_uuid *ids = realloc(population->ids, room * sizeof *ids);
         if (!ids)
             return false;
-        crowd->ids = ids;
-        crowd->room = room;
+        population->ids = ids;
+        population->room = room;
     }
-    crowd->ids[crowd->count++] = *id;
-    free(crowd->shares);
-    crowd->shares = NULL;
+    population->ids[population->count++] = *id;
+    free(population->shares);
+    population->shares = NULL;
     return true;
 }
 
-void crowd_free(struct crowd *crowd)
+void population_free(struct user_population *population)
 {
-    free(crowd->ids);
-    free(crowd->shares);
-    *crowd = (struct crowd){0};
+    free(population->ids);
+    free(population->shares);
+    *population = (struct user_population){0};
 }
 
-static bool make_shares(struct crowd *crowd)
+static bool make_shares(struct user_population *population)
 {
-    crowd->shares = malloc(crowd->count * sizeof *crowd->shares);
+    population->shares = malloc(population->count * sizeof *population->shares);
     double sum = 0;
-    for (size_t i = 0; crowd->shares && i < crowd->count; i++)
-        crowd->shares[i] = sum += 1.0 / (double)(i + 1);
-    return crowd->shares != NULL;
+    for (size_t i = 0; population->shares && i < population->count; i++)
+        population->shares[i] = sum += 1.0 / (double)(i + 1);
+    return population->shares != NULL;
 }
 
 /* The first whose share reaches a random point. */
-static size_t pick_by_share(const struct crowd *crowd, struct dice *dice)
+static size_t pick_by_share(const struct user_population *population, struct prng *prng)
 {
-    double point = dice_fraction(dice) * crowd->shares[crowd->count - 1];
-    size_t low = 0, high = crowd->count - 1;
+    double point = prng_fraction(prng) * population->shares[population->count - 1];
+    size_t low = 0, high = population->count - 1;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (crowd->shares[middle] > point)
+        if (population->shares[middle] > point)
             high = middle;
         else
             low = middle + 1;
@@ -62,21 +62,22 @@ static size_t pick_by_share(const struct crowd *crowd, struct dice *dice)
     return low;
 }
 
-static size_t pick_one(const struct crowd *crowd, bool skewed, struct dice *dice)
+static size_t pick_one(const struct user_population *population, bool skewed, struct prng *prng)
 {
-    return skewed ? pick_by_share(crowd, dice) : (size_t)dice_below(dice, crowd->count);
+    return skewed ? pick_by_share(population, prng) : (size_t)prng_below(prng, population->count);
 }
 
-bool crowd_pick(struct crowd *crowd, enum crowd_skew skew, struct dice *dice, dlg_uuid *author, dlg_uuid *recipient)
+bool population_pick(struct user_population *population, enum population_skew skew, struct prng *prng, dlg_uuid *author,
+                     dlg_uuid *recipient)
 {
-    if (skew != CROWD_UNIFORM && !crowd->shares && !make_shares(crowd))
+    if (skew != SKEW_UNIFORM && !population->shares && !make_shares(population))
         return false;
-    size_t from = pick_one(crowd, skew == CROWD_SENDER || skew == CROWD_ZIPF, dice);
+    size_t from = pick_one(population, skew == SKEW_SENDER || skew == SKEW_ZIPF, prng);
     size_t to;
     do
-        to = pick_one(crowd, skew == CROWD_RECIPIENT || skew == CROWD_ZIPF, dice);
-    while (to == from && crowd->count > 1);
-    *author = crowd->ids[from];
-    *recipient = crowd->ids[to];
+        to = pick_one(population, skew == SKEW_RECIPIENT || skew == SKEW_ZIPF, prng);
+    while (to == from && population->count > 1);
+    *author = population->ids[from];
+    *recipient = population->ids[to];
     return true;
 }

@@ -1,6 +1,6 @@
 /* cluster_show.h - how a cluster is, and what is moved, for people and for programs. */
-#ifndef SERVICE_CLUSTER_SHOW_H
-#define SERVICE_CLUSTER_SHOW_H
+#ifndef DLGCTL_CLUSTER_SHOW_H
+#define DLGCTL_CLUSTER_SHOW_H
 
 #include <dialogs.h>
 #include <stdbool.h>

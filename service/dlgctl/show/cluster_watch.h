@@ -1,6 +1,6 @@
 /* cluster_watch.h - shows how far administrative work on a cluster has come, and how it ended. */
-#ifndef SERVICE_CLUSTER_WATCH_H
-#define SERVICE_CLUSTER_WATCH_H
+#ifndef DLGCTL_CLUSTER_WATCH_H
+#define DLGCTL_CLUSTER_WATCH_H
 
 #include "cli/context.h"
 #include "show/progress.h"

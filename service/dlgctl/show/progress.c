@@ -1,19 +1,13 @@
 #include "show/progress.h"
 
+#include "common/service_clock.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { REDRAW_US = 100 * 1000, LINE_US = 10 * 1000 * 1000, COLUMNS = 80, BAR_MOST = 40, BAR_LEAST = 5 };
-
-static int64_t monotonic_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 void progress_begin(struct progress *progress, const char *what, bool quiet)
 {
@@ -94,7 +88,7 @@ static bool is_due(const struct progress *progress, bool done)
     return !progress->quiet && (monotonic_us() - progress->shown_us >= pause || (done && progress->terminal));
 }
 
-static double share_of(uint64_t part, uint64_t whole)
+static double part_share(uint64_t part, uint64_t whole)
 {
     double share = whole > 0 ? (double)part / (double)whole : 0;
     return share > 1 ? 1 : share;
@@ -118,8 +112,8 @@ void progress_show(struct progress *progress, uint64_t count, uint64_t part, uin
     char text[128];
     if (!is_due(progress, whole > 0 && part >= whole))
         return;
-    figures(progress, count, share_of(part, whole), text, sizeof text);
-    show(progress, text, share_of(part, whole));
+    figures(progress, count, part_share(part, whole), text, sizeof text);
+    show(progress, text, part_share(part, whole));
 }
 
 void progress_say(struct progress *progress, const char *text, uint64_t part, uint64_t whole)
@@ -130,7 +124,7 @@ void progress_say(struct progress *progress, const char *text, uint64_t part, ui
     if (!is_due(progress, whole > 0 && part >= whole))
         return;
     snprintf(cut, sizeof cut, "%.*s", progress->terminal && length > room ? room : length, text);
-    show(progress, cut, share_of(part, whole));
+    show(progress, cut, part_share(part, whole));
 }
 
 void progress_clear(struct progress *progress)

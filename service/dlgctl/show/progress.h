@@ -2,8 +2,8 @@
  * progress.h - how far long work has come, on standard error: a bar with percentage, rate and
  * remaining time on a terminal, now and then a line elsewhere.
  */
-#ifndef SERVICE_PROGRESS_H
-#define SERVICE_PROGRESS_H
+#ifndef DLGCTL_PROGRESS_H
+#define DLGCTL_PROGRESS_H
 
 #include <stdbool.h>
 #include <stdint.h>

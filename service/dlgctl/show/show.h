@@ -1,6 +1,6 @@
 /* show.h - values on a screen, and as JSON lines. */
-#ifndef SERVICE_SHOW_H
-#define SERVICE_SHOW_H
+#ifndef DLGCTL_SHOW_H
+#define DLGCTL_SHOW_H
 
 #include <dialogs.h>
 #include <jansson.h>

@@ -1,6 +1,6 @@
-#include "http/server.h"
+#include "http/http_server.h"
 
-#include "http/request_ctx.h"
+#include "http/request_lifecycle.h"
 #include "ops/certificate.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@ static enum MHD_Result on_request(void *payload, struct MHD_Connection *connecti
     (void)connection;
     (void)version;
     struct request_ctx *ctx = *context;
-    return ctx ? ctx_run(ctx, path, method, data, size) : MHD_NO;
+    return ctx ? lifecycle_run(ctx, path, method, data, size) : MHD_NO;
 }
 
 static void on_completed(void *payload, struct MHD_Connection *connection, void **context,
@@ -34,7 +34,7 @@ static void on_completed(void *payload, struct MHD_Connection *connection, void 
     (void)connection;
     struct request_ctx *ctx = *context;
     if (ctx)
-        ctx_end(ctx, reason == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+        lifecycle_end(ctx, reason == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     *context = NULL;
 }
 
@@ -70,7 +70,7 @@ static unsigned connection_limit(const struct config *config)
     return (unsigned)config->connections;
 }
 
-struct MHD_Daemon *server_start(struct service *service, int fd)
+struct MHD_Daemon *http_server_start(struct service *service, int fd)
 {
     const struct config *config = &service->config;
     unsigned limit = connection_limit(config);
@@ -99,14 +99,14 @@ struct MHD_Daemon *server_start(struct service *service, int fd)
     return daemon;
 }
 
-void server_stop_accepting(struct MHD_Daemon *daemon)
+void http_server_stop_accepting(struct MHD_Daemon *daemon)
 {
     int fd = MHD_quiesce_daemon(daemon);
     if (fd >= 0)
         close(fd);
 }
 
-void server_stop(struct MHD_Daemon *daemon)
+void http_server_stop(struct MHD_Daemon *daemon)
 {
     MHD_stop_daemon(daemon);
 }

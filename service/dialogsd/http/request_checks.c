@@ -1,0 +1,161 @@
+#include "http/request_checks.h"
+
+#include "content/media_types.h"
+#include "http/limits.h"
+#include "http/reply.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---- The head ---- */
+
+static enum MHD_Result count_framing(void *payload, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    (void)kind;
+    (void)value;
+    unsigned *count = payload;
+    *count += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
+    *count += strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+    return MHD_YES;
+}
+
+/*
+ * Where the body ends has to be said once: with two headers about it, a proxy before us may see
+ * another request than we do (RFC 9112, 11.2). An answer from here closes the connection.
+ */
+bool check_framing(struct request_ctx *ctx)
+{
+    unsigned count = 0;
+    MHD_get_connection_values(ctx->connection, MHD_HEADER_KIND, count_framing, &count);
+    if (count > 1)
+        reply_bad(ctx, "send one Content-Length or one Transfer-Encoding");
+    return count <= 1;
+}
+
+bool check_length(struct request_ctx *ctx)
+{
+    const char *text = ctx_header(ctx, MHD_HTTP_HEADER_CONTENT_LENGTH, NULL);
+    uint64_t length = text ? strtoull(text, NULL, 10) : 0;
+    uint64_t limit = (uint64_t)ctx->service->config.body_limit;
+    if (length && length <= limit)
+        buffer_grow(&ctx->body, (size_t)length);
+    if (length <= limit + DISCARD_LIMIT)
+        return true;
+    reply_error(ctx, 413, DLG_E_TOO_LARGE, "the body is longer than %llu bytes", (unsigned long long)limit);
+    return false;
+}
+
+/* ---- The whole request ---- */
+
+bool check_route(struct request_ctx *ctx, const char *path)
+{
+    if (ctx->match.route)
+        return true;
+    bool known = ctx->match.allow[0] != '\0';
+    if (!known && !ctx->bad_path && ctx->service->routes->other(ctx, path))
+        return false;
+    if (!known)
+        reply_error(ctx, 404, 404, "there is nothing here; /swagger/index.html shows the calls");
+    else if (strcmp(ctx->method, MHD_HTTP_METHOD_OPTIONS) == 0)
+        reply_options(ctx);
+    else
+        reply_error(ctx, 405, 405, "this path takes %s", ctx->match.allow);
+    return false;
+}
+
+static bool check_token(struct request_ctx *ctx)
+{
+    static const char scheme[] = "Bearer ";
+    size_t length;
+    const char *value = ctx_header(ctx, MHD_HTTP_HEADER_AUTHORIZATION, &length);
+    if (!value || strncasecmp(value, scheme, sizeof scheme - 1) != 0) {
+        reply_error(ctx, 401, DLG_E_TOKEN, "send the header \"Authorization: Bearer TOKEN\" with a token from /login");
+        return false;
+    }
+    const char *token = value + sizeof scheme - 1;
+    token += strspn(token, " ");
+    dlg_error *error = NULL;
+    int code = dlg_token_verify(ctx->service->backend.client, token, length - (size_t)(token - value), &ctx->caller,
+                                &ctx->expires_us, &error);
+    if (code == DLG_OK)
+        ctx->token = token_hash(token, length - (size_t)(token - value));
+    if (code != DLG_OK)
+        reply_failure(ctx, error);
+    else if (revoked_tokens_contain(&ctx->service->revoked_tokens, &ctx->token))
+        reply_error(ctx, 401, DLG_E_TOKEN, "this token was given back with /logout; get another from /login");
+    else
+        ctx->has_caller = true;
+    dlg_error_free(error);
+    return ctx->has_caller;
+}
+
+static bool check_accept(struct request_ctx *ctx)
+{
+    const char *accept = ctx_header(ctx, MHD_HTTP_HEADER_ACCEPT, NULL);
+    bool events = ctx->match.route->needs & GIVES_EVENTS;
+    if (!accept || (ctx->match.route->needs & GIVES_TEXT) ||
+        (events ? accept_events(accept) : ctx->packed || accept_json(accept)))
+        return true;
+    if (events)
+        reply_error(ctx, 406, 406, "this is a stream of events; send \"Accept: text/event-stream\" or none");
+    else
+        reply_error(
+            ctx, 406, 406,
+            "answers are JSON or msgpack; send \"Accept: application/json\", \"application/vnd.msgpack\" or none");
+    return false;
+}
+
+static bool check_body(struct request_ctx *ctx)
+{
+    const char *type = ctx_header(ctx, MHD_HTTP_HEADER_CONTENT_TYPE, NULL);
+    const char *coding = ctx_header(ctx, MHD_HTTP_HEADER_CONTENT_ENCODING, NULL);
+    if (ctx->body_length > (uint64_t)ctx->service->config.body_limit)
+        reply_error(ctx, 413, DLG_E_TOO_LARGE, "the body is longer than %lld bytes",
+                    (long long)ctx->service->config.body_limit);
+    else if (type && !content_is_json(type) && !content_is_msgpack(type))
+        reply_error(
+            ctx, 415, 415,
+            "send the body as JSON in UTF-8, with \"Content-Type: application/json\", or as application/vnd.msgpack");
+    else if (coding && strcasecmp(coding, "identity") != 0)
+        reply_error(ctx, 415, 415, "send the body without Content-Encoding");
+    else if (ctx->body.failed)
+        reply_error(ctx, 503, DLG_E_MEMORY, "out of memory; try again after the time in Retry-After");
+    else
+        return true;
+    return false;
+}
+
+static bool check_path(struct request_ctx *ctx)
+{
+    const struct match *match = &ctx->match;
+    if (!match->parameter || dlg_uuid_parse(match->parameter, match->parameter_length, &ctx->named) == DLG_OK)
+        return true;
+    reply_bad(ctx, "the id in the path is not a UUID such as 387ac1c1-6581-4ace-a113-707c8585fe28");
+    return false;
+}
+
+static bool check_database(struct request_ctx *ctx)
+{
+    if (atomic_load_explicit(&ctx->service->backend.installed, memory_order_relaxed))
+        return true;
+    reply_error(ctx, 503, DLG_E_UNAVAILABLE,
+                "the service waits for its database; try again after the time in Retry-After");
+    return false;
+}
+
+bool check_needs(struct request_ctx *ctx)
+{
+    const struct route *route = ctx->match.route;
+    if ((route->needs & NEEDS_DATABASE) && !limits_allow_load(ctx))
+        return false;
+    if ((route->needs & NEEDS_TOKEN) && !check_token(ctx))
+        return false;
+    if (!check_accept(ctx))
+        return false;
+    if ((route->needs & NEEDS_BODY) && !check_body(ctx))
+        return false;
+    if (!check_path(ctx))
+        return false;
+    return !(route->needs & NEEDS_DATABASE) || check_database(ctx);
+}

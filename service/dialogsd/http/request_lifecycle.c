@@ -1,0 +1,105 @@
+#include "http/request_lifecycle.h"
+
+#include "common/service_clock.h"
+#include "http/access_log.h"
+#include "http/library_call.h"
+#include "http/reply.h"
+#include "http/request_checks.h"
+
+static enum MHD_Result take_head(struct request_ctx *ctx, const char *path, const char *method)
+{
+    ctx->step = STEP_BODY;
+    ctx->counted = true;
+    atomic_fetch_add(&ctx->service->active, 1);
+    ctx_read_head(ctx, method);
+    if (!ctx->bad_path)
+        router_match(ctx->service->routes, method, path, &ctx->match);
+    ctx->secret = ctx->match.route && !(ctx->match.route->needs & NEEDS_TOKEN);
+    if (check_framing(ctx))
+        check_length(ctx);
+    return ctx->aborted ? MHD_NO : MHD_YES;
+}
+
+static enum MHD_Result take_body(struct request_ctx *ctx, const char *data, size_t *size)
+{
+    uint64_t limit = (uint64_t)ctx->service->config.body_limit;
+    const struct route *route = ctx->match.route;
+    bool wanted = route && (route->needs & NEEDS_BODY);
+    ctx->body_length += *size;
+    if (ctx->body_length > limit + DISCARD_LIMIT)
+        return MHD_NO; /* libmicrohttpd takes no answer in the midst of a body */
+    if (wanted && ctx->body_length <= limit)
+        buffer_add(&ctx->body, data, *size);
+    *size = 0;
+    return MHD_YES;
+}
+
+static void start_request(struct request_ctx *ctx, const char *path)
+{
+    client_busy(ctx->client);
+    if (!check_route(ctx, path))
+        return;
+    if (!backend_enter(&ctx->service->backend)) {
+        reply_error(ctx, 503, DLG_E_CLOSED, "the service is stopping; try again after the time in Retry-After");
+        return;
+    }
+    if (check_needs(ctx))
+        ctx->match.route->start(ctx);
+    backend_leave(&ctx->service->backend);
+}
+
+static void finish_request(struct request_ctx *ctx)
+{
+    call_end(ctx);
+    const dlg_error *error = ctx->reply ? dlg_reply_error(ctx->reply) : ctx->error;
+    if (error)
+        reply_failure(ctx, error);
+    else
+        ctx->match.route->finish(ctx);
+    ctx_forget_outcome(ctx);
+}
+
+enum MHD_Result lifecycle_run(struct request_ctx *ctx, const char *path, const char *method, const char *data,
+                              size_t *size)
+{
+    switch (ctx->step) {
+    case STEP_HEAD:
+        return take_head(ctx, path, method);
+    case STEP_BODY:
+        if (*size)
+            return take_body(ctx, data, size);
+        start_request(ctx, path);
+        break;
+    case STEP_WAITING:
+        finish_request(ctx);
+        break;
+    case STEP_ANSWERED:
+        *size = 0; /* of a body that was refused from its head */
+        break;
+    }
+    return ctx->aborted ? MHD_NO : MHD_YES;
+}
+
+static void count(struct request_ctx *ctx)
+{
+    const struct route_table *table = ctx->service->routes;
+    const struct route *route = ctx->match.route;
+    size_t index = route ? (size_t)(route - table->routes) : table->count;
+    struct route_metrics *metrics = &ctx->service->metrics.routes[index];
+    metrics_record(metrics, ctx->status);
+    if (!route || !(route->needs & GIVES_EVENTS)) /* how long a stream lasts says nothing of how quick the service is */
+        metrics_record_duration(metrics, monotonic_us() - ctx->started_us);
+}
+
+void lifecycle_end(struct request_ctx *ctx, bool completed)
+{
+    ctx->aborted = ctx->aborted || !completed;
+    count(ctx);
+    if (service_log_wanted(&ctx->service->log))
+        access_log(ctx);
+    call_abandon(ctx);
+    if (ctx->counted)
+        atomic_fetch_sub(&ctx->service->active, 1);
+    client_idle(&ctx->service->connections, ctx->client);
+    ctx_free(ctx);
+}
