@@ -197,7 +197,7 @@ char *process_logged(const struct process *process)
 
 static bool comes(const struct process *process, const char *name, const char *text)
 {
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 3000; i++) { /* a private server starts slowly on a busy machine */
         char *now = contents(process, name);
         bool found = strstr(now, text) != NULL;
         free(now);
