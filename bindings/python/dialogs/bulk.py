@@ -5,17 +5,14 @@ from __future__ import annotations
 import datetime
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol, Union
+from typing import Any, Callable, Optional, Protocol, Union
 
 from . import native
 from .errors import Error
 from .reference import describes
 from .users import user_tuple
 from .values import Progress, Text, UserId, snapshot, time_us
-from .waiting import Watch
-
-if TYPE_CHECKING:
-    from .client import Client
+from .waiting import Waiting, Watch
 
 
 class HasFileno(Protocol):
@@ -46,7 +43,7 @@ class Loader:
     interrupted load may be run again.
     """
 
-    def __init__(self, client: "Client") -> None:
+    def __init__(self, client: Waiting) -> None:
         self._lock = threading.Lock()
         self._client = client  # a client lives as long as its loaders
         self._raw = native.dlg_loader_open(client._handle)
@@ -94,19 +91,18 @@ class Loader:
             native.loader_discard(self._raw)
 
 
-class Bulk:
+class Bulk(Waiting):
     """The part of a client that does bulk work."""
 
-    _handle: Any
     _loaders: "weakref.WeakSet[Loader]"
 
     def __init__(self, handle: Any, patience: float) -> None:
-        super().__init__(handle, patience)  # type: ignore[call-arg]
+        super().__init__(handle, patience)
         self._loaders = weakref.WeakSet()
 
     def loader(self) -> Loader:
         """A Loader, for very many rows: `with db.loader() as loader: loader.message(a, b, "hi")`."""
-        loader = Loader(self)  # type: ignore[arg-type]
+        loader = Loader(self)
         self._loaders.add(loader)
         return loader
 

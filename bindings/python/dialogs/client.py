@@ -18,12 +18,11 @@ from .cluster import Cluster
 from .reference import describes
 from .users import Users
 from .values import Claims, Message, Page, Receipt, Setting, Stats, Text, UserId, microseconds, snapshot
-from .waiting import Waiting
 
 _clients: "weakref.WeakSet[Client]" = weakref.WeakSet()
 
 
-class Client(Bulk, Waiting):
+class Client(Bulk):
     """A connection to the dialogs in a database, made by dialogs.open().
 
     Any number of threads may use it, and event loops too: a method that waits has a twin for asyncio, with an "a"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple
+from typing import Any, Callable, Optional, Tuple
 
 from . import native
 from .reference import describes
 from .values import (ClusterInfo, ClusterLeftover, ClusterNode, ClusterProblem, ClusterProgress, ClusterStatus,
                      HotRecipient, JobState, Rebalance, ShardMove, Strategy, Transfer, UserId, microseconds, snapshot)
-from .waiting import Watch
-
-if TYPE_CHECKING:
-    from .client import Client
+from .waiting import Waiting, Watch
 
 Callback = Optional[Callable[[ClusterProgress], object]]
 
@@ -68,7 +65,7 @@ class Cluster:
     timeout   in seconds; None: none
     """
 
-    def __init__(self, client: "Client") -> None:
+    def __init__(self, client: Waiting) -> None:
         self._client = client
 
     @describes("dlg_cluster_status_async")

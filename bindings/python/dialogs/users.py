@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from typing import TYPE_CHECKING, Any, List, Optional, Tuple
+from typing import Any, List, Optional, Tuple
 
 from . import native
 from .reference import describes
 from .values import Text, User, UserId, user_of
-
-if TYPE_CHECKING:
-    from .client import Client
+from .waiting import Waiting
 
 
 def _birthdate(value: Optional[datetime.date]) -> Optional[str]:
@@ -36,7 +34,7 @@ def _users(reply: Any) -> List[User]:
 class Users:
     """The users: db.users."""
 
-    def __init__(self, client: "Client") -> None:
+    def __init__(self, client: Waiting) -> None:
         self._client = client
 
     @describes("dlg_user_create_async")
