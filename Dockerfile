@@ -1,5 +1,5 @@
 # dialogsd and dlgctl in a container: docker build -t libdialogs:0.1.0 .
-# Both stages stand on one release of Debian 12, so that what is built against is what runs.
+# Both stages use one release of Debian 12: the program runs with the libraries that it was built with.
 
 FROM debian:bookworm-20260918-slim AS build
 WORKDIR /source

@@ -1,6 +1,6 @@
-"""bot.py - answers what people write to it, with asyncio. In the public domain.
+"""bot.py - answers messages with asyncio. In the public domain.
 
-    bot.py CONNINFO BOT PEER...    the ids of the bot and of those whom it answers; Ctrl-C ends it
+    bot.py CONNINFO BOT PEER...    the ids of the bot and of its peers; Ctrl-C ends it
 """
 import asyncio
 import sys

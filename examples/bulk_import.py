@@ -2,7 +2,7 @@
 
     bulk_import.py CONNINFO <messages.csv    columns: id, author, recipient, created (ISO 8601 with a time zone), text
 
-Rows that are there already, by their id, are skipped: an import that was interrupted is simply run again.
+Rows with existing ids are skipped. An interrupted import may run again.
 """
 import csv
 import datetime

@@ -1,6 +1,6 @@
 /*
- * chat.c - chat in a terminal: chat CONNINFO ME PEER. Lines that are typed are sent; what the peer writes appears. The
- * cursor `after` of each page asks for what came since. In the public domain.
+ * chat.c - chat CONNINFO ME PEER: a chat in a terminal. It sends what you type and shows what the peer writes. The
+ * cursor `after` of each page asks for newer messages. In the public domain.
  */
 #include <dialogs.h>
 #include <poll.h>
@@ -61,7 +61,7 @@ static void show_newest(char *cursor)
     fflush(stdout);
 }
 
-/* Sends the whole lines that have come; what follows them stays. Returns 0 at the end of the input. */
+/* Sends complete lines and keeps the rest. Returns 0 at the end of the input. */
 static int send_typed(char *buffer, size_t *filled, size_t room)
 {
     ssize_t got = read(STDIN_FILENO, buffer + *filled, room - *filled);

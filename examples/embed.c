@@ -1,10 +1,10 @@
 /*
- * embed.c - embed CONNINFO: a program that has PostgreSQL, a table `users` and passwords of its own, and wants only to
- * send and list. The library makes its table `dialogs` beside them and leaves `users` alone. In the public domain.
+ * embed.c - embed CONNINFO: a program with its own PostgreSQL, table `users` and passwords that only sends and lists.
+ * The library makes its table `dialogs` beside them and does not touch `users`. In the public domain.
  *
  *     cc -std=gnu11 embed.c $(pkg-config --cflags --libs libdialogs libpq) -o embed
  *
- * It calls libpq itself, so it needs that library's flags (Debian: libpq-dev) besides those of libdialogs.
+ * It calls libpq itself. It therefore needs that library's flags as well (Debian: libpq-dev).
  */
 #include <dialogs.h>
 #include <libpq-fe.h>
@@ -46,8 +46,8 @@ static long user_named(PGconn *database, const char *name)
 }
 
 /*
- * What is new: a number becomes a UUID, always the same one, of version 8 (RFC 9562: laid out by its maker). The first
- * bytes are any that this program has chosen.
+ * The new part: a number always becomes the same UUID of version 8 (RFC 9562: laid out by its maker). This program
+ * has chosen the first bytes.
  */
 static dlg_uuid dialog_id(long user)
 {

@@ -1,6 +1,6 @@
 /*
  * event_loop.c - event_loop CONNINFO: one thread, one poll(), many requests at a time. Replies wait in the client's
- * queue; its wake-up descriptor says when. In the public domain.
+ * queue. Its wake-up descriptor is readable while they wait. In the public domain.
  */
 #include <dialogs.h>
 #include <inttypes.h>

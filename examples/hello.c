@@ -5,7 +5,7 @@
 
 static dlg_error *error;
 
-/* Ends the program, in the library's words, when a call failed. */
+/* Ends the program with the library's message when a call failed. */
 static void must(int code)
 {
     if (code == DLG_OK)

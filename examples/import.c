@@ -1,7 +1,6 @@
 /*
- * import.c - import CONNINFO < FILE: many messages at once, through COPY. Each line: id, author, recipient, time in
- * microseconds, text, with tabs between. Ids make it safe to run again: rows that are there are skipped. In the public
- * domain.
+ * import.c - import CONNINFO < FILE: many messages at once through COPY. Each line has id, author, recipient, time in
+ * microseconds and text, with tabs between. It may run again: existing ids are skipped. In the public domain.
  */
 #include <dialogs.h>
 #include <inttypes.h>
@@ -15,7 +14,7 @@ static dlg_client *client;
 static dlg_loader *loader;
 static dlg_error *error;
 
-/* A client is closed whatever happens: the private server of embedded:DIR ends with the last one. */
+/* Closes the client whatever happens: the private server of embedded:DIR ends with its last client. */
 static void stop(int status)
 {
     dlg_loader_free(loader);
@@ -42,7 +41,7 @@ static char *field(char **rest)
     return start;
 }
 
-/* Reads one line into a message whose text stays in the line. Returns 0 when it is none. */
+/* Reads one line into a message. The text stays in the line. Returns 0 when the line is malformed. */
 static int read_message(char *line, dlg_message *message)
 {
     char *id = field(&line), *author = id ? field(&line) : NULL, *recipient = author ? field(&line) : NULL;

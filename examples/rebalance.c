@@ -1,6 +1,6 @@
 /*
- * rebalance.c - rebalance CONNINFO: spreads the shards of a Citus cluster evenly over its nodes, while people read and
- * write, and shows how far it has come. Ctrl-C stops it; what has moved stays moved. In the public domain.
+ * rebalance.c - rebalance CONNINFO: spreads the shards of a Citus cluster evenly over its nodes while people read and
+ * write. It shows the progress. Ctrl-C stops it. Finished moves stay. In the public domain.
  */
 #include <dialogs.h>
 #include <inttypes.h>

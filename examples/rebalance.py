@@ -1,4 +1,4 @@
-"""rebalance.py - spreads the shards of a cluster evenly, with progress; Ctrl-C stops it. In the public domain.
+"""rebalance.py - spreads the shards of a cluster evenly and shows the progress. Ctrl-C stops it. In the public domain.
 
     rebalance.py CONNINFO    of the coordinator
 """

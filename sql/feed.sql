@@ -1,7 +1,7 @@
--- The indexes of feeds: what a user wrote to anybody, and got from anybody, in order. They make each send dearer, so
--- they are made when feeds are wanted. They are of expressions, so that no plan for one dialog takes them instead of
--- its own index. One after the other inside of one statement, since Citus gives its workers the whole of what a client
--- sent when an index is made.
+-- The indexes of feeds: what a user wrote to anybody and got from anybody, in order. They make each send more expensive
+-- and exist only where the setting feed is on. They index expressions: no plan for one dialog can take them instead of
+-- its own index. One statement makes both, one after the other, because Citus hands its workers the whole text that a
+-- client sent when it makes an index.
 
 DO $install$
 BEGIN

@@ -1,5 +1,5 @@
--- What a node of a cluster says of itself, as one JSON object: the coordinator has every node run this. What the role
--- may not see is left out or counted too low.
+-- What a node of a cluster says of itself, as one JSON object. The coordinator has every node run this. Facts that the
+-- role may not see are missing or counted too low.
 
 WITH shards AS MATERIALIZED (
     -- The shards of `dialogs` that this node has. Citus hides their tables from most sessions, but not from its own.
@@ -35,7 +35,7 @@ SELECT pg_catalog.json_build_object(
     'origins', (value ->> 'max_replication_slots')::bigint - (SELECT count(*) FROM pg_catalog.pg_replication_origin),
     'appliers', (value ->> 'max_logical_replication_workers')::bigint -
                 (SELECT count(pid) FROM pg_catalog.pg_stat_subscription),
-    -- Background workers are what is none of the server's own processes.
+    -- Background workers are all processes but the server's own.
     'processes', (value ->> 'max_worker_processes')::bigint -
                  (SELECT count(*) FROM pg_catalog.pg_stat_activity
                   WHERE backend_type NOT IN ('client backend', 'walsender', 'autovacuum launcher', 'autovacuum worker',

@@ -1,4 +1,4 @@
-"""One-to-one dialogs between users, kept in PostgreSQL, sharded by Citus.
+"""One-to-one dialogs between users in PostgreSQL, which Citus can shard.
 
     import dialogs
 

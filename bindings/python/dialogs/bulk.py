@@ -37,10 +37,10 @@ def _descriptor(file: File) -> int:
 
 
 class Loader:
-    """Writes many rows through COPY, committed in chunks; rows that are there already are skipped.
+    """Writes many rows through COPY and commits them in batches. Existing rows are skipped.
 
-    Made by db.loader(). A with block flushes at its end; after an exception, what was not flushed is discarded. An
-    interrupted load may be run again.
+    db.loader() makes it. A with block flushes at its end. After an exception it discards what was not flushed. You may
+    run an interrupted load again.
     """
 
     def __init__(self, client: Waiting) -> None:
@@ -60,7 +60,7 @@ class Loader:
 
     def message(self, author: UserId, recipient: UserId, text: Text, *, id: int = 0,
                 created: Optional[datetime.datetime] = None, updated: Optional[datetime.datetime] = None) -> None:
-        """One message, checked as send() checks. Without an id or a time the library makes them."""
+        """Adds one message, checked as send() checks. Without an id or a time the library makes them."""
         row = (id, author, recipient, text, time_us(created), time_us(updated))
         with self._lock:
             native.dlg_loader_message(self._raw, row)
@@ -69,19 +69,19 @@ class Loader:
              second_name: Optional[str] = None, birthdate: Optional[datetime.date] = None,
              biography: Optional[str] = None, city: Optional[str] = None,
              password_hash: Optional[str] = None) -> None:
-        """One user; password_hash is as db.hash_password() makes it, None for a user who cannot log in."""
+        """Adds one user. db.hash_password() makes password_hash. With None the user cannot log in."""
         row = user_tuple(id, first_name, second_name, birthdate, biography, city)
         with self._lock:
             native.dlg_loader_user(self._raw, row, password_hash)
 
     def flush(self) -> None:
-        """Commits what was given so far."""
+        """Commits all rows so far."""
         with self._lock:
             native.dlg_loader_flush(self._raw)
 
     @property
     def progress(self) -> Progress:
-        """How much was written so far."""
+        """The number of rows written so far."""
         with self._lock:
             return _progress(native.dlg_loader_progress(self._raw))
 
@@ -101,7 +101,7 @@ class Bulk(Waiting):
         self._loaders = weakref.WeakSet()
 
     def loader(self) -> Loader:
-        """A Loader, for very many rows: `with db.loader() as loader: loader.message(a, b, "hi")`."""
+        """Returns a Loader for very many rows: `with db.loader() as loader: loader.message(a, b, "hi")`."""
         loader = Loader(self)
         self._loaders.add(loader)
         return loader
@@ -112,15 +112,15 @@ class Bulk(Waiting):
 
     @describes("dlg_dump")
     def dump(self, file: File, *, progress: Optional[Callable[[Progress], object]] = None) -> None:
-        """Writes all users and messages to a file, or its descriptor.
+        """Writes all users and messages to a file or a descriptor.
 
-        progress  called with a dialogs.Progress now and then; what it raises stops the work
+        progress  called with a dialogs.Progress now and then; an exception in it stops the work
         """
         self._bulk(native.dlg_dump, file, progress)
 
     @describes("dlg_restore")
     def restore(self, file: File, *, progress: Optional[Callable[[Progress], object]] = None) -> None:
-        """Reads such a file back; rows that are there already are skipped. `progress` is as for dump()."""
+        """Reads such a file back. Existing rows are skipped. `progress` is as for dump()."""
         self._bulk(native.dlg_restore, file, progress)
 
     def _bulk(self, function: Callable[..., Any], file: File,

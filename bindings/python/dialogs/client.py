@@ -1,4 +1,4 @@
-"""The client: dialogs between users, and the way to everything else."""
+"""The client: dialogs between users, and the way to all other calls."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _clients: "weakref.WeakSet[Client]" = weakref.WeakSet()
 class Client(Bulk):
     """A connection to the dialogs in a database, made by dialogs.open().
 
-    Any number of threads may use it, and event loops too: a method that waits has a twin for asyncio, with an "a"
-    before its name. Close it at the end, best by a with block. It does not survive os.fork().
+    Any number of threads and event loops may use it. A method that waits has a twin for asyncio with an "a" before
+    its name. Close the client at the end, best by a with block. It does not survive os.fork().
 
-    Every `timeout` is in seconds; None is the setting timeout_ms.
+    Every `timeout` is in seconds. None is the setting timeout_ms.
     """
 
     def __init__(self, handle: Any, patience: float) -> None:
@@ -61,10 +61,10 @@ class Client(Bulk):
         return f"<dialogs.Client {'closed' if self.closed else 'ready' if self.ready else 'without a connection'}>"
 
     def close(self, timeout: Optional[float] = None) -> int:
-        """Closes the client and returns how many requests were cut off; closing again does nothing.
+        """Closes the client and returns how many requests were cut off. Closing again does nothing.
 
-        Requests under way get `timeout` seconds to finish, None being the setting close_timeout_ms; then they end
-        with dialogs.ClosedError. Loaders are closed before, and what was not flushed is discarded.
+        Requests under way get `timeout` seconds to finish. None is the setting close_timeout_ms. Then they end with
+        dialogs.ClosedError. Loaders are closed first. What they did not flush is discarded.
         """
         self._close_loaders()
         left: int = native.close(self._handle, microseconds(timeout))
@@ -72,7 +72,7 @@ class Client(Bulk):
         return left
 
     async def aclose(self, timeout: Optional[float] = None) -> int:
-        """close() without blocking the event loop, whose own requests may finish meanwhile."""
+        """close() without blocking the event loop. Its own requests may finish meanwhile."""
         mine = self._mine()
         if mine:
             await asyncio.wait(mine, timeout=self._close_patience if timeout is None else timeout)
@@ -95,7 +95,7 @@ class Client(Bulk):
 
     @describes("dlg_schema_install")
     def install_schema(self) -> int:
-        """Creates or upgrades the tables; returns the schema's version."""
+        """Creates or upgrades the tables and returns the version of the schema."""
         return int(native.dlg_schema_install(self._handle))
 
     @property
@@ -113,26 +113,26 @@ class Client(Bulk):
     @describes("dlg_send_async")
     def send(self, author: UserId, recipient: UserId, text: Text, *, key: Optional[Text] = None,
              check_recipient: bool = False, timeout: Optional[float] = None) -> Receipt:
-        """Stores one message, exactly once, and returns its Receipt when it is committed.
+        """Stores one message exactly once and returns its Receipt when it is committed.
 
-        key              an idempotency key: sends with the same key store one message, and all get its receipt
-        check_recipient  dialogs.RecipientError unless there is such a user
+        key              an idempotency key: sends with the same key store one message and get its receipt
+        check_recipient  raise dialogs.RecipientError unless there is such a user
         """
         options = _send_options(key, check_recipient, timeout)
         return self._run(native.dlg_send_async, author, recipient, text, options, timeout=timeout)
 
     async def asend(self, author: UserId, recipient: UserId, text: Text, *, key: Optional[Text] = None,
                     check_recipient: bool = False, timeout: Optional[float] = None) -> Receipt:
-        """send() for asyncio. One that is cancelled may be stored nevertheless."""
+        """send() for asyncio. The message of a cancelled send may be stored nevertheless."""
         return await self._arun(native.dlg_send_async, author, recipient, text,
                                 _send_options(key, check_recipient, timeout))
 
     @describes("dlg_list_async")
     def page(self, user: UserId, peer: UserId, *, limit: int = 50, before: Optional[str] = None,
              after: Optional[str] = None, timeout: Optional[float] = None) -> Page:
-        """One page of the dialog between two users, oldest message first: the newest one, unless a cursor is given.
+        """Returns one page of the dialog between two users, oldest message first. Without a cursor it is the newest page.
 
-        before, after  a cursor of another page; before="": the newest page, after="": the oldest
+        before, after  a cursor of another page; before="" is the newest page, after="" is the oldest
         """
         options = (limit, before, after, microseconds(timeout))
         return self._run(native.dlg_list_async, user, peer, options, timeout=timeout)
@@ -144,9 +144,9 @@ class Client(Bulk):
 
     def list(self, user: UserId, peer: UserId, *, after: str = "", fetch: int = 200,
              timeout: Optional[float] = None) -> Iterator[Message]:
-        """Walks the dialog between two users, oldest message first, in memory bounded by two pages.
+        """Walks the dialog between two users, oldest message first, in the memory of two pages.
 
-        The next page is fetched while you read this one.
+        It fetches the next page while you read this one.
 
         after  a cursor to begin at; "" is the beginning
         fetch  messages in one fetch, 1 to 1000
@@ -196,12 +196,12 @@ class Client(Bulk):
 
     @describes("dlg_token_issue")
     def issue_token(self, user: UserId) -> str:
-        """A token without a password, for programs that know their users by other means."""
+        """Returns a token without a password, for programs that know their users by other means."""
         return native.dlg_token_issue(self._handle, user)
 
     @describes("dlg_token_verify")
     def verify_token(self, token: Text) -> Claims:
-        """Checks a token; returns whose it is and until when."""
+        """Checks a token and returns its user and when it expires."""
         user, expires = native.dlg_token_verify(self._handle, token)
         return Claims(user, expires)
 
@@ -212,7 +212,7 @@ class Client(Bulk):
 
     @describes("dlg_password_hash")
     def hash_password(self, password: Text) -> str:
-        """An Argon2id hash for Loader.user()."""
+        """Returns an Argon2id hash for Loader.user()."""
         return native.dlg_password_hash(self._handle, password)
 
 
@@ -226,7 +226,7 @@ def _send_options(key: Optional[Text], check_recipient: bool, timeout: Optional[
 
 
 def settings() -> List[Setting]:
-    """The settings of dialogs.open(): names, defaults, ranges, purposes."""
+    """Returns the settings of dialogs.open() with their defaults, ranges and purposes."""
     found: List[Setting] = []
     while (row := native.dlg_setting_describe(len(found))) is not None:
         found.append(Setting(*row))
@@ -234,7 +234,7 @@ def settings() -> List[Setting]:
 
 
 class _Opening:
-    """Opens a client on a thread of its own, so that Ctrl-C ends the wait; then nobody wants the client."""
+    """Opens a client on a thread of its own. Ctrl-C then ends the wait, and nobody wants the client."""
 
     def __init__(self, conninfo: Optional[str], chosen: Any) -> None:
         self.conninfo, self.chosen = conninfo, chosen
@@ -275,7 +275,7 @@ def _chosen(values: "dict[str, Union[str, int]]") -> Any:
 def open(conninfo: Optional[str] = None, **settings: Union[str, int]) -> Client:
     """Opens a client: dialogs.open("embedded:./data"), dialogs.open("postgresql://host/database", timeout_ms=500).
 
-    Each setting of docs/configuration.md is a keyword; dialogs.settings() lists them. Use the client in a with block.
+    Each setting of docs/configuration.md is a keyword. dialogs.settings() lists them. Use the client in a with block.
     """
     if conninfo is not None and not isinstance(conninfo, str):
         raise TypeError(f"a conninfo is str, not {type(conninfo).__name__}")
@@ -294,7 +294,7 @@ async def aopen(conninfo: Optional[str] = None, **settings: Union[str, int]) -> 
 
 @atexit.register
 def _close_all() -> None:
-    """What is under way when the interpreter ends may finish, as close() says."""
+    """Lets requests finish when the interpreter ends, as close() says."""
     for client in list(_clients):
         if client._process == os.getpid():
             client.close()

@@ -60,9 +60,9 @@ def _node_options(any_wal_level: bool, coordinator_host: Optional[str], coordina
 class Cluster:
     """The administration of a Citus cluster: db.cluster. The client is connected to its coordinator.
 
-    progress  is called with a dialogs.ClusterProgress a few times a second, on another thread; what it raises stops
-              the work and is raised by the call, as Ctrl-C does
-    timeout   in seconds; None: none
+    progress  is called with a dialogs.ClusterProgress a few times a second on another thread; an exception in it stops
+              the work, as Ctrl-C does, and the call raises it
+    timeout   in seconds; None is no timeout
     """
 
     def __init__(self, client: Waiting) -> None:
@@ -70,7 +70,7 @@ class Cluster:
 
     @describes("dlg_cluster_status_async")
     def status(self) -> ClusterStatus:
-        """What the cluster is and how it is: nodes, shards, sizes, problems, the hottest recipients."""
+        """Returns nodes, shards, sizes and problems of the cluster, and the hottest recipients."""
         return _status(self._client._run(native.dlg_cluster_status_async))
 
     async def astatus(self) -> ClusterStatus:
@@ -103,7 +103,7 @@ class Cluster:
     def add_node(self, host: str, port: int = 5432, *, any_wal_level: bool = False,
                  coordinator_host: Optional[str] = None, coordinator_port: int = 0,
                  timeout: Optional[float] = None) -> None:
-        """Adds a worker, which gets no shards until they are rebalanced."""
+        """Adds a worker. It gets no shards before a rebalance."""
         self._client._run(native.dlg_cluster_add_node_async, host, port,
                           _node_options(any_wal_level, coordinator_host, coordinator_port, timeout))
 
@@ -120,8 +120,8 @@ class Cluster:
                   progress: Callback = None) -> Rebalance:
         """Spreads the shards evenly over the nodes while people read and write.
 
-        dry_run  only say which shards would be moved
-        wait     False: return when it is started; see follow()
+        dry_run  only list the moves
+        wait     False: return as soon as it has started; see follow()
         """
         options = _options(strategy, mode, retries, timeout, dry_run, wait)
         watch = _watch(progress)
@@ -137,7 +137,7 @@ class Cluster:
 
     @describes("dlg_cluster_rebalance_wait_async")
     def follow(self, *, retries: int = 3, timeout: Optional[float] = None, progress: Callback = None) -> Rebalance:
-        """Waits for a rebalance that was started elsewhere, or with wait=False."""
+        """Waits for a rebalance that somebody else started, or that was started with wait=False."""
         options = _options(retries=retries, timeout=timeout)
         watch = _watch(progress)
         return _rebalance(self._client._run_watched(watch, native.dlg_cluster_rebalance_wait_async, options))
@@ -150,7 +150,7 @@ class Cluster:
 
     @describes("dlg_cluster_rebalance_cancel_async")
     def cancel(self, *, timeout: Optional[float] = None) -> None:
-        """Stops the rebalance that is under way."""
+        """Stops the running rebalance."""
         self._client._run(native.dlg_cluster_rebalance_cancel_async, microseconds(timeout))
 
     async def acancel(self, *, timeout: Optional[float] = None) -> None:
@@ -175,7 +175,7 @@ class Cluster:
     @describes("dlg_cluster_isolate_async")
     def isolate(self, recipient: UserId, *, mode: Transfer = Transfer.AUTO, host: Optional[str] = None, port: int = 0,
                 timeout: Optional[float] = None, progress: Callback = None) -> int:
-        """Gives a recipient with very many messages a shard of its own, and returns that."""
+        """Gives a recipient with very many messages a shard of its own and returns its id."""
         return self._client._run_watched(_watch(progress), native.dlg_cluster_isolate_async, recipient,
                                          (Transfer(mode), host, port, microseconds(timeout)))
 

@@ -13,13 +13,13 @@ enum { SAID_MOST = 4096 };
 
 static const char common_options[] =
     "Options of every command:\n"
-    "  --db CONNINFO      the database: what libpq accepts, or embedded:DIR for a private server in DIR\n"
-    "  --data DIR         the data directory, whose private database is used without --db\n"
+    "  --db CONNINFO      the database: a conninfo of libpq, or embedded:DIR for a private server in DIR\n"
+    "  --data DIR         the data directory; without --db its private database is used\n"
     "                     (root: /var/lib/dialogsd; others: $XDG_STATE_HOME/dialogs or ~/.local/state/dialogs)\n"
     "  --set NAME=VALUE   a setting of the library; may be repeated; `dlgctl settings` lists them\n"
-    "  --quiet            no progress\n"
-    "  --help             this text\n"
-    "  --version          the version\n";
+    "  --quiet            show no progress\n"
+    "  --help             print this text\n"
+    "  --version          print the version\n";
 
 /* ---- Saying things ---- */
 

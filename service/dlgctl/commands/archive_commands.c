@@ -152,10 +152,11 @@ static int run_restore(struct dlgctl *ctl, int argc, char **argv)
 
 const struct command archive_commands[] = {
     {"dump", "[OPTION]... [FILE]", "Writes all users and messages into an archive.",
-     "FILE missing or -: standard output. Password hashes are in the archive: keep it as you keep the database.\n",
+     "Without FILE, or with -, it writes to standard output. The archive has password hashes: protect it like the\n"
+     "database.\n",
      run_dump},
     {"restore", "[OPTION]... [FILE]", "Reads an archive back.",
-     "FILE missing or -: standard input. Rows that are there already are skipped, so it may be run again.\n",
+     "Without FILE, or with -, it reads standard input. Existing rows are skipped: you may run it again.\n",
      run_restore},
     {0},
 };

@@ -366,32 +366,31 @@ static int command_isolate(struct dlgctl *ctl, int argc, char **argv)
 const struct command cluster_commands[] = {
     {"cluster status", "[OPTION]...", "Shows a Citus cluster: nodes, shards, sizes, moves, problems, hot recipients.",
      "Options:\n  --json             one line of JSON\n", command_status},
-    {"cluster distribute", "[OPTION]...", "Spreads the tables, with their rows, over the nodes of a Citus cluster.",
+    {"cluster distribute", "[OPTION]...", "Spreads the tables with their rows over the nodes of a Citus cluster.",
      "Writers wait while it runs.\n\nOptions:\n  --shards N         how many shards (32)\n", command_distribute},
     {"cluster undistribute", "[OPTION]...", "Takes all rows back into plain tables on the coordinator.",
      "Writers wait while it runs.\n", command_undistribute},
-    {"cluster add-node", "[OPTION]... HOST:PORT", "Adds a worker, after checking that it is fit.",
-     "HOST:PORT is how the other nodes reach it. Needs a superuser.\n\nOptions:\n"
+    {"cluster add-node", "[OPTION]... HOST:PORT", "Checks a worker and adds it.",
+     "HOST:PORT is the worker's address for the other nodes. Needs a superuser.\n\nOptions:\n"
      "  --coordinator HOST:PORT\n"
-     "                     how nodes reach the coordinator, should it not be registered yet\n"
-     "  --any-wal-level    also a worker whose wal_level is not logical\n",
+     "                     the coordinator's address for the nodes, if it is not registered yet\n"
+     "  --any-wal-level    accept a worker whose wal_level is not logical\n",
      command_add},
-    {"cluster remove-node", "[OPTION]... HOST:PORT", "Moves all shards off a worker, then removes it.",
+    {"cluster remove-node", "[OPTION]... HOST:PORT", "Moves all shards off a worker and removes it.",
      "Needs a superuser. Ctrl-C stops it.\n\nOptions:\n" MODE_OPTION RETRIES_OPTION, command_remove},
-    {"cluster rebalance", "[OPTION]...", "Spreads the shards evenly over the workers, while people read and write.",
-     "Ctrl-C stops it; finished moves stay.\n\nOptions:\n"
-     "  --dry-run          only say which shards would be moved\n"
+    {"cluster rebalance", "[OPTION]...", "Spreads the shards evenly over the workers while people read and write.",
+     "Ctrl-C stops it. Finished moves stay.\n\nOptions:\n"
+     "  --dry-run          only list the moves\n"
      "  --strategy NAME    by_shard_count (the default) or by_disk_size\n" MODE_OPTION RETRIES_OPTION
-     "  --no-wait          return when it is started\n",
+     "  --no-wait          return as soon as it has started\n",
      command_rebalance},
-    {"cluster wait", "[OPTION]...", "Waits for the rebalance that is under way, and shows how far it is.",
+    {"cluster wait", "[OPTION]...", "Waits for the running rebalance and shows how far it is.",
      "Ctrl-C ends only the waiting.\n\nOptions:\n"
      "  --retries N        how often a move that fails is tried again before all is stopped (-1: as\n"
      "                     often as Citus does)\n",
      command_wait},
-    {"cluster cancel", "[OPTION]...", "Stops the rebalance that is under way; finished moves stay.", "",
-     command_cancel},
+    {"cluster cancel", "[OPTION]...", "Stops the running rebalance. Finished moves stay.", "", command_cancel},
     {"cluster isolate", "[OPTION]... USER", "Gives the messages to one user a shard of their own.",
-     "Options:\n  --node HOST:PORT   the worker that is to have it\n" MODE_OPTION, command_isolate},
+     "Options:\n  --node HOST:PORT   the worker for the new shard\n" MODE_OPTION, command_isolate},
     {0},
 };

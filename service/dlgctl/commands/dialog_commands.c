@@ -294,19 +294,19 @@ static int run_list(struct dlgctl *ctl, int argc, char **argv)
 
 const struct command dialog_commands[] = {
     {"send", "[OPTION]... AUTHOR RECIPIENT [TEXT]", "Sends a message.",
-     "TEXT missing or -: standard input, exactly as it comes. Put -- before a TEXT that begins with a dash.\n\n"
+     "Without TEXT, or with -, it reads standard input unchanged. Put -- before a TEXT that begins with a dash.\n\n"
      "  --key KEY  sends of this author and recipient under the same KEY store one message\n"
      "  --check    fail unless the recipient is a user\n"
      "  --json     print the receipt as a JSON object\n",
      run_send},
-    {"list", "[OPTION]... USER USER", "Prints a dialog, oldest message first: all of it, or one page.",
-     "  --json          a JSON object per line\n"
+    {"list", "[OPTION]... USER USER", "Prints a dialog or one page of it, oldest message first.",
+     "  --json          one JSON object a line\n"
      "  --limit N       one page, the newest N messages (1 to 1000; a page has 50 by default)\n"
      "  --before CURSOR one page, just before CURSOR\n"
      "  --after CURSOR  one page, just after CURSOR\n"
      "                  The cursors of a page's two ends are printed on standard error.\n"
-     "  --follow        then wait for new messages, until Ctrl-C; with --limit N after the newest N,\n"
-     "                  with --after CURSOR after CURSOR\n",
+     "  --follow        then wait for new messages until Ctrl-C; it starts after the newest N with --limit N,\n"
+     "                  and after CURSOR with --after CURSOR\n",
      run_list},
     {0},
 };

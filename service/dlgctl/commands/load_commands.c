@@ -161,11 +161,11 @@ static int run_generate(struct dlgctl *ctl, int argc, char **argv)
     return load_generate(&load);
 }
 
-#define PASSWORD_HELP                                                                                         \
-    "  --password            ask for a password that all of them get; without it nobody of them can log in\n" \
-    "  --password-file FILE  the first line of FILE is that password\n"                                       \
+#define PASSWORD_HELP                                                                                    \
+    "  --password            ask for one password for all of them; without it none of them can log in\n" \
+    "  --password-file FILE  the first line of FILE is that password\n"                                  \
     "  --ids FILE            write the users' ids to FILE, one in a line\n"
-#define STRICT_HELP "  --strict              stop at the first bad row; without it they are counted and left out\n"
+#define STRICT_HELP "  --strict              stop at the first bad row; without it bad rows are counted and skipped\n"
 #define TRAFFIC_HELP                                                                                           \
     "  --skew SKEW           who writes to whom: uniform (default), sender (few write to very many),\n"        \
     "                        recipient (very many write to few), zipf (few write to few)\n"                    \
@@ -174,27 +174,27 @@ static int run_generate(struct dlgctl *ctl, int argc, char **argv)
     "  --until TIME          and end here (default: now; with --seed 2026-01-01, to be the same every time)\n" \
     "                        TIME is UTC: 2026-01-31 or 2026-01-31T10:20:30\n"
 
-#define CHUNK_HELP                                                                                                  \
-    "Rows go in by chunks, each of them committed; Ctrl-C stops between two, and says what was loaded. Rows that\n" \
-    "are there already are skipped: "
+#define CHUNK_HELP                                                                                            \
+    "Rows go in by batches, and each batch is a commit. Ctrl-C stops between two and says what was loaded.\n" \
+    "Existing rows are skipped: "
 #define SEED_HELP CHUNK_HELP "repeating a load with the same --seed, --from and --until goes on where it stopped.\n\n"
 
 const struct command load_commands[] = {
     {"load users", "[OPTION]... FILE", "Loads users from CSV.",
-     "FILE is UTF-8, - is standard input. With a header row: columns id, name (\"Last First\"), first_name,\n"
-     "second_name, birthdate, biography, city, in any order; others are ignored. Without one: Last First,\n"
-     "birthdate, city.\n" CHUNK_HELP
+     "FILE is UTF-8; - is standard input. A header row names the columns in any order: id, name (\"Last First\"),\n"
+     "first_name, second_name, birthdate, biography, city. Others are ignored. Without a header row the columns\n"
+     "are Last First, birthdate and city.\n" CHUNK_HELP
      "repeating a load of the same file goes on where it stopped.\n\n" PASSWORD_HELP STRICT_HELP,
      run_users},
-    {"load messages", "[OPTION]... FILE", "Loads messages from a text file, between users chosen at random.",
-     "FILE is UTF-8, - is standard input; each line is a message.\n" SEED_HELP
-     "  --separator TEXT      a message is what stands between lines that are TEXT (fortune files: %)\n"
-     "  --paragraphs          a message is what stands between empty lines\n"
-     "  --among FILE          choose users whose ids are in FILE, one in a line, as `load users --ids` writes\n"
+    {"load messages", "[OPTION]... FILE", "Loads messages from a text file. Their users are chosen at random.",
+     "FILE is UTF-8; - is standard input. Each line is a message.\n" SEED_HELP
+     "  --separator TEXT      lines that are TEXT separate messages (fortune files: %)\n"
+     "  --paragraphs          empty lines separate messages\n"
+     "  --among FILE          choose among the users whose ids are in FILE, as `load users --ids` writes it\n"
      "                        (default: the first 1,000 of the database); the first are the busiest with a "
      "skew\n" TRAFFIC_HELP STRICT_HELP,
      run_messages},
-    {"load", "--generate N --users M [OPTION]...", "Makes up M users and N messages between them, and loads both.",
+    {"load", "--generate N --users M [OPTION]...", "Makes up M users and N messages between them and loads both.",
      "`load users` and `load messages` load files.\n" SEED_HELP "  --generate N          how many messages\n"
      "  --users M             how many users\n" TRAFFIC_HELP PASSWORD_HELP,
      run_generate},

@@ -39,7 +39,7 @@ static int run_settings(struct dlgctl *ctl, int argc, char **argv)
 }
 
 const struct command setup_commands[] = {
-    {"init", "[OPTION]...", "Creates the database's tables, or brings them up to date.", "", run_init},
+    {"init", "[OPTION]...", "Creates the tables or upgrades them.", "", run_init},
     {"settings", "[OPTION]...", "Lists the settings of the library: values, defaults, ranges, purposes.", "",
      run_settings},
     {0},

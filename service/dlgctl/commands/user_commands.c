@@ -12,7 +12,7 @@
 
 #define PASSWORD_OPTION                                                                    \
     "  --password-file FILE  the first line of FILE is the password (-: standard input)\n" \
-    "                        Without it dlgctl asks on the terminal, or reads a line of standard input.\n"
+    "                        Without it dlgctl asks on the terminal or reads a line of standard input.\n"
 
 static int get_password(const struct dlgctl *ctl, struct password *password, const char *file, bool fresh)
 {
@@ -224,7 +224,7 @@ static int run_show(struct dlgctl *ctl, int argc, char **argv)
 
 const struct command user_commands[] = {
     {"user add", "[OPTION]...", "Creates a user and prints the id.",
-     "  --id ID               the user's id; without it one is made\n"
+     "  --id ID               the user's id; without it the library makes one\n"
      "  --first-name TEXT\n"
      "  --second-name TEXT\n"
      "  --birthdate DATE      YYYY-MM-DD\n"
