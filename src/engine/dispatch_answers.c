@@ -81,8 +81,10 @@ static void on_answered(struct connection *connection, struct query *query)
         query_pause(engine, query);
         return;
     }
-    if (query->error)
+    if (query->error) {
+        query->possibly_written |= query->statement->writes && error_is_ambiguous(query->error);
         error_classify(&query->error);
+    }
     if (--request->outstanding == 0)
         request->step(request);
     request_release(request);

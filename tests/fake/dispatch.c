@@ -59,8 +59,8 @@ static void a_late_answer_is_nobody_elses(void **state)
     dlg_error *error = NULL;
     dlg_page *page = NULL;
     struct fake_rows old = {0}, own = {0};
-    fake_row(&old, "ltTnb", INT64_C(1), "old", INT64_C(1700000000000000), 1);
-    fake_row(&own, "ltTnb", INT64_C(2), "own", INT64_C(1700000000000001), 1);
+    fake_row(&old, "ltTNb", INT64_C(1), "old", INT64_C(1700000000000000), 1);
+    fake_row(&own, "ltTNb", INT64_C(2), "own", INT64_C(1700000000000001), 1);
     fake_on(*state, (struct fake_rule){.on = "Execute dlg_dialog_before", .held = true, .times = 1, .rows = &old});
     fake_on(*state, (struct fake_rule){.on = "Execute dlg_dialog_before", .rows = &own});
     dlg_list_options options = DLG_LIST_OPTIONS_INIT;

@@ -12,7 +12,7 @@ static struct wire_value value_next(char type, va_list *values)
         value.number = va_arg(*values, int64_t);
     else if (type == 'i' || type == 'b')
         value.number = va_arg(*values, int);
-    else if (type != 'n')
+    else if (type != 'n' && type != 'N')
         value.data = va_arg(*values, const void *);
     if (type == 'x')
         value.number = va_arg(*values, int);

@@ -53,8 +53,8 @@ struct fake_rows {
 
 /*
  * Adds a row: for each letter of `types` a value: int64_t for l and T, int for i and b, const char * for t,
- * const dlg_uuid * for u, const char * and its int length for x, nothing for n. The first row names the columns, unless
- * `rows->types` is set.
+ * const dlg_uuid * for u, const char * and its int length for x, nothing for n and N. The first row names the columns,
+ * unless `rows->types` is set.
  */
 void fake_row(struct fake_rows *rows, const char *types, ...);
 void fake_rows_free(struct fake_rows *rows);

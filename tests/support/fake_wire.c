@@ -157,7 +157,7 @@ static void value_binary(struct wire *wire, const struct wire_value *value)
 
 void wire_value(struct wire *wire, const struct wire_value *value, bool binary)
 {
-    if (value->null || value->type == 'n')
+    if (value->null || value->type == 'n' || value->type == 'N')
         wire_int32(wire, -1);
     else if (binary)
         value_binary(wire, value);
@@ -171,8 +171,8 @@ static Oid type_oid(char letter)
     static const struct {
         char letter;
         Oid oid;
-    } types[] = {{'l', OID_INT8},        {'i', OID_INT4}, {'b', OID_BOOL}, {'t', OID_TEXT},
-                 {'T', OID_TIMESTAMPTZ}, {'u', OID_UUID}, {'n', OID_TEXT}, {'x', OID_BYTEA}};
+    } types[] = {{'l', OID_INT8}, {'i', OID_INT4}, {'b', OID_BOOL},        {'t', OID_TEXT}, {'T', OID_TIMESTAMPTZ},
+                 {'u', OID_UUID}, {'n', OID_TEXT}, {'N', OID_TIMESTAMPTZ}, {'x', OID_BYTEA}};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (types[i].letter == letter)
             return types[i].oid;

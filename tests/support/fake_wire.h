@@ -39,7 +39,7 @@ void wire_report(struct wire *wire, char type, const char *severity, const char 
 
 /*
  * Columns by letter:  l int8   i int4   b bool   T timestamptz (microseconds since 1970)   t text   u uuid
- *                     n NULL of type text   x bytea
+ *                     n NULL of type text   N NULL of type timestamptz   x bytea
  * Values are written in binary, or as text for the simple protocol.
  */
 struct wire_value {
