@@ -103,7 +103,10 @@ static void on_returned(struct connection *connection, struct query *query, cons
         return;
     }
     query->isolated |= refused;
-    dispatch_return(engine, query);
+    if (!refused && error && query->attempts > 1) /* it may be what ends the server's process each time */
+        query_pause(engine, query);
+    else
+        dispatch_return(engine, query);
 }
 
 void dispatch_update_ready(struct engine *engine)

@@ -162,6 +162,21 @@ static void a_message_that_is_lost_for_good_is_possibly_written(void **state)
     client_close(client);
 }
 
+/* A message that ends the server's process each time is not sent as fast as the server comes back. */
+static void a_message_that_ends_the_server_is_sent_again_with_pauses(void **state)
+{
+    dlg_client *client = fake_client(*state, "");
+    dlg_error *error = NULL;
+    fake_on(*state, (struct fake_rule){.on = "Execute dlg_message_insert", .deed = FAKE_CLOSE});
+    int code = try_send(client, "poison", 1000000, &error);
+    assert_true(code == DLG_E_UNAVAILABLE || code == DLG_E_TIMEOUT);
+    assert_int_equal(dlg_error_fate(error), DLG_FATE_POSSIBLY_WRITTEN);
+    assert_non_null(strstr(dlg_error_message(error), "connection lost"));
+    assert_in_range(fake_count(*state, "Execute dlg_message_insert"), 2, 7);
+    dlg_error_free(error);
+    client_close(client);
+}
+
 /* The last attempt waits when the deadline comes: what ended the one before is told too. */
 static void a_deadline_tells_why_there_was_more_than_one_attempt(void **state)
 {
@@ -336,6 +351,7 @@ int main(void)
         TEST(a_commit_whose_answer_is_lost_is_found_again),
         TEST(a_batch_whose_connection_is_lost_is_sent_again),
         TEST(a_message_that_is_lost_for_good_is_possibly_written),
+        TEST(a_message_that_ends_the_server_is_sent_again_with_pauses),
         TEST(a_deadline_tells_why_there_was_more_than_one_attempt),
         TEST(a_message_that_never_left_is_not_written),
         TEST(only_the_culprit_of_a_batch_fails),
