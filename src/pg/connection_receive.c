@@ -12,7 +12,9 @@ static dlg_error *result_error(const PGresult *result)
     dlg_error *error = NULL;
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    error_set_sql(&error, DLG_E_DATABASE, sqlstate, "", detail ? detail : PQresultErrorMessage(result));
+    if (!detail || !*detail)
+        detail = PQresultErrorMessage(result);
+    error_set_sql(&error, DLG_E_DATABASE, sqlstate, "", *detail ? detail : "the server refused and gave no reason");
     return error;
 }
 
@@ -214,8 +216,35 @@ static bool is_failed_commit(struct connection *connection, const PGresult *resu
     return true;
 }
 
+/* What no server sends that counts its answers as we do: some proxies do not know pipelines. */
+static bool is_out_of_turn(const struct expected *expected, ExecStatusType status)
+{
+    if (status == PGRES_FATAL_ERROR)
+        return false;
+    if (expected->kind == EXPECT_SYNC)
+        return status != PGRES_PIPELINE_SYNC;
+    return status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && status != PGRES_PIPELINE_ABORTED;
+}
+
+static void break_out_of_turn(struct connection *connection, const char *what)
+{
+    dlg_error *error = NULL;
+    error_set(&error, DLG_E_UNAVAILABLE,
+              "the server broke the protocol (%s out of turn); is there a proxy that does not know pipelines?", what);
+    connection_break(connection, error);
+}
+
+/* libpq puts an end between the results of two statements; more in a row mean that it waits for nothing more. */
+enum { SILENT_MOST = 4 };
+
 static void on_result(struct connection *connection, PGresult *result)
 {
+    ExecStatusType status = PQresultStatus(result);
+    if (connection->expected.count == 0 || is_out_of_turn(expected_first(&connection->expected), status)) {
+        PQclear(result);
+        break_out_of_turn(connection, PQresStatus(status));
+        return;
+    }
     if (is_failed_commit(connection, result)) {
         PQclear(result);
         return;
@@ -263,6 +292,31 @@ static dlg_error *loss_error(const struct connection *connection)
     return error;
 }
 
+/* Takes the next result. False: there is none any more. */
+static bool result_take(struct connection *connection, int *silent)
+{
+    PGresult *result = PQgetResult(connection->conn);
+    if (result) {
+        *silent = 0;
+        on_result(connection, result);
+        return connection->state != CONN_CLOSED;
+    }
+    if (connection->expected.count == 0)
+        return false;
+    if (++*silent > SILENT_MOST)
+        break_out_of_turn(connection, "the end");
+    return connection->state != CONN_CLOSED;
+}
+
+/* Also when nothing is expected: then libpq takes news of the server out of its buffer. */
+static void results_take(struct connection *connection)
+{
+    int silent = 0;
+    while (PQstatus(connection->conn) != CONNECTION_BAD && !PQisBusy(connection->conn))
+        if (!result_take(connection, &silent))
+            return;
+}
+
 void connection_receive(struct connection *connection)
 {
     if (!PQconsumeInput(connection->conn)) {
@@ -270,13 +324,9 @@ void connection_receive(struct connection *connection)
         return;
     }
     connection->progress_us = clock_monotonic_us();
-    while (connection->expected.count && PQstatus(connection->conn) != CONNECTION_BAD && !PQisBusy(connection->conn)) {
-        PGresult *result = PQgetResult(connection->conn);
-        if (result)
-            on_result(connection, result);
-        if (connection->state == CONN_CLOSED)
-            return; /* the owner, or a stale session, broke it */
-    }
+    results_take(connection);
+    if (connection->state == CONN_CLOSED)
+        return; /* the owner, a stale session or an answer out of turn broke it */
     if (PQstatus(connection->conn) == CONNECTION_BAD)
         connection_break(connection, loss_error(connection));
     else if (connection->wants_write)
