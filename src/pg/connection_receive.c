@@ -2,6 +2,7 @@
 #include "pg/connection.h"
 
 #include "base/clock.h"
+#include "pg/answer.h"
 #include "pg/sqlstate.h"
 
 #include <stdlib.h>
@@ -89,6 +90,15 @@ static void on_prepare(struct connection *connection, const struct expected *exp
         batch->unprepared = expected->preparation;
 }
 
+static dlg_error *misfit_error(const struct query *query)
+{
+    dlg_error *error = NULL;
+    error_set(&error, DLG_E_SCHEMA,
+              "the answer to %s has other columns or values than this library expects; is the table one of its own?",
+              query->statement->name);
+    return error;
+}
+
 /* Takes the result over. */
 static void on_query(struct connection *connection, struct query *query, PGresult *result)
 {
@@ -96,6 +106,11 @@ static void on_query(struct connection *connection, struct query *query, PGresul
     if (!result_good(result)) {
         batch_fail(batch, result, query);
         PQclear(result);
+        return;
+    }
+    if (!answer_fits(query->statement, result)) {
+        PQclear(result);
+        query_answer(connection, query, misfit_error(query));
         return;
     }
     query->affected = strtoll(PQcmdTuples(result), NULL, 10);

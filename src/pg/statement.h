@@ -12,6 +12,7 @@
 
 /* Types of parameters and results (pg_type.dat). */
 enum {
+    OID_BOOL = 16,
     OID_INT8 = 20,
     OID_INT4 = 23,
     OID_TEXT = 25,

@@ -1,0 +1,78 @@
+#include "pg/answer.h"
+
+#include <ctype.h>
+#include <string.h>
+
+/*
+ * The columns of answers by letter: i int4, l int8, b bool, z timestamptz, u uuid, t text of any kind. A capital letter
+ * may be NULL.
+ */
+static const char *const columns_of[STATEMENT_COUNT] = {
+    [STATEMENT_MESSAGE_FIND] = "utzZ",
+    [STATEMENT_PAGE_AFTER] = "ltzZ",
+    [STATEMENT_PAGE_BEFORE] = "ltzZ",
+    [STATEMENT_DIALOG_AFTER] = "ltzZb",
+    [STATEMENT_DIALOG_BEFORE] = "ltzZb",
+    [STATEMENT_FEED_TO_AFTER] = "ltzZuu",
+    [STATEMENT_FEED_TO_BEFORE] = "ltzZuu",
+    [STATEMENT_FEED_FROM_AFTER] = "ltzZuu",
+    [STATEMENT_FEED_FROM_BEFORE] = "ltzZuu",
+    [STATEMENT_PAGE_POSITIONS] = "ltz",
+    [STATEMENT_FEED_TO_POSITIONS] = "ltz",
+    [STATEMENT_FEED_FROM_POSITIONS] = "ltz",
+    [STATEMENT_USER_GET] = "uTTTTTz",
+    [STATEMENT_USER_EXISTS] = "u",
+    [STATEMENT_USER_HASH] = "t",
+    [STATEMENT_USER_SEARCH] = "uTTTTTz",
+    [STATEMENT_SHARD_MAP] = "liiiTItb",
+    [STATEMENT_IS_CITUS] = "b",
+};
+
+static const struct column {
+    char letter;
+    Oid type;
+    int size;
+} kinds[] = {
+    {'i', OID_INT4, 4},        {'l', OID_INT8, 8},  {'b', OID_BOOL, 1},
+    {'z', OID_TIMESTAMPTZ, 8}, {'u', OID_UUID, 16}, {'t', 0, -1}, /* any */
+};
+
+static const struct column *kind_of(char letter)
+{
+    size_t i = 0;
+    while (kinds[i].letter != tolower((unsigned char)letter))
+        i++;
+    return &kinds[i];
+}
+
+static bool field_fits(const PGresult *result, int row, int column, int size, bool may_be_null)
+{
+    if (PQgetisnull(result, row, column))
+        return may_be_null;
+    return size < 0 || PQgetlength(result, row, column) == size;
+}
+
+static bool column_fits(const PGresult *result, int column, char letter)
+{
+    const struct column *kind = kind_of(letter);
+    bool may_be_null = isupper((unsigned char)letter) != 0;
+    if ((kind->type && PQftype(result, column) != kind->type) || !PQfformat(result, column))
+        return false;
+    for (int row = 0; row < PQntuples(result); row++)
+        if (!field_fits(result, row, column, kind->size, may_be_null))
+            return false;
+    return true;
+}
+
+bool answer_fits(const struct statement *statement, const PGresult *result)
+{
+    const char *columns = columns_of[statement_index(statement)];
+    if (!columns)
+        return true;
+    if (PQnfields(result) != (int)strlen(columns))
+        return false;
+    for (int column = 0; columns[column]; column++)
+        if (!column_fits(result, column, columns[column]))
+            return false;
+    return true;
+}
