@@ -56,6 +56,10 @@ typedef struct dlg_receipt {
  * shows it. Lost connections are retried within the deadline under the same id, so a retry never
  * doubles. Sends that arrive while a commit is under way share the next one.
  *
+ * The server stamps the message (`created_us`), later than every message that this client has sent or read: a reply
+ * sorts after what it answers. No clock of a client takes part. Messages of one client to one recipient that are under
+ * way together keep the order of the calls, unless the database made one of them wait and it was tried again.
+ *
  *   author, recipient  neither nil; may be equal. The library trusts its caller on `author`; a
  *                      service takes it from a token.
  *   text, length       1 byte to `text_limit` bytes.

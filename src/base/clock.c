@@ -4,8 +4,8 @@
 #include <stdatomic.h>
 #include <time.h>
 
-/* A row with a date further ahead than this was not stamped by a sane clock: following it would
- * push every later message into the future. */
+/* A message dated further ahead was loaded, or stamped by no sane clock: following it would push every later message
+ * into the future. */
 enum { BELIEVABLE_US = 60 * 1000000 };
 
 /* 2020-01-01: 51 bits of microseconds after it last until 2091. */
@@ -41,14 +41,9 @@ int64_t clock_wall_us(void)
     return clock_read(CLOCK_REALTIME);
 }
 
-static int64_t server_now(struct clock *clock)
-{
-    return clock_wall_us() + atomic_load_explicit(&clock->offset_us, memory_order_relaxed);
-}
-
 int64_t clock_next(struct clock *clock)
 {
-    int64_t now = server_now(clock);
+    int64_t now = clock_wall_us();
     int64_t last = atomic_load_explicit(&clock->last_us, memory_order_relaxed);
     int64_t next;
     do
@@ -57,26 +52,28 @@ int64_t clock_next(struct clock *clock)
     return next;
 }
 
-int64_t clock_now(struct clock *clock)
+void clock_calibrate(struct clock *clock, int64_t server_us)
 {
-    int64_t now = server_now(clock);
-    int64_t last = atomic_load_explicit(&clock->last_us, memory_order_relaxed);
-    return now > last ? now : last;
+    atomic_store_explicit(&clock->offset_us, server_us - clock_monotonic_us(), memory_order_relaxed);
+}
+
+int64_t clock_server_us(const struct clock *clock)
+{
+    return clock_monotonic_us() + atomic_load_explicit(&clock->offset_us, memory_order_relaxed);
 }
 
 void clock_observe(struct clock *clock, int64_t seen_us)
 {
-    int64_t last = atomic_load_explicit(&clock->last_us, memory_order_relaxed);
-    if (seen_us <= last || seen_us > server_now(clock) + BELIEVABLE_US)
+    int64_t newest = atomic_load_explicit(&clock->newest_us, memory_order_relaxed);
+    if (seen_us <= newest || seen_us > clock_server_us(clock) + BELIEVABLE_US)
         return;
-    while (seen_us > last && !atomic_compare_exchange_weak(&clock->last_us, &last, seen_us))
+    while (seen_us > newest && !atomic_compare_exchange_weak(&clock->newest_us, &newest, seen_us))
         ;
 }
 
-void clock_calibrate(struct clock *clock, int64_t server_us, int64_t asked_wall_us, int64_t answered_wall_us)
+int64_t clock_floor(const struct clock *clock)
 {
-    int64_t middle = asked_wall_us + (answered_wall_us - asked_wall_us) / 2;
-    atomic_store_explicit(&clock->offset_us, server_us - middle, memory_order_relaxed);
+    return atomic_load_explicit(&clock->newest_us, memory_order_relaxed) + 1;
 }
 
 /* Some at a time, since each asking is a system call. */

@@ -1,6 +1,8 @@
 /*
- * clock.h - monotonic time for deadlines, and the hybrid logical clock that makes `id` and
- * `create_date` (Kulkarni et al., "Logical Physical Clocks", 2014).
+ * clock.h - monotonic time for deadlines, and what a client knows of the database's time.
+ *
+ * The server stamps messages. No clock of this machine takes part in their order, except in ids, where two messages
+ * have the same stamp.
  */
 #ifndef DIALOGS_CLOCK_H
 #define DIALOGS_CLOCK_H
@@ -20,26 +22,27 @@ void clock_timespec(int64_t monotonic_us, struct timespec *at);
 /* This machine's idea of UTC, microseconds since 1970. */
 int64_t clock_wall_us(void);
 
-/*
- * The hybrid clock: at least the server's time as far as we know it, later than everything this
- * client has read or sent, each reading unique. Any thread.
- */
+/* Any thread. Zeroed memory is a clock that knows nothing yet. */
 struct clock {
-    _Atomic int64_t last_us;
-    _Atomic int64_t offset_us; /* server minus this machine */
+    _Atomic int64_t last_us;   /* of this machine's moments, the last that was handed out */
+    _Atomic int64_t newest_us; /* of the database's times, the newest that was seen */
+    _Atomic int64_t offset_us; /* the server's clock minus this machine's monotonic one */
 };
 
-/* The next moment, never handed out before. */
+/* A moment by this machine's clock, never handed out before. For ids. */
 int64_t clock_next(struct clock *clock);
 
-/* What the clock would say now, without using up a moment. */
-int64_t clock_now(struct clock *clock);
+/* Takes note of the server's clock. */
+void clock_calibrate(struct clock *clock, int64_t server_us);
 
-/* Takes note of a time read from the database; one too far ahead of the clock is not believed. */
+/* What the server's clock says now, as far as we know: never exact, and no matter of order. */
+int64_t clock_server_us(const struct clock *clock);
+
+/* Takes note of a message's time, read from the database or heard of; one far ahead of the server's is not believed. */
 void clock_observe(struct clock *clock, int64_t seen_us);
 
-/* `server_us` was the server's time between two monotonic readings around the question. */
-void clock_calibrate(struct clock *clock, int64_t server_us, int64_t asked_wall_us, int64_t answered_wall_us);
+/* The least stamp for what is stored now, so that it sorts after everything that was seen. */
+int64_t clock_floor(const struct clock *clock);
 
 /* A message's id for its moment: time-ordered, positive, with 12 random bits. */
 int64_t clock_id(int64_t moment_us);

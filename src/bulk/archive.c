@@ -174,7 +174,7 @@ int dlg_dump(dlg_client *client, int fd, dlg_progress_fn progress, void *payload
     struct dump dump = {.listener = {progress, payload}, .connection = client_connect(client, &failure)};
     if (!dump.connection)
         return error_give(error, failure);
-    dump.writer = archive_writer_new(fd, clock_now(client_clock(client)));
+    dump.writer = archive_writer_new(fd, clock_wall_us());
     int code = dump.writer ? dump_all(&dump, &failure) : error_set(&failure, DLG_E_MEMORY, "out of memory");
     archive_writer_free(dump.writer);
     PQfinish(dump.connection);

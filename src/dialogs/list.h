@@ -37,7 +37,7 @@ struct list {
     bool feed;                /* of all dialogs */
     bool together;            /* both directions are in the answer of the first query */
     int sides[2];             /* of the directions, as message_position() has it */
-    int64_t asked_us;         /* hybrid clock, before the queries were sent */
+    int64_t asked_us;         /* the server's time, before the queries were sent */
     struct position begin;    /* the page is behind it, or before */
     int64_t rows;             /* asked for, of each direction */
     struct catch_up catch_up; /* whose positions are asked for */

@@ -13,9 +13,8 @@ struct send {
     dlg_uuid author;
     dlg_uuid recipient;
     int64_t id;
-    int64_t first_us;   /* the stamp of the first attempt */
-    int64_t created_us; /* of the last attempt */
-    bool repeated;      /* the answer to an attempt was lost */
+    int64_t first_us; /* the server's time at the first attempt, as far as it was known */
+    bool repeated;    /* the answer to an attempt was lost */
     bool check_recipient;
     uint32_t probe; /* ids tried before for the same key */
     dlg_receipt receipt;
@@ -26,6 +25,9 @@ struct send {
 };
 
 enum { INSERT, LOOKUP }; /* the queries */
+
+/* By so much the node that stamps may be behind the one whose clock we know. */
+enum { CLOCKS_DIFFER_US = 1000000 };
 
 static struct send *send_of(struct request *request)
 {
@@ -73,18 +75,17 @@ static int64_t keyed_id(const struct send *send)
     return id ? id : 1;
 }
 
-/* Each attempt gets the time at which it leaves, so that a message does not appear long before it is stored;
- * the id stays, so that it is stored once. */
-static void send_stamp(struct query *query)
+/* Each attempt says anew what the server's stamp has to be later than; the id stays, so that it is stored once. */
+static void send_prepare(struct query *query)
 {
     struct send *send = send_of(query->request);
-    send->created_us = clock_next(&send->request.engine->clock);
+    struct clock *clock = &send->request.engine->clock;
     if (!send->first_us)
-        send->first_us = send->created_us;
+        send->first_us = clock_server_us(clock);
     if (!send->id)
-        send->id = send->key_length ? keyed_id(send) : clock_id(send->created_us);
+        send->id = send->key_length ? keyed_id(send) : clock_id(clock_next(clock));
     query_set_int64(query, 0, send->id);
-    query_set_time(query, 4, send->created_us);
+    query_set_time(query, 4, clock_floor(clock));
 }
 
 /* ---- Steps ---- */
@@ -99,7 +100,7 @@ static void send_insert(struct send *send)
     query_set_uuid(query, 1, &send->author);
     query_set_uuid(query, 2, &send->recipient);
     query_set_text(query, 3, send->text, send->text_length);
-    query->stamp = send_stamp;
+    query->prepare = send_prepare;
     query_set_int64(query, 0, 0);
     query_set_int64(query, 4, 0);
     send->request.step = send_inserted;
@@ -121,6 +122,7 @@ static void send_lookup(struct send *send)
 
 static void send_done(struct send *send, int64_t created_us, bool duplicate)
 {
+    clock_observe(&send->request.engine->clock, created_us);
     send->receipt = (dlg_receipt){DLG_RECEIPT_VERSION, duplicate, send->id, created_us};
     atomic_fetch_add_explicit(&send->request.engine->sends, 1, memory_order_relaxed);
     request_complete(&send->request, NULL);
@@ -133,7 +135,7 @@ static void send_inserted(struct request *request)
     if (query->error)
         request_fail(request, query);
     else if (query->affected == 1)
-        send_done(send, send->created_us, false);
+        send_done(send, query->stamp_us, false);
     else
         send_lookup(send);
 }
@@ -165,7 +167,7 @@ static void send_found(struct request *request)
     enum found found = send_compare(send, query);
     if (found == FOUND_OURS) {
         int64_t created_us = query_time(query, 0, 2);
-        bool own = send->repeated && send->first_us <= created_us && created_us <= send->created_us;
+        bool own = send->repeated && created_us >= send->first_us - CLOCKS_DIFFER_US;
         send_done(send, created_us, send->key_length && !own);
     } else if (found == FOUND_OTHER_TEXT && send->key_length) {
         dlg_error *error = NULL;

@@ -153,7 +153,7 @@ static void catch_up_done(struct request *request)
 static void list_start(struct request *request)
 {
     struct list *list = (struct list *)request;
-    list->asked_us = clock_now(&request->engine->clock);
+    list->asked_us = clock_server_us(&request->engine->clock);
     list->rows = list->limit + 1;
     list->begin = list->backwards ? list->from.at : list->from.horizon;
     if (!list->backwards && cursor_is_sketch(&list->from)) {

@@ -107,7 +107,6 @@ static void create_hashed(struct request *request)
     query_set_text(query, 1, create->credential.hash, strlen(create->credential.hash));
     for (int i = 0; i < 5; i++)
         query_set_text(query, 2 + i, create->texts[i], create->texts[i] ? strlen(create->texts[i]) : 0);
-    query_set_time(query, 7, clock_next(&request->engine->clock));
     request->step = create_inserted;
     engine_query(request->engine, query);
 }

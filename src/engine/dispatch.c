@@ -1,5 +1,8 @@
 #include "engine/dispatch.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /*
  * Queries under way on one connection for reads; more wait in the queue, where a deadline leaves no trace. What waits
  * is spread over the connections, so that the server's processors work side by side, in batches of so many queries.
@@ -8,6 +11,13 @@ enum { READ_DEPTH = 256, READ_LEAST = 8, READ_MOST = 32, READ_QUEUE_THRESHOLD = 
 
 /* What waits for a commit is spread likewise, but so many share one: each commit costs a flush of the log. */
 enum { WRITE_LEAST = 32 };
+
+/*
+ * Messages to one recipient go through one connection at a time, in the order of the calls: the server stamps each when
+ * it runs it, so that two of them on two connections could change places. Recipients are told apart by a hash: two with
+ * the same one wait for each other, which happens to few of those that are under way.
+ */
+enum { RECIPIENTS = 4096, PASSED_MOST = 1024 };
 
 /* Where the query is to wait; and whether it may be read from the shard's own table, should it be sent there. */
 static struct queue *queue_for(struct engine *engine, struct query *query)
@@ -34,6 +44,12 @@ void dispatch_return(struct engine *engine, struct query *query)
 void dispatch_forget(struct query *query)
 {
     queue_remove(query);
+}
+
+bool dispatch_open(struct engine *engine)
+{
+    engine->recipients = calloc(RECIPIENTS, sizeof *engine->recipients);
+    return engine->recipients != NULL;
 }
 
 /* ---- Sending ---- */
@@ -100,22 +116,63 @@ static bool joins(const struct batch *batch, const struct query *query)
            (query->statement == first->statement && query->statement->rows_sql && !query->isolated && !first->isolated);
 }
 
-/* The batch: what waits for one owner, in order, as long as it may share a commit and the limits allow. */
-static void batch_fill_writes(struct engine *engine, struct batch *batch, struct node *owner, size_t share)
+static uint16_t *recipient_of(const struct engine *engine, const struct query *query)
+{
+    uint64_t bits;
+    memcpy(&bits, query->route->bytes + 8, sizeof bits);
+    return &engine->recipients[bits * UINT64_C(0x9E3779B97F4A7C15) >> 52];
+}
+
+static bool is_ordered(const struct query *query)
+{
+    return query->statement->stamps;
+}
+
+static void recipients_note(struct engine *engine, const struct batch *batch)
+{
+    struct query *query;
+    TAILQ_FOREACH (query, &batch->queries, link) {
+        if (!is_ordered(query))
+            continue;
+        query->counted = true;
+        (*recipient_of(engine, query))++;
+    }
+}
+
+void dispatch_left(struct engine *engine, struct query *query)
+{
+    if (query->counted)
+        (*recipient_of(engine, query))--;
+    query->counted = false;
+}
+
+/*
+ * The batch: what waits for one owner, in order, as long as it may share a commit and the limits allow; but for those
+ * to a recipient who has others under way. False when there are none.
+ */
+static bool batch_fill_writes(struct engine *engine, struct batch *batch, struct node *owner, size_t share)
 {
     const dlg_settings *settings = engine->settings;
-    size_t bytes = 0;
-    struct query *query;
-    while ((query = TAILQ_FIRST(&owner->writes.list)) && joins(batch, query)) {
+    size_t bytes = 0, passed = 0;
+    struct query *next;
+    for (struct query *query = TAILQ_FIRST(&owner->writes.list); query && passed < PASSED_MOST; query = next) {
+        next = TAILQ_NEXT(query, link);
+        if (is_ordered(query) && *recipient_of(engine, query)) {
+            passed++;
+            continue;
+        }
         bytes += query_size(query);
-        if (batch->count && (bytes > (size_t)settings->batch_bytes || batch->count >= share))
+        bool full = bytes > (size_t)settings->batch_bytes || batch->count >= share;
+        if (batch->count && (full || !joins(batch, query)))
             break;
         queue_remove(query);
         batch_add(batch, query);
     }
+    recipients_note(engine, batch);
     /* Citus plans a multi-row statement for each of its shards, and some versions double its rows. */
     if (batch->count > 1)
         batch->form = engine->topology.is_citus ? BATCH_BLOCK : BATCH_ROWS;
+    return batch->count > 0;
 }
 
 static void count_batch(struct engine *engine, const struct batch *batch)
@@ -145,7 +202,10 @@ static void run_writes(struct engine *engine, struct node *owner)
         struct batch *batch = batch_new(BATCH_SINGLE);
         if (!batch)
             return;
-        batch_fill_writes(engine, batch, owner, share);
+        if (!batch_fill_writes(engine, batch, owner, share)) {
+            batch_free(batch);
+            return;
+        }
         count_batch(engine, batch);
         count_routed(engine, owner, via, batch->count);
         connection_send(connection, batch);

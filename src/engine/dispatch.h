@@ -10,6 +10,9 @@
 /* What connections tell. */
 extern const struct connection_events dispatch_events;
 
+/* False: out of memory. */
+bool dispatch_open(struct engine *engine);
+
 /* Puts a query into its node's queue. */
 void dispatch_query(struct engine *engine, struct query *query);
 
@@ -32,6 +35,9 @@ void dispatch_stop(struct engine *engine);
 void dispatch_forget(struct query *query);
 
 /* ---- Between the parts of it ---- */
+
+/* dispatch.c: a query is not under way any more. */
+void dispatch_left(struct engine *engine, struct query *query);
 
 /* dispatch.c: puts a query that came back to the front of its node's queue. */
 void dispatch_return(struct engine *engine, struct query *query);

@@ -64,6 +64,7 @@ static void on_answered(struct connection *connection, struct query *query)
     struct engine *engine = connection_engine(connection);
     struct request *request = query->request;
     node_answers(connection->owner);
+    dispatch_left(engine, query);
     if (query_is_stray(query))
         return;
     if (is_elsewhere(query)) {
@@ -93,6 +94,7 @@ static void on_answered(struct connection *connection, struct query *query)
 static void on_returned(struct connection *connection, struct query *query, const dlg_error *error)
 {
     struct engine *engine = connection_engine(connection);
+    dispatch_left(engine, query);
     if (query_is_stray(query))
         return;
     bool refused = error && error->code == DLG_E_DATABASE;
@@ -135,7 +137,7 @@ static void on_ready(struct connection *connection)
         return;
     node_answers(node);
     if (node == topology_first(&engine->topology)) {
-        clock_calibrate(&engine->clock, connection->server_us, connection->asked_wall_us, connection->answered_wall_us);
+        clock_calibrate(&engine->clock, connection->server_us);
         topology_learn(&engine->topology, connection->is_citus, engine->now_us);
     }
     dispatch_update_ready(engine);

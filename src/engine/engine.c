@@ -155,7 +155,7 @@ void engine_prepare(struct engine *engine)
 int engine_open(struct engine *engine, const char *conninfo, const dlg_settings *settings, dlg_error **error)
 {
     engine->settings = settings;
-    if (!topology_init(&engine->topology, engine, conninfo, settings, &dispatch_events))
+    if (!dispatch_open(engine) || !topology_init(&engine->topology, engine, conninfo, settings, &dispatch_events))
         return error_set(error, DLG_E_MEMORY, "out of memory");
     if (!engine_descriptors(engine))
         return error_set(error, DLG_E_MEMORY, "no file descriptors: %s; raise the limit (ulimit -n)", strerror(errno));
@@ -247,6 +247,7 @@ void engine_free(struct engine *engine)
     close_descriptor(engine->epoll);
     close_descriptor(engine->wake);
     close_descriptor(engine->reply_fd);
+    free(engine->recipients);
     if (forked)
         return; /* another thread may have held the lock when the process was copied */
     dlg_error_free(engine->loss);

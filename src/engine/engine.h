@@ -49,6 +49,7 @@ struct engine {
     int reply_fd; /* eventfd: `replies` is non-empty */
     struct request_list active;
     struct queue waiting; /* queries in a pause before their next attempt */
+    uint16_t *recipients; /* messages under way, by a hash of whom they go to: see dispatch.c */
     int64_t next_waiting_us;
     int64_t next_deadline_us;
     int64_t now_us;

@@ -43,15 +43,13 @@ struct connection {
     const char *start_sql;
     int64_t connect_deadline_us; /* monotonic; while connecting */
     int64_t progress_us;         /* when the server was last heard of */
-    int64_t asked_wall_us;       /* around the question for the server's clock */
-    int64_t answered_wall_us;
-    int64_t server_us;
-    bool read_only;           /* the server is a standby */
-    bool is_citus;            /* the extension is installed */
-    int32_t group;            /* Citus's number of this node; -1: not asked */
-    bool wanted;              /* the owner's: to be connected */
-    int watched;              /* the owner's: the descriptor that it waits for, or -1 */
-    dlg_error *pending_error; /* the owner's: to be broken, and why */
+    int64_t server_us;           /* by the server's clock, when the session was set up */
+    bool read_only;              /* the server is a standby */
+    bool is_citus;               /* the extension is installed */
+    int32_t group;               /* Citus's number of this node; -1: not asked */
+    bool wanted;                 /* the owner's: to be connected */
+    int watched;                 /* the owner's: the descriptor that it waits for, or -1 */
+    dlg_error *pending_error;    /* the owner's: to be broken, and why */
 };
 
 void connection_init(struct connection *connection, const struct connection_events *events, void *owner, bool writes);

@@ -67,7 +67,6 @@ static void start_fail(struct connection *connection, const PGresult *result)
 
 static void on_start(struct connection *connection, const PGresult *result)
 {
-    connection->answered_wall_us = clock_wall_us();
     if (PQresultStatus(result) != PGRES_TUPLES_OK || !start_fits(result)) {
         start_fail(connection, result);
         return;
@@ -115,6 +114,8 @@ static void on_query(struct connection *connection, struct query *query, PGresul
     }
     query->affected = strtoll(PQcmdTuples(result), NULL, 10);
     query->result = result;
+    if (query->statement->stamps && query_rows(query))
+        query->stamp_us = query_time(query, 0, 0);
     if (batch->form == BATCH_READS && !query->shard)
         query_answer(connection, query, NULL);
 }
@@ -136,8 +137,8 @@ static void on_placed(struct batch *batch, const PGresult *result)
 }
 
 /*
- * A multi-row statement returns the first parameter of each row that it wrote, in their order: those not among them
- * were there already.
+ * A multi-row statement returns the first parameter and the stamp of each row that it wrote, in their order: those not
+ * among them were there already.
  */
 static void on_rows(struct batch *batch, PGresult *result)
 {
@@ -151,6 +152,7 @@ static void on_rows(struct batch *batch, PGresult *result)
         bool written = row < PQntuples(result) && PQgetlength(result, row, 0) == query->lengths[0] &&
                        memcmp(PQgetvalue(result, row, 0), query->values[0], (size_t)query->lengths[0]) == 0;
         query->affected = written;
+        query->stamp_us = written ? timestamp_to_us(get_int64(PQgetvalue(result, row, 1))) : 0;
         row += written;
     }
 }

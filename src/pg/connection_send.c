@@ -33,8 +33,8 @@ static const int all_binary[STATEMENT_PARAMETERS] = {1, 1, 1, 1, 1, 1, 1, 1};
 
 static bool send_query(struct connection *connection, struct query *query)
 {
-    if (query->stamp)
-        query->stamp(query);
+    if (query->prepare)
+        query->prepare(query);
     query->attempts++;
     char buffer[PREPARATION_NAME];
     struct preparation preparation = {query->statement, false, query->shard};
@@ -50,8 +50,8 @@ static bool send_rows(struct connection *connection, struct batch *batch)
     const struct statement *statement = TAILQ_FIRST(&batch->queries)->statement;
     struct query *query;
     TAILQ_FOREACH (query, &batch->queries, link) {
-        if (query->stamp)
-            query->stamp(query);
+        if (query->prepare)
+            query->prepare(query);
         query->attempts++;
     }
     struct preparation preparation = {statement, true, 0};

@@ -1,13 +1,10 @@
 /* connection_start.c - makes the connection, sets its session up, and from then on lets answers in. */
 #include "pg/connection.h"
 
-#include "base/clock.h"
-
 static void connection_start(struct connection *connection)
 {
     connection->state = CONN_STARTING;
     connection->server_us = 0;
-    connection->asked_wall_us = clock_wall_us();
     if (PQsetnonblocking(connection->conn, 1) != 0 || !PQenterPipelineMode(connection->conn)) {
         connection_break(connection, connection_error(connection, "the session cannot be set up"));
         return;

@@ -17,13 +17,13 @@ struct query {
     TAILQ_ENTRY(query) link; /* in its node's queue, or in the batch that carries it */
     struct request *request;
     const struct statement *statement;
-    const dlg_uuid *route;         /* whose shard; NULL: any node knows */
-    int64_t shard;                 /* read from this shard's own table; 0: from the table that it is a part of */
-    bool via_citus;                /* not so again: the shard was not where the map has it */
-    bool placement_verified;       /* the answer is good: the shard was there still when its table had been read */
-    void (*stamp)(struct query *); /* when not NULL: called just before each attempt */
-    struct queue *queue;           /* where it waits, NULL when it does not */
-    struct batch *batch;           /* what carries it, NULL when it is not under way */
+    const dlg_uuid *route;           /* whose shard; NULL: any node knows */
+    int64_t shard;                   /* read from this shard's own table; 0: from the table that it is a part of */
+    bool via_citus;                  /* not so again: the shard was not where the map has it */
+    bool placement_verified;         /* the answer is good: the shard was there still when its table had been read */
+    void (*prepare)(struct query *); /* when not NULL: called just before each attempt */
+    struct queue *queue;             /* where it waits, NULL when it does not */
+    struct batch *batch;             /* what carries it, NULL when it is not under way */
 
     const char *values[STATEMENT_PARAMETERS];
     int lengths[STATEMENT_PARAMETERS];
@@ -31,11 +31,13 @@ struct query {
 
     unsigned attempts;
     bool isolated;         /* shares no commit: a batch with it was refused */
+    bool counted;          /* in the engine's table of recipients with a message under way */
     bool possibly_written; /* an earlier attempt may have been committed */
     int64_t not_before_us; /* pause before the next attempt; monotonic */
 
     PGresult *result; /* the rows, after success */
     int64_t affected; /* rows written; 0 also when that is not known */
+    int64_t stamp_us; /* of the row that was written, when the statement stamps it */
     dlg_error *error; /* NULL after success */
 };
 

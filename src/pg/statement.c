@@ -5,6 +5,8 @@
 #include <string.h>
 
 #define MESSAGE_COLUMNS "id, user_id, to_user_id, text, create_date"
+/* The server's time, but later than all that the sender knows of. */
+#define STAMP(floor) "greatest(pg_catalog.statement_timestamp(), " floor ")"
 #define USER_COLUMNS \
     "id, first_name, second_name, pg_catalog.to_char(birthdate, 'YYYY-MM-DD'), biography, city, create_date"
 /* As a range, which an index of text_pattern_ops serves under a generic plan too; U+10FFFF is the last character. */
@@ -44,13 +46,19 @@
 static const struct statement table[STATEMENT_COUNT] = {
     [STATEMENT_MESSAGE_INSERT] =
         {.name = "dlg_message_insert",
-         .sql = "INSERT INTO public.dialogs (" MESSAGE_COLUMNS ") VALUES ($1, $2, $3, $4, $5) "
-                "ON CONFLICT (id, to_user_id) DO NOTHING",
+         .sql = "INSERT INTO public.dialogs (" MESSAGE_COLUMNS ") VALUES ($1, $2, $3, $4, " STAMP(
+             "$5") ") "
+                   "ON CONFLICT (id, to_user_id) DO NOTHING RETURNING create_date",
          .rows_name = "dlg_message_insert_rows",
          .rows_sql =
              "INSERT INTO public.dialogs (" MESSAGE_COLUMNS ") "
-             "SELECT * FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), "
-             "pg_catalog.unnest($4), pg_catalog.unnest($5)) ON CONFLICT (id, to_user_id) DO NOTHING RETURNING id",
+             "SELECT id, author, recipient, text, " STAMP(
+                 "floor") " + place * interval '1 microsecond' "
+                          "FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3), "
+                          "pg_catalog.unnest($4), pg_catalog.unnest($5)) WITH ORDINALITY "
+                          "AS rows (id, author, recipient, text, floor, place) "
+                          "ON CONFLICT (id, to_user_id) DO NOTHING RETURNING id, create_date",
+         .stamps = true,
          .writes = true,
          .count = 5,
          .types = {OID_INT8, OID_UUID, OID_UUID, OID_TEXT, OID_TIMESTAMPTZ},
@@ -116,10 +124,11 @@ static const struct statement table[STATEMENT_COUNT] = {
         {.name = "dlg_user_insert",
          .users = true,
          .sql = "INSERT INTO public.users (id, password_hash, first_name, second_name, birthdate, biography, city, "
-                "create_date) VALUES ($1, $2, $3, $4, $5::text::date, $6, $7, $8) ON CONFLICT (id) DO NOTHING",
+                "create_date) VALUES ($1, $2, $3, $4, $5::text::date, $6, $7, pg_catalog.statement_timestamp()) "
+                "ON CONFLICT (id) DO NOTHING",
          .writes = true,
-         .count = 8,
-         .types = {OID_UUID, OID_TEXT, OID_TEXT, OID_TEXT, OID_TEXT, OID_TEXT, OID_TEXT, OID_TIMESTAMPTZ}},
+         .count = 7,
+         .types = {OID_UUID, OID_TEXT, OID_TEXT, OID_TEXT, OID_TEXT, OID_TEXT, OID_TEXT}},
     [STATEMENT_USER_GET] = {.name = "dlg_user_get",
                             .users = true,
                             .sql = "SELECT " USER_COLUMNS " FROM public.users WHERE id = $1",

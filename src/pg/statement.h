@@ -1,7 +1,7 @@
 /*
  * statement.h - every SQL statement that the I/O thread runs. Each is prepared once per connection,
- * on first use; parameters and results are binary. Ids and times are supplied, never made by a
- * volatile function in the statement, so that Citus may cache local plans.
+ * on first use; parameters and results are binary. Ids are supplied, and times are of stable functions: a volatile
+ * function in a statement would keep Citus from caching its local plan.
  */
 #ifndef DIALOGS_STATEMENT_H
 #define DIALOGS_STATEMENT_H
@@ -60,15 +60,16 @@ struct statement {
     const char *sql;
     /*
      * The same for many rows in one statement, each parameter an array; NULL when there is none. Returns the first
-     * parameter of each row that was written, in their order.
+     * parameter of each row that was written, in their order, and what `sql` returns.
      */
     const char *rows_name;
     const char *rows_sql;
     /* The same, read from the table of one shard, by its own name; NULL when there is none. */
     const char *shard_sql;
     bool writes;
-    bool users; /* about the table `users`, which may live elsewhere than `dialogs` */
-    int count;  /* of parameters */
+    bool stamps; /* returns the time that the server gave the row */
+    bool users;  /* about the table `users`, which may live elsewhere than `dialogs` */
+    int count;   /* of parameters */
     Oid types[STATEMENT_PARAMETERS];
     Oid array_types[STATEMENT_PARAMETERS];
 };
