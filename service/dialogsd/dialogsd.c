@@ -86,14 +86,14 @@ static void wait_for_requests(struct service *service, const sigset_t *signals, 
     }
 }
 
-static void drain_requests(struct service *service, struct MHD_Daemon *daemon, const sigset_t *signals)
+static void drain_requests(struct service *service, struct http_server *server, const sigset_t *signals)
 {
     atomic_store(&service->backend.draining, true);
-    http_server_stop_accepting(daemon);
+    http_server_stop_accepting(server);
     wait_for_requests(service, signals, service->config.drain_timeout_s * 1000);
     backend_close(&service->backend, -1);
     wait_for_requests(service, signals, FLUSH_MS);
-    http_server_stop(daemon);
+    http_server_stop(server);
 }
 
 static void name_requests(struct service *service)
@@ -110,8 +110,8 @@ static bool run_service(struct service *service, int fd, const sigset_t *signals
     if (!backend_open(&service->backend, &service->config))
         return false;
     bool listens = replicas_open(&service->replicas, service->config.redis) && listener_listen(fd);
-    struct MHD_Daemon *daemon = listens ? http_server_start(service, fd) : NULL;
-    if (!daemon) {
+    struct http_server server;
+    if (!listens || !http_server_start(&server, service, fd)) {
         backend_close(&service->backend, -1);
         replicas_close(&service->replicas);
         return false;
@@ -121,7 +121,7 @@ static bool run_service(struct service *service, int fd, const sigset_t *signals
     supervisor_tell("READY=1");
     bool good = serve(service, signals);
     supervisor_tell("STOPPING=1");
-    drain_requests(service, daemon, signals);
+    drain_requests(service, &server, signals);
     replicas_close(&service->replicas);
     return good;
 }

@@ -273,6 +273,33 @@ static void a_limit_of_connections(void **state)
     process_stop(&process);
 }
 
+/* Beyond it clients wait, and are served when others leave. */
+static void a_limit_of_all_connections(void **state)
+{
+    (void)state;
+    static const char request[] = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    struct process process;
+    bool closed;
+    int fds[4];
+    process_start(&process, test_server_conninfo(world.server), (const char *const[]){"--connections", "3", NULL});
+    assert_true(process_says(&process, "serving"));
+    for (size_t i = 0; i < 4; i++) {
+        fds[i] = wire_open(process.port);
+        wire_say(fds[i], request);
+        char *back = wire_read(fds[i], i < 3 ? 1000 : 300, &closed);
+        assert_int_equal(count_of(back, " 200 "), i < 3);
+        free(back);
+    }
+    close(fds[1]);
+    char *back = wire_read(fds[3], 2000, &closed);
+    assert_int_equal(count_of(back, " 200 "), 1);
+    free(back);
+    for (size_t i = 0; i < 4; i++)
+        if (i != 1)
+            close(fds[i]);
+    process_stop(&process);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +314,7 @@ int main(void)
         cmocka_unit_test(a_head_that_is_too_long),
         cmocka_unit_test(a_client_that_is_too_slow),
         cmocka_unit_test(a_limit_of_connections),
+        cmocka_unit_test(a_limit_of_all_connections),
     };
     return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int connect_to(int port)
+int wire_try(int port)
 {
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
@@ -23,14 +23,14 @@ static int connect_to(int port)
 
 int wire_open(int port)
 {
-    int fd = connect_to(port);
+    int fd = wire_try(port);
     assert_true(fd >= 0);
     return fd;
 }
 
 bool wire_refused(int port)
 {
-    int fd = connect_to(port);
+    int fd = wire_try(port);
     if (fd >= 0)
         close(fd);
     return fd < 0;

@@ -8,6 +8,9 @@
 /* A connection to 127.0.0.1. */
 int wire_open(int port);
 
+/* The same; -1 when nobody listens there. */
+int wire_try(int port);
+
 /* Whether nobody listens there. */
 bool wire_refused(int port);
 

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 /* Descriptors for everything but connections: the database's, files, epoll. */
 static const rlim_t other_descriptors = 256;
@@ -41,10 +40,12 @@ static void on_completed(void *payload, struct MHD_Connection *connection, void 
 static void on_connection(void *payload, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode what)
 {
-    struct service *service = payload;
+    struct http_server *server = payload;
+    struct service *service = server->service;
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
         if (*context)
             connections_remove(&service->connections, *context);
+        acceptor_closed(&server->acceptor);
         return;
     }
     int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
@@ -70,13 +71,14 @@ static unsigned connection_limit(const struct config *config)
     return (unsigned)config->connections;
 }
 
-struct MHD_Daemon *http_server_start(struct service *service, int fd)
+/* The acceptor keeps to the limit: each thread may have all connections, and libmicrohttpd divides what it is told. */
+static struct MHD_Daemon *start_daemon(struct http_server *server, unsigned limit)
 {
+    struct service *service = server->service;
     const struct config *config = &service->config;
-    unsigned limit = connection_limit(config);
     unsigned threads = (unsigned)config->threads < limit ? (unsigned)config->threads : limit;
     unsigned tls = config->tls_certificate ? MHD_USE_TLS : 0;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | tls;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | tls;
     const struct MHD_OptionItem pool[] = {
         {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
         {MHD_OPTION_END, 0, NULL},
@@ -88,25 +90,36 @@ struct MHD_Daemon *http_server_start(struct service *service, int fd)
         {MHD_OPTION_END, 0, NULL},
     };
     struct MHD_Daemon *daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_request, service, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_CONNECTION_LIMIT, limit, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)config->header_limit,
+        flags, 0, NULL, NULL, on_request, service, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT,
+        limit * threads, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)config->header_limit,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)config->idle_timeout_s, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         (unsigned)config->connections_per_address, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, service,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, service, MHD_OPTION_NOTIFY_CONNECTION, on_connection, service,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, service, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
         MHD_OPTION_ARRAY, pool, MHD_OPTION_ARRAY, secure, MHD_OPTION_END);
     if (!daemon)
         say("cannot start the HTTP server: %s", strerror(errno));
     return daemon;
 }
 
-void http_server_stop_accepting(struct MHD_Daemon *daemon)
+bool http_server_start(struct http_server *server, struct service *service, int fd)
 {
-    int fd = MHD_quiesce_daemon(daemon);
-    if (fd >= 0)
-        close(fd);
+    unsigned limit = connection_limit(&service->config);
+    server->service = service;
+    server->daemon = start_daemon(server, limit);
+    if (!server->daemon)
+        return false;
+    if (acceptor_start(&server->acceptor, server->daemon, fd, limit))
+        return true;
+    MHD_stop_daemon(server->daemon);
+    return false;
 }
 
-void http_server_stop(struct MHD_Daemon *daemon)
+void http_server_stop_accepting(struct http_server *server)
 {
-    MHD_stop_daemon(daemon);
+    acceptor_stop(&server->acceptor);
+}
+
+void http_server_stop(struct http_server *server)
+{
+    MHD_stop_daemon(server->daemon);
 }

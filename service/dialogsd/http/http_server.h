@@ -2,17 +2,22 @@
 #ifndef DIALOGSD_HTTP_SERVER_H
 #define DIALOGSD_HTTP_SERVER_H
 
+#include "http/acceptor.h"
 #include "http/service.h"
 
-#include <microhttpd.h>
+struct http_server {
+    struct service *service;
+    struct MHD_Daemon *daemon;
+    struct acceptor acceptor;
+};
 
-/* Serves connections of `fd`, which becomes the server's. NULL, having said why, when it cannot. */
-struct MHD_Daemon *http_server_start(struct service *service, int fd);
+/* Serves connections of `fd`, which becomes the server's. False, having said why, when it cannot. */
+bool http_server_start(struct http_server *server, struct service *service, int fd);
 
 /* Lets nobody in any more; those that are in are served on. */
-void http_server_stop_accepting(struct MHD_Daemon *daemon);
+void http_server_stop_accepting(struct http_server *server);
 
 /* Closes all connections. No request may be waiting for the library. */
-void http_server_stop(struct MHD_Daemon *daemon);
+void http_server_stop(struct http_server *server);
 
 #endif

@@ -80,10 +80,10 @@ static void take_trace(struct request_ctx *ctx)
 
 struct request_ctx *ctx_new(struct service *service, struct MHD_Connection *connection, const char *uri)
 {
-    struct request_ctx *ctx = calloc(1, sizeof *ctx);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct request_ctx *ctx = info->socket_context ? calloc(1, sizeof *ctx) : NULL; /* for both there was memory */
     if (!ctx)
         return NULL;
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     ctx->service = service;
     ctx->connection = connection;
     ctx->client = info->socket_context;

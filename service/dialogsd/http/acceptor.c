@@ -1,0 +1,131 @@
+#include "http/acceptor.h"
+
+#include "ops/service_log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/*
+ * How long it pauses when it cannot accept, and how often it counts the connections anew while it is full: one that
+ * libmicrohttpd has no memory for is closed without a word. BURST: the connections taken between two looks at `wake`.
+ */
+enum { PAUSE_MS = 100, RECOUNT_MS = 500, BURST = 64 };
+
+enum outcome { TAKEN, NONE_WAITING, NO_ROOM, TROUBLE };
+
+/* The failures that are one client's, or its network's: the next connection may be accepted (accept(2)). */
+static enum outcome outcome_of(int reason)
+{
+    static const int of_client[] = {EINTR,        ECONNABORTED, EPROTO,      ENOPROTOOPT, EHOSTDOWN, ENONET,
+                                    EHOSTUNREACH, EOPNOTSUPP,   ENETUNREACH, ENETDOWN,    ETIMEDOUT, EPERM};
+    if (reason == EAGAIN)
+        return NONE_WAITING;
+    for (size_t i = 0; i < sizeof of_client / sizeof *of_client; i++)
+        if (reason == of_client[i])
+            return TAKEN;
+    return TROUBLE;
+}
+
+static enum outcome accept_one(struct acceptor *acceptor)
+{
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    if (atomic_load(&acceptor->open) >= acceptor->limit)
+        return NO_ROOM;
+    int fd = accept4(acceptor->fd, (struct sockaddr *)&address, &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0)
+        return outcome_of(errno);
+    atomic_fetch_add(&acceptor->open, 1);
+    /* Refused, above all for its address, it is closed already, and nobody is told. */
+    if (MHD_add_connection(acceptor->daemon, fd, (struct sockaddr *)&address, length) != MHD_YES)
+        atomic_fetch_sub(&acceptor->open, 1);
+    return TAKEN;
+}
+
+static enum outcome accept_some(struct acceptor *acceptor)
+{
+    enum outcome outcome = TAKEN;
+    for (int i = 0; i < BURST && outcome == TAKEN; i++)
+        outcome = accept_one(acceptor);
+    return outcome;
+}
+
+/* Once, until a connection can be accepted again. Above all there are no descriptors left. */
+static void tell_trouble(struct acceptor *acceptor, enum outcome outcome, int reason)
+{
+    if (outcome == TROUBLE && !acceptor->told)
+        say("cannot accept a connection: %s; clients wait. Raise the limit of open files (ulimit -n) if it is too low",
+            strerror(reason));
+    acceptor->told = outcome == TROUBLE;
+}
+
+/* Returns false when the time was over. */
+static bool wait_for(struct acceptor *acceptor, bool listens, int milliseconds)
+{
+    eventfd_t count;
+    struct pollfd fds[] = {{.fd = acceptor->wake, .events = POLLIN}, {.fd = acceptor->fd, .events = POLLIN}};
+    int ready = poll(fds, listens ? 2 : 1, milliseconds);
+    if (ready > 0 && fds[0].revents)
+        eventfd_read(acceptor->wake, &count);
+    return ready != 0;
+}
+
+/* A connection may be closed before `full` is seen: the limit is looked at again after it is set. */
+static void wait_for_room(struct acceptor *acceptor)
+{
+    atomic_store(&acceptor->full, true);
+    if (atomic_load(&acceptor->open) >= acceptor->limit && !atomic_load(&acceptor->stopping)) {
+        if (!wait_for(acceptor, false, RECOUNT_MS))
+            atomic_store(&acceptor->open,
+                         MHD_get_daemon_info(acceptor->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections);
+    }
+    atomic_store(&acceptor->full, false);
+}
+
+static void *accept_until_stopped(void *payload)
+{
+    struct acceptor *acceptor = payload;
+    while (!atomic_load(&acceptor->stopping)) {
+        enum outcome outcome = accept_some(acceptor);
+        tell_trouble(acceptor, outcome, errno);
+        if (outcome == NO_ROOM)
+            wait_for_room(acceptor);
+        else
+            wait_for(acceptor, outcome != TROUBLE, outcome == TROUBLE ? PAUSE_MS : -1);
+    }
+    return NULL;
+}
+
+bool acceptor_start(struct acceptor *acceptor, struct MHD_Daemon *daemon, int fd, unsigned limit)
+{
+    *acceptor = (struct acceptor){.daemon = daemon, .fd = fd, .limit = limit};
+    acceptor->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (acceptor->wake >= 0 && pthread_create(&acceptor->thread, NULL, accept_until_stopped, acceptor) == 0)
+        return true;
+    say("cannot start the thread that accepts connections: %s", strerror(errno));
+    if (acceptor->wake >= 0)
+        close(acceptor->wake);
+    return false;
+}
+
+void acceptor_closed(struct acceptor *acceptor)
+{
+    atomic_fetch_sub(&acceptor->open, 1);
+    if (atomic_load(&acceptor->full))
+        eventfd_write(acceptor->wake, 1);
+}
+
+void acceptor_stop(struct acceptor *acceptor)
+{
+    atomic_store(&acceptor->stopping, true);
+    eventfd_write(acceptor->wake, 1);
+    pthread_join(acceptor->thread, NULL);
+    enum outcome outcome = TAKEN;
+    for (int i = 0; i < SOMAXCONN / BURST && outcome == TAKEN; i++)
+        outcome = accept_some(acceptor);
+    close(acceptor->fd);
+}
