@@ -52,7 +52,7 @@ static void files_reopen(struct service *service)
     const struct config *config = &service->config;
     service_log_reopen(&service->log);
     if (config->tls_certificate && certificate_load(config->tls_certificate, config->tls_key))
-        say("the certificate in %s is shown from now on", config->tls_certificate);
+        say("new connections see the certificate in %s from now on", config->tls_certificate);
 }
 
 /* Until a signal to stop; returns false when the database made it pointless to go on. */

@@ -48,7 +48,7 @@ static int no_command(const struct dlgctl *ctl, int argc, char **argv)
 {
     bool help = argc > 1 && strcmp(argv[1], "--help") == 0;
     if (dlgctl_print_commands(ctl, help ? stdout : stderr, argv[0]) == 0)
-        return dlgctl_misuse(ctl, "there is no command \"%s\"", argv[0]);
+        return dlgctl_misuse(ctl, "unknown command \"%s\"", argv[0]);
     if (help)
         return DLGCTL_OK;
     bool more = argc > 1 && *argv[1] != '-';

@@ -160,7 +160,7 @@ int dlg_settings_set(dlg_settings *settings, const char *name, const char *value
         return error_set(error, DLG_E_ARGUMENT, "a setting needs a name and a value");
     const struct setting *setting = setting_find(name);
     if (!setting)
-        return error_set(error, DLG_E_ARGUMENT, "there is no setting \"%s\"", name);
+        return error_set(error, DLG_E_ARGUMENT, "unknown setting \"%s\": dlg_setting_describe() lists all", name);
     return setting_assign(settings, setting, value, error);
 }
 

@@ -169,7 +169,7 @@ static int dump_all(struct dump *dump, dlg_error **error)
 int dlg_dump(dlg_client *client, int fd, dlg_progress_fn progress, void *payload, dlg_error **error)
 {
     if (!client || fd < 0)
-        return error_set(error, DLG_E_ARGUMENT, "a dump needs a client and an open file descriptor");
+        return error_set(error, DLG_E_ARGUMENT, "dlg_dump() needs a client and an open file descriptor");
     dlg_error *failure = NULL;
     struct dump dump = {.listener = {progress, payload}, .connection = client_connect(client, &failure)};
     if (!dump.connection)
@@ -269,7 +269,7 @@ static int restore_all(struct restore *restore, dlg_error **error)
             return code;
         restore->checking = false;
         if (lseek(restore->fd, start, SEEK_SET) != start)
-            return error_set(error, DLG_E_FILE, "the archive could not be read: %s", strerror(errno));
+            return error_set(error, DLG_E_FILE, "cannot read the archive: %s", strerror(errno));
     }
     return restore_once(restore, error);
 }
@@ -277,7 +277,7 @@ static int restore_all(struct restore *restore, dlg_error **error)
 int dlg_restore(dlg_client *client, int fd, dlg_progress_fn progress, void *payload, dlg_error **error)
 {
     if (!client || fd < 0)
-        return error_set(error, DLG_E_ARGUMENT, "a restore needs a client and an open file descriptor");
+        return error_set(error, DLG_E_ARGUMENT, "dlg_restore() needs a client and an open file descriptor");
     dlg_error *failure = NULL;
     struct restore restore = {.fd = fd, .listener = {progress, payload}, .total_bytes = size_ahead(fd)};
     int code = dlg_loader_open(client, &restore.loader, &failure);

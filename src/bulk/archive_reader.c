@@ -95,7 +95,7 @@ static int read_more(struct archive_reader *reader, bool *ended, dlg_error **err
         return code;
     ssize_t count = reader->source(reader->payload, reader->bytes + reader->end, reader->room - reader->end);
     if (count < 0)
-        return error_set(error, DLG_E_FILE, "the archive could not be read: %s", strerror(errno));
+        return error_set(error, DLG_E_FILE, "cannot read the archive: %s", strerror(errno));
     reader->end += (size_t)count;
     *ended = count == 0;
     return DLG_OK;
@@ -109,7 +109,7 @@ static int read_object(struct archive_reader *reader, size_t *size, dlg_error **
         if (found == ARCHIVE_SCAN_WHOLE)
             return DLG_OK;
         if (found == ARCHIVE_SCAN_BAD)
-            return archive_reader_refuse(reader, "this is no record of an archive", error);
+            return archive_reader_refuse(reader, "not a record of an archive", error);
         bool ended = false;
         int code = read_more(reader, &ended, error);
         if (code != DLG_OK)
@@ -127,7 +127,7 @@ static int unpack(struct archive_reader *reader, size_t size, dlg_error **error)
     if (result == MSGPACK_UNPACK_NOMEM_ERROR)
         return error_set(error, DLG_E_MEMORY, "out of memory");
     if (result != MSGPACK_UNPACK_SUCCESS || used != size)
-        return archive_reader_refuse(reader, "this is no record of an archive", error);
+        return archive_reader_refuse(reader, "not a record of an archive", error);
     return DLG_OK;
 }
 
@@ -258,7 +258,7 @@ static bool is_text(const msgpack_object *object, const char *text)
 static int refuse_foreign(dlg_error **error)
 {
     return error_set(error, DLG_E_ARCHIVE,
-                     "this is not an archive of dialogs, from byte 0 on: give a file that a dump made");
+                     "not an archive of dialogs (from byte 0 on): give a file that dlgctl dump made");
 }
 
 static int check_header(const msgpack_object *header, dlg_error **error)

@@ -43,7 +43,7 @@ static int write_all(int fd, const char *bytes, size_t size, dlg_error **error)
             struct pollfd room = {.fd = fd, .events = POLLOUT};
             poll(&room, 1, -1);
         } else if (errno != EINTR) {
-            return error_set(error, DLG_E_FILE, "the archive could not be written: %s", strerror(errno));
+            return error_set(error, DLG_E_FILE, "cannot write the archive: %s", strerror(errno));
         }
     }
     return DLG_OK;
@@ -64,7 +64,7 @@ static int flush(struct archive_writer *writer, dlg_error **error)
 static int finish_record(struct archive_writer *writer, size_t start, dlg_error **error)
 {
     if (writer->buffer.size - start > ARCHIVE_OBJECT_LIMIT)
-        return error_set(error, DLG_E_TOO_LARGE, "a row is larger than the %d bytes that an archive can hold",
+        return error_set(error, DLG_E_TOO_LARGE, "a row is larger than %d bytes, the limit of an archive: shorten it",
                          ARCHIVE_OBJECT_LIMIT);
     return writer->failed || writer->buffer.size >= FLUSH_SIZE ? flush(writer, error) : DLG_OK;
 }

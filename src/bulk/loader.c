@@ -30,7 +30,8 @@ struct dlg_loader {
 int dlg_loader_open(dlg_client *client, dlg_loader **loader, dlg_error **error)
 {
     if (!client || !loader)
-        return error_set(error, DLG_E_ARGUMENT, "a loader needs a client and a place to put itself");
+        return error_set(error, DLG_E_ARGUMENT,
+                         "dlg_loader_open() needs a client and the address of a pointer for the loader");
     dlg_error *failure = NULL;
     PGconn *connection = client_connect(client, &failure);
     if (!connection)
@@ -110,7 +111,7 @@ static void count_batch(dlg_loader *loader, size_t written)
 int dlg_loader_flush(dlg_loader *loader, dlg_error **error)
 {
     if (!loader)
-        return error_set(error, DLG_E_ARGUMENT, "there is no loader to flush");
+        return error_set(error, DLG_E_ARGUMENT, "dlg_loader_flush() needs a loader");
     int code = client_may_wait(loader->client, error);
     if (code != DLG_OK)
         return code;
@@ -170,7 +171,7 @@ static bool time_restores(int64_t us)
 int loader_restore_message(dlg_loader *loader, const dlg_message *message, dlg_error **error)
 {
     if (!time_restores(message->created_us) || !time_restores(message->updated_us))
-        return error_set(error, DLG_E_ARGUMENT, "the message's time is none the database can hold");
+        return error_set(error, DLG_E_ARGUMENT, "message time is out of range");
     int code = make_room(loader, error);
     if (code != DLG_OK)
         return code;
@@ -195,14 +196,13 @@ int loader_restore_message(dlg_loader *loader, const dlg_message *message, dlg_e
 int dlg_loader_message(dlg_loader *loader, const dlg_message *message, dlg_error **error)
 {
     if (!loader || !message)
-        return error_set(error, DLG_E_ARGUMENT, "loading a message needs a loader and a message");
+        return error_set(error, DLG_E_ARGUMENT, "dlg_loader_message() needs a loader and a message");
     dlg_message row = *message;
     int code = message_check(loader->client, &row.author, &row.recipient, row.text, &row.length, error);
     if (code != DLG_OK)
         return code;
     if (row.id < 0 || !time_fits(row.created_us) || !time_fits(row.updated_us))
-        return error_set(error, DLG_E_ARGUMENT,
-                         "the message's id is negative, or its time is none the database can hold");
+        return error_set(error, DLG_E_ARGUMENT, "message id is negative, or message time is out of range");
     struct clock *clock = client_clock(loader->client);
     if (!row.id || !row.created_us) {
         int64_t moment = clock_next(clock);
@@ -233,7 +233,7 @@ int loader_restore_user(dlg_loader *loader, const dlg_user *user, const char *pa
     if (has_birthdate && !date_days(user->birthdate, &days))
         return error_set(error, DLG_E_ARGUMENT, "\"%s\" is not a date: write YYYY-MM-DD", user->birthdate);
     if (!time_restores(user->created_us))
-        return error_set(error, DLG_E_ARGUMENT, "the user's time is none the database can hold");
+        return error_set(error, DLG_E_ARGUMENT, "user time is out of range");
     int code = make_room(loader, error);
     if (code != DLG_OK)
         return code;
@@ -262,12 +262,12 @@ static bool is_hash(const char *text)
 int dlg_loader_user(dlg_loader *loader, const dlg_user *user, const char *password_hash, dlg_error **error)
 {
     if (!loader || !user)
-        return error_set(error, DLG_E_ARGUMENT, "loading a user needs a loader and a user");
+        return error_set(error, DLG_E_ARGUMENT, "dlg_loader_user() needs a loader and a user");
     int code = user_check(user, error);
     if (code != DLG_OK)
         return code;
     if (password_hash && !is_hash(password_hash))
-        return error_set(error, DLG_E_ARGUMENT, "the password hash is none: make it with dlg_password_hash()");
+        return error_set(error, DLG_E_ARGUMENT, "malformed password hash: make one with dlg_password_hash()");
     dlg_user row = *user; /* names are searched, so that they are never NULL */
     row.first_name = row.first_name ? row.first_name : "";
     row.second_name = row.second_name ? row.second_name : "";

@@ -17,7 +17,7 @@ int client_check(const dlg_client *client, dlg_error **error)
     if (!client)
         return error_set(error, DLG_E_ARGUMENT, "a client is needed: dlg_open() makes one");
     if (engine_is_forked(&client->engine))
-        return error_set(error, DLG_E_FORKED, "the client was opened before fork(); open another one here");
+        return error_set(error, DLG_E_FORKED, "the client was opened before fork(): open another one in this process");
     return DLG_OK;
 }
 
@@ -80,7 +80,7 @@ static int keyring_make(dlg_client *client, struct keyring **keyring, dlg_error 
     const char *file = first_set(settings->token_key_file, getenv("DLG_TOKEN_KEY_FILE"));
     char *fallback = key || file ? NULL : key_file_default(client);
     if (!key && !file && !fallback)
-        return error_set(error, DLG_E_FILE, "no place for the signing keys; set token_key_file");
+        return error_set(error, DLG_E_FILE, "no directory for the signing keys (no HOME): set token_key_file");
     int code = keyring_open(keyring, key, file ? file : fallback, error);
     free(fallback);
     return code;
@@ -199,7 +199,7 @@ static void client_free(dlg_client *client)
 int dlg_open(dlg_client **client, const char *conninfo, const dlg_settings *settings, dlg_error **error)
 {
     if (!client)
-        return error_set(error, DLG_E_ARGUMENT, "dlg_open() needs somewhere to put the client");
+        return error_set(error, DLG_E_ARGUMENT, "dlg_open() needs the address of a pointer for the client");
     *client = NULL;
     if (sodium_init() < 0)
         return error_set(error, DLG_E_INTERNAL, "libsodium cannot be initialised: no source of random numbers");

@@ -42,11 +42,12 @@ static int version_read(PGconn *conn, int64_t deadline_us, int *version, dlg_err
 static int refuse(int version, dlg_error **error)
 {
     if (version > SCHEMA_VERSION)
-        return error_set(error, DLG_E_SCHEMA, "the tables are of version %d, this library knows up to %d; upgrade it",
-                         version, SCHEMA_VERSION);
+        return error_set(error, DLG_E_SCHEMA,
+                         "the tables have version %d and this library knows up to %d: upgrade the library", version,
+                         SCHEMA_VERSION);
     return error_set(error, DLG_E_SCHEMA,
-                     version ? "the tables are of an older version; run dlgctl init"
-                             : "the tables are not there; run dlgctl init");
+                     version ? "the tables have an older version: run dlgctl init"
+                             : "the tables are missing: run dlgctl init");
 }
 
 static int feed_missing(PGconn *conn, int64_t deadline_us, int *missing, dlg_error **error)
@@ -69,7 +70,7 @@ int schema_check(PGconn *conn, bool feed, int64_t deadline_us, int *version, dlg
         return refuse(found, error);
     code = feed ? feed_missing(conn, deadline_us, &missing, error) : DLG_OK;
     if (code == DLG_OK && missing)
-        return error_set(error, DLG_E_SCHEMA, "the indexes of feeds are not there; run dlgctl --set feed=on init");
+        return error_set(error, DLG_E_SCHEMA, "the indexes of feeds are missing: run dlgctl --set feed=on init");
     return code;
 }
 

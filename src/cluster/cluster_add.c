@@ -258,7 +258,8 @@ static int take_coordinator(struct cluster_task *task, const dlg_node_options *o
     const char *host = options->coordinator_host ? options->coordinator_host : "";
     if (strlen(host) >= sizeof task->options.coordinator_host || options->coordinator_port < 0 ||
         options->coordinator_port > 65535)
-        return error_set(error, DLG_E_ARGUMENT, "the coordinator is named by a host, and a port from 1 to 65535");
+        return error_set(error, DLG_E_ARGUMENT,
+                         "malformed coordinator address: give a host and a port from 1 to 65535");
     snprintf(task->options.coordinator_host, sizeof task->options.coordinator_host, "%s", host);
     task->options.coordinator_port = options->coordinator_port;
     return DLG_OK;
@@ -270,7 +271,8 @@ static int take_add(struct cluster_task *task, const char *host, int32_t port, c
     const dlg_node_options standard = DLG_NODE_OPTIONS_INIT;
     options = options ? options : &standard;
     if (options->version != DLG_NODE_OPTIONS_VERSION || options->flags & ~DLG_NODE_ANY_WAL_LEVEL)
-        return error_set(error, DLG_E_ARGUMENT, "the options do not begin as DLG_NODE_OPTIONS_INIT");
+        return error_set(error, DLG_E_ARGUMENT,
+                         "unknown version of dlg_node_options: initialise it with DLG_NODE_OPTIONS_INIT");
     task->options.flags = options->flags;
     int code = cluster_take_host(task, host, port, error);
     if (code == DLG_OK)

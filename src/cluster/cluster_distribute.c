@@ -148,7 +148,7 @@ static int check_owner(struct cluster_task *task, const struct tables *tables)
 static int distribute_check(struct cluster_task *task, const struct tables *tables)
 {
     if (!tables->dialogs)
-        return cluster_fail(task, DLG_E_SCHEMA, "the tables are not there; run dlgctl init");
+        return cluster_fail(task, DLG_E_SCHEMA, "the tables are missing: run dlgctl init");
     if (tables->dialogs_distributed && (tables->users_distributed || !tables->users))
         return cluster_fail(task, DLG_E_STATE, "the tables are distributed already, in %u shards",
                             task->snapshot->info.shards);
@@ -283,9 +283,10 @@ static int distribute_new(dlg_client *client, const dlg_distribute_options *opti
     const dlg_distribute_options standard = DLG_DISTRIBUTE_OPTIONS_INIT;
     options = options ? options : &standard;
     if (options->version != DLG_DISTRIBUTE_OPTIONS_VERSION)
-        return error_set(error, DLG_E_ARGUMENT, "the options do not begin as DLG_DISTRIBUTE_OPTIONS_INIT");
+        return error_set(error, DLG_E_ARGUMENT,
+                         "unknown version of dlg_distribute_options: initialise it with DLG_DISTRIBUTE_OPTIONS_INIT");
     if (options->shard_count < 1 || options->shard_count > 64000)
-        return error_set(error, DLG_E_ARGUMENT, "the number of shards is from 1 to 64000");
+        return error_set(error, DLG_E_ARGUMENT, "shard_count is out of range: give 1 to 64000");
     int code = cluster_task_new(client, run_distribute, progress, payload, task, error);
     if (code != DLG_OK)
         return code;

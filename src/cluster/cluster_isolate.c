@@ -185,9 +185,10 @@ static int take(struct cluster_task *task, const dlg_uuid *recipient, const dlg_
     const dlg_isolate_options standard = DLG_ISOLATE_OPTIONS_INIT;
     options = options ? options : &standard;
     if (!recipient)
-        return error_set(error, DLG_E_ARGUMENT, "which recipient?");
+        return error_set(error, DLG_E_ARGUMENT, "no recipient given, or the nil UUID");
     if (options->version != DLG_ISOLATE_OPTIONS_VERSION)
-        return error_set(error, DLG_E_ARGUMENT, "the options do not begin as DLG_ISOLATE_OPTIONS_INIT");
+        return error_set(error, DLG_E_ARGUMENT,
+                         "unknown version of dlg_isolate_options: initialise it with DLG_ISOLATE_OPTIONS_INIT");
     task->options.recipient = *recipient;
     int code = cluster_take_mode(task, options->mode, error);
     if (code == DLG_OK && options->host)

@@ -36,7 +36,7 @@ static int classify(dlg_error **error)
     for (size_t i = 0; i < sizeof busy / sizeof *busy; i++)
         if (strstr(dlg_error_message(*error), busy[i])) {
             dlg_error *why = error_copy(*error);
-            error_set(error, DLG_E_BUSY, "shards are being moved already: %s", dlg_error_message(why));
+            error_set(error, DLG_E_BUSY, "shards are already being moved: %s", dlg_error_message(why));
             dlg_error_free(why);
         }
     if (strstr(dlg_error_message(*error), "no ongoing rebalance"))

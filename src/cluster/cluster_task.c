@@ -52,10 +52,10 @@ int cluster_take_host(struct cluster_task *task, const char *host, int32_t port,
 {
     struct cluster_options *options = &task->options;
     if (!host || !*host || strlen(host) >= sizeof options->host)
-        return error_set(error, DLG_E_ARGUMENT, "a node is named by its host, of 1 to %zu characters, and its port",
+        return error_set(error, DLG_E_ARGUMENT, "malformed node address: give a host of 1 to %zu characters and a port",
                          sizeof options->host - 1);
     if (port < 1 || port > 65535)
-        return error_set(error, DLG_E_ARGUMENT, "a node's port is a number from 1 to 65535");
+        return error_set(error, DLG_E_ARGUMENT, "node port is out of range: give 1 to 65535");
     snprintf(options->host, sizeof options->host, "%s", host);
     options->port = port;
     snprintf(options->port_text, sizeof options->port_text, "%d", (int)port);
@@ -65,7 +65,7 @@ int cluster_take_host(struct cluster_task *task, const char *host, int32_t port,
 int cluster_take_mode(struct cluster_task *task, dlg_transfer_mode mode, dlg_error **error)
 {
     if (mode != DLG_TRANSFER_AUTO && mode != DLG_TRANSFER_FORCE_LOGICAL && mode != DLG_TRANSFER_BLOCK_WRITES)
-        return error_set(error, DLG_E_ARGUMENT, "a transfer mode is one of DLG_TRANSFER_*");
+        return error_set(error, DLG_E_ARGUMENT, "unknown transfer mode: give one of DLG_TRANSFER_*");
     task->options.mode = mode;
     return DLG_OK;
 }
@@ -76,11 +76,12 @@ int cluster_take_rebalance(struct cluster_task *task, const dlg_rebalance_option
     options = options ? options : &standard;
     if (options->version != DLG_REBALANCE_OPTIONS_VERSION ||
         options->flags & ~(DLG_REBALANCE_DRY_RUN | DLG_REBALANCE_NO_WAIT))
-        return error_set(error, DLG_E_ARGUMENT, "the options do not begin as DLG_REBALANCE_OPTIONS_INIT");
+        return error_set(error, DLG_E_ARGUMENT,
+                         "unknown version of dlg_rebalance_options: initialise it with DLG_REBALANCE_OPTIONS_INIT");
     if (options->strategy != DLG_BY_SHARD_COUNT && options->strategy != DLG_BY_DISK_SIZE)
-        return error_set(error, DLG_E_ARGUMENT, "a strategy is DLG_BY_SHARD_COUNT or DLG_BY_DISK_SIZE");
+        return error_set(error, DLG_E_ARGUMENT, "unknown strategy: give DLG_BY_SHARD_COUNT or DLG_BY_DISK_SIZE");
     if (options->retries < -1)
-        return error_set(error, DLG_E_ARGUMENT, "retries are -1 (as many as Citus makes), 0 or more");
+        return error_set(error, DLG_E_ARGUMENT, "retries is out of range: give -1 (as many as Citus makes), 0 or more");
     task->options.flags = options->flags;
     task->options.strategy = options->strategy;
     task->options.retries = options->retries;
@@ -154,7 +155,7 @@ static void task_start(struct request *request)
     if (workers_submit(task->client->admin.workers, &task->job))
         return;
     request->outstanding--;
-    error_set(&task->error, DLG_E_OVERLOAD, "too much administrative task is waiting; try again later");
+    error_set(&task->error, DLG_E_OVERLOAD, "too many administrative tasks are waiting: try again later");
     task_done(request);
     request_release(request);
 }

@@ -143,7 +143,7 @@ static int auth_new(dlg_client *client, enum request_kind kind, void (*step)(str
     if (code != DLG_OK)
         return code;
     if (!user)
-        return error_set(error, DLG_E_ARGUMENT, "which user?");
+        return error_set(error, DLG_E_ARGUMENT, "no user given, or the nil UUID");
     size_t size = sizeof(struct auth) + length + 1;
     struct auth *auth = request_new(size, kind);
     if (!auth)
@@ -225,7 +225,7 @@ int dlg_user_set_password_async(dlg_client *client, const dlg_uuid *id, const ch
 int dlg_password_hash(dlg_client *client, const char *password, size_t length, char **hash, dlg_error **error)
 {
     if (!hash)
-        return error_set(error, DLG_E_ARGUMENT, "hashing a password needs somewhere to put the hash");
+        return error_set(error, DLG_E_ARGUMENT, "dlg_password_hash() needs the address of a pointer for the hash");
     int code = client_may_wait(client, error);
     if (code == DLG_OK)
         code = password_check(password, &length, error);

@@ -6,7 +6,7 @@
 int password_check(const char *password, size_t *length, dlg_error **error)
 {
     if (!password)
-        return error_set(error, DLG_E_ARGUMENT, "a password is needed");
+        return error_set(error, DLG_E_ARGUMENT, "no password given");
     if (*length == DLG_NTS)
         *length = strlen(password);
     if (*length == 0)
@@ -65,7 +65,7 @@ void credential_start(struct credential *credential, struct request *request, bo
     if (atomic_load(&request->engine->closing))
         error_set(&error, DLG_E_CLOSED, "the client was closed before the request was done");
     else
-        error_set(&error, DLG_E_OVERLOAD, "too many passwords are being checked; try again later");
+        error_set(&error, DLG_E_OVERLOAD, "too many passwords are being checked: try again later");
     request_complete(request, error);
     request_release(request);
 }

@@ -26,9 +26,9 @@ int dlg_iterate(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, 
     if (options)
         own = *options;
     if (!iterator)
-        return error_set(error, DLG_E_ARGUMENT, "dlg_iterate() needs somewhere to put the iterator");
+        return error_set(error, DLG_E_ARGUMENT, "dlg_iterate() needs the address of a pointer for the iterator");
     if (own.before)
-        return error_set(error, DLG_E_ARGUMENT, "a walk goes forward: give after, not before");
+        return error_set(error, DLG_E_ARGUMENT, "an iterator only goes forward: give after and not before");
     if (!own.after)
         own.after = "";
     int code = list_new(client, user, peer, &own, &probe, error);
@@ -87,7 +87,8 @@ static int fetch_finish(struct dlg_iterator *iterator, dlg_error **error)
 int dlg_iterator_next(dlg_iterator *iterator, const dlg_message **message, dlg_error **error)
 {
     if (!iterator || !message)
-        return error_set(error, DLG_E_ARGUMENT, "a walk needs its iterator, and somewhere to put the message");
+        return error_set(error, DLG_E_ARGUMENT,
+                         "dlg_iterator_next() needs the iterator and the address of a pointer for the message");
     *message = NULL;
     int code = client_may_wait(iterator->client, error);
     if (code != DLG_OK)

@@ -38,19 +38,20 @@ int message_check(const dlg_client *client, const dlg_uuid *author, const dlg_uu
                   size_t *length, dlg_error **error)
 {
     if (!author || !recipient || uuid_is_nil(author) || uuid_is_nil(recipient))
-        return error_set(error, DLG_E_ARGUMENT, "a message needs an author and a recipient, neither nil");
+        return error_set(error, DLG_E_ARGUMENT, "author and recipient must be given, and neither may be the nil UUID");
     if (!text)
-        return error_set(error, DLG_E_ARGUMENT, "a message needs a text");
+        return error_set(error, DLG_E_ARGUMENT, "no text given");
     if (*length == DLG_NTS)
         *length = strlen(text);
     int64_t limit = client_settings(client)->text_limit;
     if (*length == 0)
         return error_set(error, DLG_E_TEXT, "the text is empty");
     if (*length > (size_t)limit)
-        return error_set(error, DLG_E_TOO_LARGE, "the text has %zu bytes, the limit is %lld", *length,
+        return error_set(error, DLG_E_TOO_LARGE,
+                         "the text has %zu bytes and the limit is %lld: shorten it, or raise text_limit", *length,
                          (long long)limit);
     if (!text_is_valid(text, *length))
-        return error_set(error, DLG_E_TEXT, "the text is not UTF-8, or contains NUL");
+        return error_set(error, DLG_E_TEXT, "the text is not UTF-8 or contains NUL");
     return DLG_OK;
 }
 
@@ -172,7 +173,8 @@ static void send_found(struct request *request)
     } else if (found == FOUND_OTHER_TEXT && send->key_length) {
         dlg_error *error = NULL;
         request->queries[INSERT].possibly_written = false;
-        error_set(&error, DLG_E_KEY_REUSED, "this idempotency key was used before with another text");
+        error_set(&error, DLG_E_KEY_REUSED,
+                  "this idempotency key was used before with another text: choose another key");
         request_complete(request, error);
     } else {
         if (found != FOUND_NOTHING) {
@@ -221,7 +223,8 @@ static int options_check(const dlg_send_options *options, size_t *key_length, dl
     if (!options)
         return DLG_OK;
     if (options->version != DLG_SEND_OPTIONS_VERSION || (options->flags & ~DLG_SEND_CHECK_RECIPIENT))
-        return error_set(error, DLG_E_ARGUMENT, "dlg_send_options: start from DLG_SEND_OPTIONS_INIT");
+        return error_set(error, DLG_E_ARGUMENT,
+                         "unknown version of dlg_send_options: initialise it with DLG_SEND_OPTIONS_INIT");
     if (!options->key)
         return DLG_OK;
     *key_length = options->key_length == DLG_NTS ? strlen(options->key) : options->key_length;
@@ -265,7 +268,7 @@ int dlg_send(dlg_client *client, const dlg_uuid *author, const dlg_uuid *recipie
 {
     struct send *send;
     if (receipt && receipt->version != DLG_RECEIPT_VERSION)
-        return error_set(error, DLG_E_ARGUMENT, "dlg_receipt: start from DLG_RECEIPT_INIT");
+        return error_set(error, DLG_E_ARGUMENT, "unknown version of dlg_receipt: initialise it with DLG_RECEIPT_INIT");
     int code = send_new(client, author, recipient, text, length, options, &send, error);
     if (code != DLG_OK)
         return code;

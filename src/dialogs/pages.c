@@ -180,11 +180,12 @@ static int options_read(struct list *list, const dlg_list_options *options, dlg_
     if (!options)
         options = &defaults;
     if (options->version != DLG_LIST_OPTIONS_VERSION)
-        return error_set(error, DLG_E_ARGUMENT, "dlg_list_options: start from DLG_LIST_OPTIONS_INIT");
+        return error_set(error, DLG_E_ARGUMENT,
+                         "unknown version of dlg_list_options: initialise it with DLG_LIST_OPTIONS_INIT");
     if (options->limit < 1 || options->limit > DLG_PAGE_LIMIT)
-        return error_set(error, DLG_E_ARGUMENT, "limit must be 1 to %d", DLG_PAGE_LIMIT);
+        return error_set(error, DLG_E_ARGUMENT, "limit is out of range: give 1 to %d", DLG_PAGE_LIMIT);
     if (options->before && options->after)
-        return error_set(error, DLG_E_ARGUMENT, "give before or after, not both");
+        return error_set(error, DLG_E_ARGUMENT, "before and after exclude each other: give one of them");
     list->limit = options->limit;
     list->backwards = !options->after;
     const char *text = options->after ? options->after : options->before ? options->before : "";
@@ -228,7 +229,8 @@ int list_new(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, con
     if (code != DLG_OK)
         return code;
     if (!user || !peer || uuid_is_nil(user) || uuid_is_nil(peer))
-        return error_set(error, DLG_E_ARGUMENT, "a dialog is between two users, neither nil");
+        return error_set(error, DLG_E_ARGUMENT,
+                         "both users of a dialog must be given, and neither may be the nil UUID");
     return request_make(user, peer, options, request, error);
 }
 
@@ -240,9 +242,9 @@ static int feed_new(dlg_client *client, const dlg_uuid *user, const dlg_list_opt
     if (code != DLG_OK)
         return code;
     if (!user || uuid_is_nil(user))
-        return error_set(error, DLG_E_ARGUMENT, "a feed is a user's, who is not nil");
+        return error_set(error, DLG_E_ARGUMENT, "no user of the feed given, or the nil UUID");
     if (client->settings->feed != FEED_ON)
-        return error_set(error, DLG_E_STATE, "feeds need indexes of their own: open with the setting feed=on");
+        return error_set(error, DLG_E_STATE, "this client has no feeds: open it with the setting feed=on");
     return request_make(user, &everybody, options, request, error);
 }
 
@@ -269,7 +271,7 @@ int dlg_list(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, con
 {
     struct request *request;
     if (!page)
-        return error_set(error, DLG_E_ARGUMENT, "dlg_list() needs somewhere to put the page");
+        return error_set(error, DLG_E_ARGUMENT, "dlg_list() needs the address of a pointer for the page");
     int code = list_new(client, user, peer, options, &request, error);
     return code == DLG_OK ? call(client, request, options, page, error) : code;
 }
@@ -279,7 +281,7 @@ int dlg_feed(dlg_client *client, const dlg_uuid *user, const dlg_list_options *o
 {
     struct request *request;
     if (!page)
-        return error_set(error, DLG_E_ARGUMENT, "dlg_feed() needs somewhere to put the page");
+        return error_set(error, DLG_E_ARGUMENT, "dlg_feed() needs the address of a pointer for the page");
     int code = feed_new(client, user, options, &request, error);
     return code == DLG_OK ? call(client, request, options, page, error) : code;
 }

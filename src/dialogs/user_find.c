@@ -106,7 +106,7 @@ static int get_new(dlg_client *client, const dlg_uuid *id, struct find **find, d
     if (code != DLG_OK)
         return code;
     if (!id)
-        return error_set(error, DLG_E_ARGUMENT, "which user?");
+        return error_set(error, DLG_E_ARGUMENT, "no user given, or the nil UUID");
     *find = find_build("", "");
     if (!*find)
         return error_set(error, DLG_E_MEMORY, "out of memory");
@@ -125,7 +125,8 @@ static int search_new(dlg_client *client, const char *first, const char *second,
     if (code != DLG_OK)
         return code;
     if (!first || !second || limit < 1 || limit > DLG_PAGE_LIMIT)
-        return error_set(error, DLG_E_ARGUMENT, "a search needs two texts and a limit of 1 to %d", DLG_PAGE_LIMIT);
+        return error_set(error, DLG_E_ARGUMENT, "dlg_user_search() needs two names and a limit from 1 to %d",
+                         DLG_PAGE_LIMIT);
     *find = find_build(first, second);
     if (!*find)
         return error_set(error, DLG_E_MEMORY, "out of memory");
@@ -147,7 +148,8 @@ static int find_call(dlg_client *client, struct find *find, dlg_users **users, d
 
 static int place_check(dlg_users **users, dlg_error **error)
 {
-    return users ? DLG_OK : error_set(error, DLG_E_ARGUMENT, "finding users needs somewhere to put them");
+    return users ? DLG_OK
+                 : error_set(error, DLG_E_ARGUMENT, "a search for users needs the address of a pointer for the result");
 }
 
 int dlg_user_get(dlg_client *client, const dlg_uuid *id, dlg_users **users, dlg_error **error)

@@ -33,13 +33,13 @@ static int date_check(const char *text, dlg_error **error)
         if (day <= days[month - 1] + (month == 2 && leap))
             return DLG_OK;
     }
-    return error_set(error, DLG_E_ARGUMENT, "birthdate must be a date, YYYY-MM-DD");
+    return error_set(error, DLG_E_ARGUMENT, "birthdate is not a date: write YYYY-MM-DD");
 }
 
 int user_check(const dlg_user *user, dlg_error **error)
 {
     if (!user || user->version != DLG_USER_VERSION)
-        return error_set(error, DLG_E_ARGUMENT, "dlg_user: start from DLG_USER_INIT");
+        return error_set(error, DLG_E_ARGUMENT, "unknown version of dlg_user: initialise it with DLG_USER_INIT");
     int code = user_field_check("first_name", user->first_name, DLG_NAME_LIMIT, error);
     if (code == DLG_OK)
         code = user_field_check("second_name", user->second_name, DLG_NAME_LIMIT, error);

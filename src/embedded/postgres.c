@@ -139,7 +139,7 @@ static int not_at(const struct search *search, const char *place, dlg_error **er
 static int not_found(const struct search *search, dlg_error **error)
 {
     if (clock_monotonic_us() >= search->deadline_us)
-        return error_set(error, DLG_E_EMBEDDED, "there was no time to look for PostgreSQL: allow more to open");
+        return error_set(error, DLG_E_EMBEDDED, "open_timeout_ms passed while looking for PostgreSQL: raise it");
     if (search->wanted)
         return error_set(
             error, DLG_E_EMBEDDED,
@@ -233,9 +233,9 @@ static int program_error(const struct subprocess *program, const struct subproce
                          "/var/lib/dialogsd, or run \"chmod o+x\" on that one",
                          program->account->name, part);
     if (result->end != SUBPROCESS_DONE || !*result->output)
-        return error_set(error, DLG_E_EMBEDDED, "the private server could not be made: %s", line);
+        return error_set(error, DLG_E_EMBEDDED, "cannot make the private server: %s", line);
     postgres_reason(result->output, reason, sizeof reason);
-    return error_set(error, DLG_E_EMBEDDED, "the private server could not be made: %s: %s", line, reason);
+    return error_set(error, DLG_E_EMBEDDED, "cannot make the private server: %s: %s", line, reason);
 }
 
 /* Sorted by code point ("C"), but with upper and lower case for all letters where the system knows them. */

@@ -129,7 +129,7 @@ static void on_ready(struct connection *connection)
     struct node *node = connection->owner;
     if (connection->read_only)
         error_set(&connection->pending_error, DLG_E_UNAVAILABLE,
-                  "the server is a standby, which cannot take messages; name the primary in the conninfo");
+                  "the server is a standby and cannot take messages: name the primary in the conninfo");
     else if (node->name && connection->group != node->group)
         error_set(&connection->pending_error, DLG_E_UNAVAILABLE, "another server answers at the address of node %s",
                   node->name);

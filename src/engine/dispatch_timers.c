@@ -33,7 +33,7 @@ static void connection_give_up(struct connection *connection)
 {
     dlg_error *why = NULL;
     error_set(&why, DLG_E_UNAVAILABLE,
-              connection->state == CONN_READY ? "the database does not answer any more"
+              connection->state == CONN_READY ? "the database no longer answers"
                                               : "the database did not answer in time");
     connection_break(connection, why);
 }

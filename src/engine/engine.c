@@ -183,7 +183,7 @@ int engine_wait_ready(struct engine *engine, int64_t deadline_us, dlg_error **er
             dlg_error *why = error_copy(engine->loss);
             pthread_mutex_unlock(&engine->lock);
             return why ? error_give(error, why)
-                       : error_set(error, DLG_E_UNAVAILABLE, "the database took no connection in time");
+                       : error_set(error, DLG_E_UNAVAILABLE, "the database accepted no connection in time");
         }
         usleep(500);
     }

@@ -38,7 +38,7 @@ static int refuse(struct engine *engine, dlg_error **error)
     if (atomic_load(&engine->closing))
         return error_set(error, DLG_E_CLOSED, "the client is being closed");
     atomic_fetch_add_explicit(&engine->overloads, 1, memory_order_relaxed);
-    return error_set(error, DLG_E_OVERLOAD, "too many requests are waiting; try again later");
+    return error_set(error, DLG_E_OVERLOAD, "too many requests are waiting: try again later");
 }
 
 /* With the lock held: the request is the only one, and the I/O thread lets its caller have the turn. */
@@ -72,7 +72,7 @@ static int engine_submit(struct engine *engine, struct request *request, int64_t
                          dlg_error **error)
 {
     if (engine_is_forked(engine))
-        return error_set(error, DLG_E_FORKED, "the client was opened before fork(); open another one here");
+        return error_set(error, DLG_E_FORKED, "the client was opened before fork(): open another one in this process");
     if (timeout_us < 0)
         return error_set(error, DLG_E_ARGUMENT, "a timeout is 0 (the setting) or positive, in microseconds");
     int cancellable; /* a thread that was cancelled in here would keep a lock */

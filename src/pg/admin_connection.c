@@ -93,7 +93,7 @@ static void attempt_finish(struct attempt *attempt, int64_t deadline_us)
         refused(attempt);
     else if (standby && strcmp(standby, "on") == 0)
         error_set(&attempt->error, DLG_E_UNAVAILABLE,
-                  "the server is a standby, which cannot take messages; name the primary in the conninfo");
+                  "the server is a standby and cannot take messages: name the primary in the conninfo");
 }
 
 /* Leaves a connection, or an error. */

@@ -55,7 +55,7 @@ static bool is_schema(const dlg_error *error)
 static void explain_schema(dlg_error **error)
 {
     dlg_error *why = NULL;
-    const char *what = has_prefix(*error, "42P01") ? "the tables are not there; run dlgctl init"
+    const char *what = has_prefix(*error, "42P01") ? "the tables are missing: run dlgctl init"
                                                    : "a table is of another shape than this library's";
     error_set_sql(&why, DLG_E_SCHEMA, dlg_error_sqlstate(*error), what, dlg_error_message(*error));
     error_set_fate(why, dlg_error_fate(*error));

@@ -107,6 +107,6 @@ int claims_check_time(const struct claims *claims, int64_t now_us, dlg_error **e
         return error_set(error, DLG_E_TOKEN_EXPIRED, "the token has expired; log in again");
     if (claims->starts_us > INT64_MIN && claims->starts_us - LEEWAY_US > now_us)
         return error_set(error, DLG_E_TOKEN_EXPIRED,
-                         "the token is not good yet; try again later, and see that the clocks agree");
+                         "the token is not valid yet: try again later, and check that the clocks agree");
     return DLG_OK;
 }

@@ -22,9 +22,8 @@ struct text {
 static int file_error(dlg_error **error, const char *what, const char *path)
 {
     const char *reason = strerror(errno);
-    return error_set(error, DLG_E_FILE,
-                     "cannot %s the key file %s: %s; name another in token_key_file if it cannot be mended", what, path,
-                     reason);
+    return error_set(error, DLG_E_FILE, "cannot %s the key file %s: %s; repair it, or name another in token_key_file",
+                     what, path, reason);
 }
 
 static void stamp_fill(struct key_file_stamp *stamp, const struct stat *status)
@@ -65,7 +64,7 @@ static int check_file(const struct stat *status, const char *path, dlg_error **e
     if (!S_ISREG(status->st_mode))
         return error_set(error, DLG_E_FILE, "%s is not a file; name one in token_key_file", path);
     if (status->st_mode & (S_IRWXG | S_IRWXO))
-        return error_set(error, DLG_E_FILE, "others may read the signing keys; do: chmod 600 %s", path);
+        return error_set(error, DLG_E_FILE, "other users may read the signing keys: run chmod 600 %s", path);
     if (status->st_size > KEY_FILE_LIMIT)
         return error_set(error, DLG_E_FILE, "%s is longer than %d bytes; remove the oldest keys", path, KEY_FILE_LIMIT);
     return DLG_OK;

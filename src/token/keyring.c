@@ -144,7 +144,7 @@ int keyring_find(struct keyring *keyring, const char *id, size_t length,
     else if (keyring->failure)
         code = error_give(error, error_copy(keyring->failure));
     else
-        code = error_set(error, DLG_E_TOKEN, "the token was signed by a key that is not known here; log in again");
+        code = error_set(error, DLG_E_TOKEN, "the token was signed by an unknown key: log in again");
     pthread_mutex_unlock(&keyring->lock);
     return code;
 }

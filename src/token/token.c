@@ -25,9 +25,9 @@ int token_issue(struct keyring *keyring, const char *issuer, const dlg_uuid *use
                 char **token, dlg_error **error)
 {
     if (!token)
-        return error_set(error, DLG_E_ARGUMENT, "issuing a token needs somewhere to put it");
+        return error_set(error, DLG_E_ARGUMENT, "dlg_token_issue() needs the address of a pointer for the token");
     if (!user || uuid_is_nil(user))
-        return error_set(error, DLG_E_ARGUMENT, "a token names a user; give an id that is not nil");
+        return error_set(error, DLG_E_ARGUMENT, "no user of the token given, or the nil UUID");
     if (lifetime_us <= 0)
         return error_set(error, DLG_E_ARGUMENT, "a token needs a lifetime above zero");
     struct claims claims = {*user, now_us, now_us + lifetime_us};
@@ -48,7 +48,7 @@ int token_issue(struct keyring *keyring, const char *issuer, const dlg_uuid *use
 
 static int malformed(dlg_error **error)
 {
-    return error_set(error, DLG_E_TOKEN, "this is not a v4.public token of ours; log in to get one");
+    return error_set(error, DLG_E_TOKEN, "not a v4.public token of this service: log in to get one");
 }
 
 /* The public key that the footer names: {"kid":"k4.pid...."}. */
@@ -77,7 +77,7 @@ static int open_token(struct keyring *keyring, const char *issuer, const char *t
     if (code != DLG_OK)
         return code;
     if (!paseto_verify(&paseto, no_assertion, public_key))
-        return error_set(error, DLG_E_TOKEN, "the token's signature does not fit; log in again");
+        return error_set(error, DLG_E_TOKEN, "the token's signature is wrong: log in again");
     return claims_read(paseto.message, issuer, claims, error);
 }
 
@@ -85,12 +85,11 @@ int token_verify(struct keyring *keyring, struct token_cache *cache, const char 
                  size_t length, int64_t now_us, dlg_uuid *user, int64_t *expires_us, dlg_error **error)
 {
     if (!token || !user)
-        return error_set(error, DLG_E_ARGUMENT, "verifying needs a token and somewhere to put the user");
+        return error_set(error, DLG_E_ARGUMENT, "dlg_token_verify() needs a token and the address of a user id");
     if (length == DLG_NTS)
         length = strnlen(token, PASETO_LIMIT + 1);
     if (length > PASETO_LIMIT)
-        return error_set(error, DLG_E_TOKEN, "the token is longer than %d bytes; log in to get one of ours",
-                         PASETO_LIMIT);
+        return error_set(error, DLG_E_TOKEN, "the token is longer than %d bytes: log in to get one", PASETO_LIMIT);
     uint64_t generation = keyring_generation(keyring);
     struct token_digest digest;
     struct claims claims;

@@ -289,13 +289,13 @@ static void later_versions_are_refused(void **state)
 static void checking_changes_nothing(void **state)
 {
     const char *conninfo = fresh_database(*state);
-    assert_refused(conninfo, "schema=check", "not there");
+    assert_refused(conninfo, "schema=check", "missing");
     PGconn *sql = sql_connect(conninfo);
     assert_string_equal(shape(sql), "");
     assert_opens_and_works(conninfo);
     client_close(client_open(conninfo, "schema=check"));
     sql_run(sql, "DELETE FROM dlg_schema");
-    assert_refused(conninfo, "schema=check", "not there");
+    assert_refused(conninfo, "schema=check", "missing");
     PQfinish(sql);
 }
 
@@ -322,7 +322,7 @@ static void a_role_that_may_not_create_is_told_so(void **state)
     snprintf(conninfo, sizeof conninfo, "%s user=guest", fresh_database(fixture));
     sql_run(fixture->sql, "CREATE ROLE guest LOGIN");
     assert_refused(conninfo, "", "permission denied");
-    assert_refused(conninfo, "schema=check", "not there");
+    assert_refused(conninfo, "schema=check", "missing");
 }
 
 /* The tables are somebody else's; a role that may read and write works with them. */

@@ -63,7 +63,7 @@ static unsigned connection_limit(const struct config *config)
         files.rlim_cur = files.rlim_max < wanted ? files.rlim_max : wanted;
         setrlimit(RLIMIT_NOFILE, &files);
         if (files.rlim_cur < wanted && files.rlim_cur > 2 * other_descriptors) {
-            say("only %llu connections at a time: raise the limit of open files (ulimit -n) for more",
+            say("the limit of open files allows only %llu connections: raise it (ulimit -n)",
                 (unsigned long long)(files.rlim_cur - other_descriptors));
             return (unsigned)(files.rlim_cur - other_descriptors);
         }

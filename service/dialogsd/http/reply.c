@@ -36,8 +36,7 @@ static const struct meaning {
     {DLG_E_SCHEMA, 503, "the database is not set up; the service's log says more"},
 };
 
-static const struct meaning unexpected = {0, 500,
-                                          "something went wrong; give the request_id to whoever runs the service"};
+static const struct meaning unexpected = {0, 500, "internal error; give the request_id to the operator of the service"};
 
 static const struct meaning *meaning_of(int code)
 {

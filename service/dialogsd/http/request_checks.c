@@ -83,7 +83,7 @@ static bool check_token(struct request_ctx *ctx)
     if (code != DLG_OK)
         reply_failure(ctx, error);
     else if (revoked_tokens_contain(&ctx->service->revoked_tokens, &ctx->token))
-        reply_error(ctx, 401, DLG_E_TOKEN, "this token was given back with /logout; get another from /login");
+        reply_error(ctx, 401, DLG_E_TOKEN, "this token was revoked by /logout; get another from /login");
     else
         ctx->has_caller = true;
     dlg_error_free(error);

@@ -221,7 +221,7 @@ static void name_strangers(const struct config *config)
     for (char **entry = environ; *entry; entry++) {
         snprintf(variable, sizeof variable, "%.*s", (int)strcspn(*entry, "="), *entry);
         if (strncmp(variable, "DIALOGSD_", 9) == 0 && !is_variable(config, variable))
-            say("%s is no option, and ignored; dialogsd --help lists them", variable);
+            say("unknown option %s ignored; dialogsd --help lists all", variable);
     }
 }
 
@@ -257,7 +257,7 @@ static int read_flag(struct config *config, int count, char **arguments)
     size_t length = strcspn(name, "=");
     const struct option *option = option_find(name, length);
     if (!option)
-        return say("there is no option %s; dialogsd --help lists them", word);
+        return say("unknown option %s; dialogsd --help lists all", word);
     const char *attached = name[length] ? name + length + 1 : NULL;
     if (!option->argument) {
         if (attached)
@@ -295,14 +295,14 @@ static bool fill_defaults(struct config *config)
 {
     char *data = data_dir_find(config->data);
     if (!data)
-        return say("there is no place for data: %s; say where with --data DIR", strerror(errno));
+        return say("no data directory: %s; give one with --data DIR", strerror(errno));
     free(config->data);
     config->data = data;
     config->own_data = !config->db;
     if (!config->db && !(config->db = data_dir_database(data)))
         return say("out of memory");
     if (!config->tls_certificate != !config->tls_key)
-        return say("--tls-certificate and --tls-key go together");
+        return say("--tls-certificate and --tls-key go together: give both or none");
     if (!config->threads)
         config->threads = get_nprocs() < 256 ? get_nprocs() : 256;
     if (!config->body_limit)

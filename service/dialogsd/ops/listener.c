@@ -29,7 +29,7 @@ static void explain(const struct config *config)
     if (errno == EADDRINUSE)
         say("port %d is in use on %s; choose another with --port", port, config->listen);
     else if (errno == EACCES)
-        say("port %d is for root only; choose one above 1023 with --port", port);
+        say("only root may listen on port %d; choose one above 1023 with --port", port);
     else if (errno == EADDRNOTAVAIL)
         say("this machine has no address %s; choose another with --listen", config->listen);
     else
@@ -44,7 +44,7 @@ int listener_bind(const struct config *config)
     snprintf(port, sizeof port, "%d", (int)config->port);
     int code = getaddrinfo(config->listen, port, &hints, &addresses);
     if (code) {
-        say("--listen %s is no address: %s", config->listen, gai_strerror(code));
+        say("--listen %s is not an address: %s", config->listen, gai_strerror(code));
         return -1;
     }
     int fd = bind_to(addresses);

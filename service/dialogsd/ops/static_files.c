@@ -116,7 +116,7 @@ bool static_files_open(struct static_files *files, const char *directory)
     char found[PATH_MAX];
     *files = (struct static_files){0};
     if (!directory && !(directory = look_for(found, sizeof found))) {
-        say("the API page is not installed; /swagger/ will be empty (say where it is with --pages DIR)");
+        say("the API page is not installed and /swagger/ will be empty; give its directory with --pages DIR");
         return true;
     }
     return add_directory(files, directory);

@@ -24,7 +24,7 @@ void supervisor_tell(const char *state)
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
     if (fd < 0 || sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, size) < 0)
-        say("cannot tell %s that we are %s: %s", path, state, strerror(errno));
+        say("cannot send %s the state %s: %s", path, state, strerror(errno));
     if (fd >= 0)
         close(fd);
 }
@@ -40,7 +40,7 @@ int supervisor_socket(void)
     unsetenv("LISTEN_FDS");
     unsetenv("LISTEN_PID");
     if (strcmp(count, "1") != 0 || getsockopt(FIRST, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || !listens) {
-        say("started with %s sockets that do not all listen; give one stream socket", count);
+        say("LISTEN_FDS has %s sockets and not all of them listen; give one stream socket", count);
         return -2;
     }
     fcntl(FIRST, F_SETFD, FD_CLOEXEC);

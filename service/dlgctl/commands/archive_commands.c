@@ -17,7 +17,7 @@ static const char *read_archive_path(struct dlgctl *ctl, int argc, char **argv)
     if (dlgctl_option(ctl, argc, argv, NULL) != -1)
         return NULL;
     if (argc - optind > 1) {
-        dlgctl_misuse(ctl, "%s takes one file, or - or nothing", ctl->command->name);
+        dlgctl_misuse(ctl, "%s takes one file, -, or nothing", ctl->command->name);
         return NULL;
     }
     return optind < argc ? argv[optind] : "-";
