@@ -55,6 +55,9 @@ static const struct setting table[] = {
     {"queue_bytes", NUMBER, AT(queue_bytes), "67108864", RANGE(1024, 68719476736),
      "most bytes of requests accepted and not completed"},
     {"text_limit", NUMBER, AT(text_limit), "65536", RANGE(1, 16777216), "longest text of a message, bytes"},
+    {"batch_scheduling", CHOICE, AT(batch_scheduling), "off", "off|on", 0, 0,
+     "whether the I/O thread runs as SCHED_BATCH while 16 to 200 requests are under way; where client and server share "
+     "processors it serves more requests, each a little later"},
     {"user_cache", NUMBER, AT(user_cache), "65536", RANGE(1, 16777216),
      "how many recipients the recipient cache holds"},
     {"hash_threads", NUMBER, AT(hash_threads), "2", RANGE(1, 64),
@@ -83,7 +86,7 @@ static char **text_of(const dlg_settings *settings, const struct setting *settin
     return (char **)((char *)(uintptr_t)settings + setting->offset);
 }
 
-static bool is_text(const struct setting *setting)
+static bool setting_is_text(const struct setting *setting)
 {
     return setting->kind == TEXT || setting->kind == SECRET;
 }
@@ -109,7 +112,7 @@ static int64_t choice_index(const char *words, const char *word)
     return -1;
 }
 
-static int refuse(const struct setting *setting, dlg_error **error)
+static int setting_refuse(const struct setting *setting, dlg_error **error)
 {
     return error_set(error, DLG_E_ARGUMENT, "setting %s takes %s", setting->name, setting->range);
 }
@@ -120,7 +123,7 @@ static int set_number(dlg_settings *settings, const struct setting *setting, con
     errno = 0;
     long long number = strtoll(value, &end, 10);
     if (errno || end == value || *end || number < setting->least || number > setting->most)
-        return refuse(setting, error);
+        return setting_refuse(setting, error);
     *number_of(settings, setting) = number;
     return DLG_OK;
 }
@@ -129,7 +132,7 @@ static int set_text(dlg_settings *settings, const struct setting *setting, const
 {
     size_t length = strlen(value);
     if ((int64_t)length < setting->least || (int64_t)length > setting->most)
-        return refuse(setting, error);
+        return setting_refuse(setting, error);
     char *copy = strdup(value);
     if (!copy)
         return error_set(error, DLG_E_MEMORY, "out of memory");
@@ -145,11 +148,11 @@ static int setting_assign(dlg_settings *settings, const struct setting *setting,
 {
     if (setting->kind == NUMBER)
         return set_number(settings, setting, value, error);
-    if (is_text(setting))
+    if (setting_is_text(setting))
         return set_text(settings, setting, value, error);
     int64_t index = choice_index(setting->range, value);
     if (index < 0)
-        return refuse(setting, error);
+        return setting_refuse(setting, error);
     *number_of(settings, setting) = index;
     return DLG_OK;
 }
@@ -169,7 +172,7 @@ const char *dlg_settings_get(const dlg_settings *settings, const char *name)
     const struct setting *setting = setting_find(name);
     if (!settings || !setting)
         return NULL;
-    if (is_text(setting))
+    if (setting_is_text(setting))
         return *text_of(settings, setting);
     char *scratch = ((dlg_settings *)(uintptr_t)settings)->scratch;
     size_t size = sizeof settings->scratch;
@@ -227,7 +230,7 @@ void dlg_settings_free(dlg_settings *settings)
     if (!settings)
         return;
     for (size_t i = 0; i < TABLE_SIZE; i++) {
-        if (!is_text(&table[i]))
+        if (!setting_is_text(&table[i]))
             continue;
         char *text = *text_of(settings, &table[i]);
         if (text)

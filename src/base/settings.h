@@ -8,6 +8,7 @@
 enum open_mode { OPEN_WAIT, OPEN_LAZY };
 enum route_mode { ROUTE_AUTO, ROUTE_COORDINATOR };
 enum schema_mode { SCHEMA_INSTALL, SCHEMA_CHECK, SCHEMA_NONE };
+enum batch_scheduling { BATCH_SCHEDULING_OFF, BATCH_SCHEDULING_ON };
 enum feed_mode { FEED_OFF, FEED_ON };
 
 struct dlg_settings {
@@ -29,6 +30,7 @@ struct dlg_settings {
     int64_t queue_requests;
     int64_t queue_bytes;
     int64_t text_limit;
+    int64_t batch_scheduling; /* enum batch_scheduling */
     int64_t user_cache;
     int64_t hash_threads;
     int64_t hash_queue;

@@ -48,7 +48,7 @@ static bool read_digit(struct reader *reader, int *digit)
 }
 
 /* Exactly `digits` digits, up to `most`. */
-static bool read_number(struct reader *reader, int digits, int most, int *number)
+static bool digits_read(struct reader *reader, int digits, int most, int *number)
 {
     int digit;
     for (*number = 0; digits > 0; digits--) {
@@ -63,8 +63,8 @@ static bool read_date(struct reader *reader, struct tm *utc)
 {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     int year, month, day;
-    if (!read_number(reader, 4, 9999, &year) || !read_one_of(reader, "-") || !read_number(reader, 2, 12, &month) ||
-        !read_one_of(reader, "-") || !read_number(reader, 2, 31, &day) || month == 0 || day == 0)
+    if (!digits_read(reader, 4, 9999, &year) || !read_one_of(reader, "-") || !digits_read(reader, 2, 12, &month) ||
+        !read_one_of(reader, "-") || !digits_read(reader, 2, 31, &day) || month == 0 || day == 0)
         return false;
     bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     if (day > days[month - 1] + (leap && month == 2))
@@ -78,9 +78,9 @@ static bool read_date(struct reader *reader, struct tm *utc)
 /* A second 60 is a leap second; it counts as the one that follows. */
 static bool read_time(struct reader *reader, struct tm *utc)
 {
-    return read_number(reader, 2, 23, &utc->tm_hour) && read_one_of(reader, ":") &&
-           read_number(reader, 2, 59, &utc->tm_min) && read_one_of(reader, ":") &&
-           read_number(reader, 2, 60, &utc->tm_sec);
+    return digits_read(reader, 2, 23, &utc->tm_hour) && read_one_of(reader, ":") &&
+           digits_read(reader, 2, 59, &utc->tm_min) && read_one_of(reader, ":") &&
+           digits_read(reader, 2, 60, &utc->tm_sec);
 }
 
 static bool read_fraction(struct reader *reader, int64_t *fraction_us)
@@ -106,10 +106,10 @@ static bool read_offset(struct reader *reader, int64_t *offset_s)
         return true;
     bool west = read_one_of(reader, "-");
     int hours, minutes;
-    if ((!west && !read_one_of(reader, "+")) || !read_number(reader, 2, 23, &hours))
+    if ((!west && !read_one_of(reader, "+")) || !digits_read(reader, 2, 23, &hours))
         return false;
     read_one_of(reader, ":");
-    if (!read_number(reader, 2, 59, &minutes))
+    if (!digits_read(reader, 2, 59, &minutes))
         return false;
     *offset_s = hours * 3600 + minutes * 60;
     if (west)

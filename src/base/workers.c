@@ -31,7 +31,7 @@ struct workers *workers_new(size_t threads, size_t queue_limit)
     return workers;
 }
 
-static struct job *take(struct workers *workers)
+static struct job *job_take(struct workers *workers)
 {
     struct job *job = workers->first;
     if (!job)
@@ -44,7 +44,7 @@ static struct job *take(struct workers *workers)
 }
 
 /* With the lock held, which is not when the owner hears of it. */
-static void finish(struct workers *workers, struct job *job, void (*tell)(struct job *job))
+static void job_finish(struct workers *workers, struct job *job, void (*tell)(struct job *job))
 {
     workers->running--;
     if (!tell)
@@ -61,7 +61,7 @@ static void *work(void *argument)
     for (;;) {
         while (!workers->first && !workers->stopping)
             pthread_cond_wait(&workers->wake, &workers->lock);
-        struct job *job = take(workers);
+        struct job *job = job_take(workers);
         if (!job)
             break;
         workers->running++;
@@ -69,7 +69,7 @@ static void *work(void *argument)
         void (*tell)(struct job * job) = job->tell; /* without one, run() may free the job */
         job->run(job, false);
         pthread_mutex_lock(&workers->lock);
-        finish(workers, job, tell);
+        job_finish(workers, job, tell);
     }
     pthread_mutex_unlock(&workers->lock);
     return NULL;

@@ -1,4 +1,4 @@
-#include "bulk/archive.h"
+#include "bulk/archive_format.h"
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -43,7 +43,7 @@ struct dump {
 /* What a row of one table is in the archive. */
 typedef int (*dump_row)(struct archive_writer *writer, const PGresult *row, dlg_error **error);
 
-static int refused(PGconn *connection, const PGresult *result, dlg_error **error)
+static int archive_refused(PGconn *connection, const PGresult *result, dlg_error **error)
 {
     const char *sqlstate = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
     bool lost = !sqlstate || PQstatus(connection) != CONNECTION_OK;
@@ -59,7 +59,7 @@ static int begin_snapshot(PGconn *connection, dlg_error **error)
     PGresult *result = PQexec(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
                                           "SET LOCAL statement_timeout = 0;"
                                           "SET LOCAL idle_in_transaction_session_timeout = 0");
-    int code = PQresultStatus(result) == PGRES_COMMAND_OK ? DLG_OK : refused(connection, result, error);
+    int code = PQresultStatus(result) == PGRES_COMMAND_OK ? DLG_OK : archive_refused(connection, result, error);
     PQclear(result);
     return code;
 }
@@ -72,7 +72,7 @@ static int count_messages(struct dump *dump, dlg_error **error)
     if (PQresultStatus(result) == PGRES_TUPLES_OK)
         dump->total_messages = (uint64_t)get_int64(PQgetvalue(result, 0, 0));
     else
-        code = refused(dump->connection, result, error);
+        code = archive_refused(dump->connection, result, error);
     PQclear(result);
     return code;
 }
@@ -90,14 +90,14 @@ static int dump_rows(struct dump *dump, const char *query, dump_row write, dlg_e
 {
     if (!PQsendQueryParams(dump->connection, query, 0, NULL, NULL, NULL, NULL, 1) ||
         !PQsetSingleRowMode(dump->connection))
-        return refused(dump->connection, NULL, error);
+        return archive_refused(dump->connection, NULL, error);
     int code = DLG_OK;
     PGresult *result;
     for (uint64_t rows = 1; code == DLG_OK && (result = PQgetResult(dump->connection)) != NULL; rows++) {
         if (PQresultStatus(result) == PGRES_SINGLE_TUPLE)
             code = write(dump->writer, result, error);
         else if (PQresultStatus(result) != PGRES_TUPLES_OK)
-            code = refused(dump->connection, result, error);
+            code = archive_refused(dump->connection, result, error);
         PQclear(result);
         if (code == DLG_OK && rows % PROGRESS_ROWS == 0)
             code = dump_report(dump, error);

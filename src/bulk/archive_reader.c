@@ -102,7 +102,7 @@ static int read_more(struct archive_reader *reader, bool *ended, dlg_error **err
 }
 
 /* Brings one whole object to `start`; `*size` is its length. */
-static int read_object(struct archive_reader *reader, size_t *size, dlg_error **error)
+static int record_read(struct archive_reader *reader, size_t *size, dlg_error **error)
 {
     for (;;) {
         enum archive_scan found = archive_scan(reader->bytes + reader->start, reader->end - reader->start, size);
@@ -232,7 +232,7 @@ static int read_checksum(struct archive_reader *reader, dlg_error **error)
     unsigned char expected[ARCHIVE_HASH_SIZE];
     crypto_generichash_final(&reader->hash, expected, sizeof expected);
     size_t size = 0;
-    int code = read_object(reader, &size, error);
+    int code = record_read(reader, &size, error);
     if (code == DLG_OK)
         code = unpack(reader, size, error);
     if (code != DLG_OK)
@@ -249,7 +249,7 @@ static int read_checksum(struct archive_reader *reader, dlg_error **error)
     return code;
 }
 
-static bool is_text(const msgpack_object *object, const char *text)
+static bool object_is_text(const msgpack_object *object, const char *text)
 {
     return object->type == MSGPACK_OBJECT_STR && object->via.str.size == strlen(text) &&
            memcmp(object->via.str.ptr, text, strlen(text)) == 0;
@@ -268,9 +268,9 @@ static int check_header(const msgpack_object *header, dlg_error **error)
     for (uint32_t i = 0; header->type == MSGPACK_OBJECT_MAP && i < header->via.map.size; i++) {
         const msgpack_object *key = &header->via.map.ptr[i].key;
         const msgpack_object *value = &header->via.map.ptr[i].val;
-        if (is_text(key, "magic"))
-            magic = is_text(value, ARCHIVE_MAGIC);
-        else if (is_text(key, "format") && value->type == MSGPACK_OBJECT_POSITIVE_INTEGER)
+        if (object_is_text(key, "magic"))
+            magic = object_is_text(value, ARCHIVE_MAGIC);
+        else if (object_is_text(key, "format") && value->type == MSGPACK_OBJECT_POSITIVE_INTEGER)
             format = value->via.u64;
     }
     if (!magic || format == 0)
@@ -286,7 +286,7 @@ static int check_header(const msgpack_object *header, dlg_error **error)
 /* The next object, counted into the checksum. */
 static int read_record(struct archive_reader *reader, size_t *size, dlg_error **error)
 {
-    int code = read_object(reader, size, error);
+    int code = record_read(reader, size, error);
     if (code == DLG_OK)
         code = unpack(reader, *size, error);
     if (code == DLG_OK)

@@ -6,7 +6,7 @@
 #ifndef DIALOGS_ARCHIVE_READER_H
 #define DIALOGS_ARCHIVE_READER_H
 
-#include "bulk/archive.h"
+#include "bulk/archive_format.h"
 
 #include <sys/types.h>
 

@@ -2,7 +2,7 @@
 #ifndef DIALOGS_ARCHIVE_WRITER_H
 #define DIALOGS_ARCHIVE_WRITER_H
 
-#include "bulk/archive.h"
+#include "bulk/archive_format.h"
 
 struct archive_writer;
 

@@ -87,7 +87,7 @@ static bool copy_feed(PGconn *connection, const char *bytes, size_t size)
 }
 
 /* Of the results of a statement the one that tells most: the first that failed, else the first. */
-static PGresult *finish(PGconn *connection)
+static PGresult *copy_finish(PGconn *connection)
 {
     PGresult *kept = NULL;
     PGresult *result;
@@ -112,7 +112,7 @@ PGresult *copy_buffer_copy(const struct copy_buffer *rows, PGconn *connection)
     put_int16(end, -1);
     bool fed = copy_feed(connection, copy_header, COPY_HEADER_SIZE) && copy_feed(connection, rows->bytes, rows->size) &&
                copy_feed(connection, end, sizeof end);
-    return PQputCopyEnd(connection, fed ? NULL : "the rows could not be sent") == 1 ? finish(connection) : NULL;
+    return PQputCopyEnd(connection, fed ? NULL : "the rows could not be sent") == 1 ? copy_finish(connection) : NULL;
 }
 
 /* A column as an array in its binary form: dimensions, NULLs, type, length, lower bound, values. */

@@ -97,7 +97,7 @@ static enum copy_batch_outcome attempt(dlg_loader *loader, size_t *written, dlg_
     return copy_batch_write(&loader->batch, loader->connection, true, written, error);
 }
 
-static void count_batch(dlg_loader *loader, size_t written)
+static void count_copied(dlg_loader *loader, size_t written)
 {
     const struct copy_batch *batch = &loader->batch;
     size_t skipped = batch->users.count + batch->messages.count - written;
@@ -133,7 +133,7 @@ int dlg_loader_flush(dlg_loader *loader, dlg_error **error)
         return error_give(error, failure);
     }
     dlg_error_free(failure);
-    count_batch(loader, written);
+    count_copied(loader, written);
     copy_batch_clear(&loader->batch);
     return DLG_OK;
 }

@@ -1,6 +1,11 @@
 #include "client/client.h"
 
 #include "client/schema.h"
+#include "engine/complete.h"
+#include "engine/dispatch.h"
+#include "engine/dispatch_answers.h"
+#include "engine/loop.h"
+#include "engine/submit.h"
 #include "token/token_cache.h"
 
 #include <errno.h>
@@ -147,7 +152,8 @@ static int client_start(dlg_client *client, const char *conninfo, dlg_error **er
     int64_t deadline_us = clock_monotonic_us() + settings->open_timeout_ms * 1000;
     int code = client_locate(client, conninfo, error);
     if (code == DLG_OK)
-        code = engine_open(&client->engine, client->conninfo, settings, error);
+        code = engine_open(&client->engine, client->conninfo, settings, &dispatch_events, &dispatch_topology_events,
+                           error);
     if (code == DLG_OK && settings->open == OPEN_WAIT && settings->schema != SCHEMA_NONE)
         code = client_schema(client, deadline_us, settings->schema == SCHEMA_INSTALL, NULL, error);
     if (code == DLG_OK)

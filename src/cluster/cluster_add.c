@@ -223,7 +223,7 @@ static int already_check(struct cluster_task *task)
     return cluster_fail(task, DLG_E_STATE, "%s:%d is in the cluster already", HERE(task));
 }
 
-static int run_add(struct cluster_task *task)
+static int run_add_node(struct cluster_task *task)
 {
     char *tables = NULL;
     int code = cluster_connect(task);
@@ -283,7 +283,7 @@ static int take_add(struct cluster_task *task, const char *host, int32_t port, c
 static int add_new(dlg_client *client, const char *host, int32_t port, const dlg_node_options *options, void *payload,
                    struct cluster_task **task, dlg_error **error)
 {
-    int code = cluster_task_new(client, run_add, NULL, payload, task, error);
+    int code = cluster_task_new(client, run_add_node, NULL, payload, task, error);
     if (code != DLG_OK)
         return code;
     code = take_add(*task, host, port, options, error);

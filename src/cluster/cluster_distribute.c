@@ -297,7 +297,7 @@ static int distribute_new(dlg_client *client, const dlg_distribute_options *opti
     return code;
 }
 
-static int call(struct cluster_task *task, dlg_error **error)
+static int distribute_call(struct cluster_task *task, dlg_error **error)
 {
     int code = cluster_call(task, error);
     cluster_release(task);
@@ -309,7 +309,7 @@ int dlg_cluster_distribute(dlg_client *client, const dlg_distribute_options *opt
 {
     struct cluster_task *task;
     int code = distribute_new(client, options, progress, payload, &task, error);
-    return code == DLG_OK ? call(task, error) : code;
+    return code == DLG_OK ? distribute_call(task, error) : code;
 }
 
 int dlg_cluster_distribute_async(dlg_client *client, const dlg_distribute_options *options,
@@ -338,7 +338,7 @@ int dlg_cluster_undistribute(dlg_client *client, int64_t timeout_us, dlg_cluster
 {
     struct cluster_task *task;
     int code = undistribute_new(client, timeout_us, progress, payload, &task, error);
-    return code == DLG_OK ? call(task, error) : code;
+    return code == DLG_OK ? distribute_call(task, error) : code;
 }
 
 int dlg_cluster_undistribute_async(dlg_client *client, int64_t timeout_us, dlg_cluster_progress_fn progress,

@@ -1,6 +1,7 @@
 /* cluster_isolate.c - a shard of its own for one recipient, on a node of choice. */
 #include "cluster/cluster_check.h"
-#include "cluster/rebalance.h"
+#include "cluster/cluster_rebalance.h"
+#include "cluster/rebalance_tracker.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -179,8 +180,8 @@ static int run_isolate(struct cluster_task *task)
 
 /* ---- Calls ---- */
 
-static int take(struct cluster_task *task, const dlg_uuid *recipient, const dlg_isolate_options *options,
-                dlg_error **error)
+static int isolate_take(struct cluster_task *task, const dlg_uuid *recipient, const dlg_isolate_options *options,
+                        dlg_error **error)
 {
     const dlg_isolate_options standard = DLG_ISOLATE_OPTIONS_INIT;
     options = options ? options : &standard;
@@ -202,7 +203,7 @@ static int task_new(dlg_client *client, const dlg_uuid *recipient, const dlg_iso
     int code = cluster_task_new(client, run_isolate, progress, payload, task, error);
     if (code != DLG_OK)
         return code;
-    code = take(*task, recipient, options, error);
+    code = isolate_take(*task, recipient, options, error);
     if (code != DLG_OK)
         cluster_release(*task);
     return code;

@@ -1,5 +1,6 @@
 /* cluster_query.c - the sessions of a piece of task with the coordinator, and what it asks of them. */
-#include "cluster/cluster_task.h"
+#include "cluster/cluster_query.h"
+#include "engine/submit.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -151,13 +152,6 @@ void cluster_attempt(struct cluster_task *task, const char *sql, int count, cons
 }
 
 /* ---- Progress ---- */
-
-void cluster_progress_clear(struct cluster_task *task)
-{
-    task->progress.phase = task->progress.source = task->progress.target = task->progress.message = "";
-    task->progress.shard = 0;
-    task->progress.retries = 0;
-}
 
 int cluster_report(struct cluster_task *task)
 {

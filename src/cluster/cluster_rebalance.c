@@ -1,6 +1,8 @@
 /* cluster_rebalance.c - the calls that move shards until they are spread evenly. */
+#include "cluster/cluster_rebalance.h"
+
 #include "cluster/cluster_check.h"
-#include "cluster/rebalance.h"
+#include "cluster/rebalance_tracker.h"
 
 /* ---- The job ---- */
 
@@ -155,7 +157,7 @@ static int task_new(dlg_client *client, int (*run)(struct cluster_task *), const
     return code;
 }
 
-static int call(struct cluster_task *task, dlg_rebalance **result, dlg_error **error)
+static int rebalance_call(struct cluster_task *task, dlg_rebalance **result, dlg_error **error)
 {
     int code = cluster_call(task, error);
     if (code == DLG_OK && result) {
@@ -171,7 +173,7 @@ int dlg_cluster_rebalance(dlg_client *client, const dlg_rebalance_options *optio
 {
     struct cluster_task *task;
     int code = task_new(client, run_rebalance, options, progress, payload, &task, error);
-    return code == DLG_OK ? call(task, result, error) : code;
+    return code == DLG_OK ? rebalance_call(task, result, error) : code;
 }
 
 int dlg_cluster_rebalance_async(dlg_client *client, const dlg_rebalance_options *options,
@@ -189,7 +191,7 @@ int dlg_cluster_rebalance_wait(dlg_client *client, const dlg_rebalance_options *
 {
     struct cluster_task *task;
     int code = task_new(client, run_wait, options, progress, payload, &task, error);
-    return code == DLG_OK ? call(task, result, error) : code;
+    return code == DLG_OK ? rebalance_call(task, result, error) : code;
 }
 
 int dlg_cluster_rebalance_wait_async(dlg_client *client, const dlg_rebalance_options *options,
@@ -213,7 +215,7 @@ int dlg_cluster_rebalance_cancel(dlg_client *client, int64_t timeout_us, dlg_err
 {
     struct cluster_task *task;
     int code = cancel_new(client, timeout_us, NULL, &task, error);
-    return code == DLG_OK ? call(task, NULL, error) : code;
+    return code == DLG_OK ? rebalance_call(task, NULL, error) : code;
 }
 
 int dlg_cluster_rebalance_cancel_async(dlg_client *client, int64_t timeout_us, dlg_callback callback, void *payload,

@@ -1,6 +1,7 @@
 /* cluster_remove.c - a worker that leaves. */
 #include "cluster/cluster_check.h"
-#include "cluster/rebalance.h"
+#include "cluster/cluster_rebalance.h"
+#include "cluster/rebalance_tracker.h"
 
 #include <stdio.h>
 

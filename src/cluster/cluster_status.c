@@ -1,6 +1,7 @@
 /* cluster_status.c - the call that tells how a cluster is. */
 #include "cluster/cluster_check.h"
-#include "cluster/rebalance.h"
+#include "cluster/cluster_rebalance.h"
+#include "cluster/rebalance_tracker.h"
 
 /* How far the rebalance that is under way has come, kept by the snapshot. */
 static int progress_read(struct cluster_task *task, dlg_cluster *snapshot)

@@ -2,6 +2,8 @@
 #include "cluster/cluster_task.h"
 #include "cluster/cluster_snapshot.h"
 #include "cluster/rebalance.h"
+#include "engine/complete.h"
+#include "engine/submit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +18,13 @@ static void task_destroy(struct request *request)
     dlg_cluster_free(task->cluster);
     dlg_rebalance_free(task->rebalance);
     dlg_error_free(task->error);
+}
+
+void cluster_progress_clear(struct cluster_task *task)
+{
+    task->progress.phase = task->progress.source = task->progress.target = task->progress.message = "";
+    task->progress.shard = 0;
+    task->progress.retries = 0;
 }
 
 int cluster_task_new(dlg_client *client, int (*run)(struct cluster_task *), dlg_cluster_progress_fn report,

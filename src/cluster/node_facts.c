@@ -1,6 +1,6 @@
 /* node_facts.c - what each node says of itself: one statement on all nodes, one JSON object from each. */
+#include "cluster/node_facts.h"
 #include "base/sql.h"
-#include "cluster/snapshot_read.h"
 
 #include <jansson.h>
 #include <stdlib.h>

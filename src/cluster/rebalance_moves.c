@@ -1,41 +1,8 @@
-/* rebalance_moves.c - lists of moves, as Citus plans them and as its tasks have them. */
-#include "cluster/rebalance.h"
+#include "cluster/rebalance_moves.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- Lists ---- */
-
-dlg_rebalance *rebalance_new(size_t count)
-{
-    dlg_rebalance *rebalance = calloc(1, sizeof *rebalance + count * sizeof *rebalance->moves);
-    if (rebalance)
-        rebalance->count = count;
-    return rebalance;
-}
-
-void dlg_rebalance_free(dlg_rebalance *rebalance)
-{
-    free(rebalance);
-}
-
-const dlg_rebalance_info *dlg_rebalance_describe(const dlg_rebalance *rebalance)
-{
-    return rebalance ? &rebalance->info : NULL;
-}
-
-size_t dlg_rebalance_move_count(const dlg_rebalance *rebalance)
-{
-    return rebalance ? rebalance->count : 0;
-}
-
-const dlg_shard_move *dlg_rebalance_move_at(const dlg_rebalance *rebalance, size_t index)
-{
-    return index < dlg_rebalance_move_count(rebalance) ? &rebalance->moves[index].move : NULL;
-}
-
-/* ---- From the database ---- */
 
 enum { COLUMN_TASK, COLUMN_DONE, COLUMN_SHARD, COLUMN_BYTES, COLUMN_SOURCE, COLUMN_TARGET };
 
@@ -86,7 +53,7 @@ int rebalance_plan(struct cluster_task *task, bool drain, dlg_rebalance **rebala
 }
 
 /* A task's command names the shard and, by their numbers, the nodes. */
-static int tasks_read(struct cluster_task *task, int64_t job, dlg_rebalance **rebalance)
+int rebalance_read(struct cluster_task *task, int64_t job, dlg_rebalance **rebalance)
 {
     char number[24];
     const char *values[] = {number};
@@ -106,14 +73,4 @@ static int tasks_read(struct cluster_task *task, int64_t job, dlg_rebalance **re
                       "LEFT JOIN pg_dist_node s ON s.nodeid = t.part[2]::integer "
                       "LEFT JOIN pg_dist_node d ON d.nodeid = t.part[3]::integer ORDER BY t.task_id",
                       1, values, rebalance);
-}
-
-int tracker_open(struct cluster_task *task, struct tracker *tracker, int64_t job)
-{
-    *tracker = (struct tracker){.job = job, .state = DLG_JOB_SCHEDULED};
-    int code = tasks_read(task, job, &tracker->rebalance);
-    if (code != DLG_OK)
-        return code;
-    tracker->rebalance->info.job = job;
-    return tracker_poll(task, tracker);
 }

@@ -1,5 +1,6 @@
-/* rebalance_tracker.c - follows a rebalance that Citus makes in the background, by asking for its status. */
-#include "cluster/rebalance.h"
+#include "cluster/rebalance_tracker.h"
+
+#include "cluster/cluster_snapshot.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -291,4 +292,14 @@ int tracker_follow(struct cluster_task *task, struct tracker *tracker)
         if (code != DLG_OK)
             return follow_end(task, tracker, code);
     }
+}
+
+int tracker_open(struct cluster_task *task, struct tracker *tracker, int64_t job)
+{
+    *tracker = (struct tracker){.job = job, .state = DLG_JOB_SCHEDULED};
+    int code = rebalance_read(task, job, &tracker->rebalance);
+    if (code != DLG_OK)
+        return code;
+    tracker->rebalance->info.job = job;
+    return tracker_poll(task, tracker);
 }

@@ -1,5 +1,6 @@
 #include "cluster/snapshot_read.h"
 
+#include "cluster/node_facts.h"
 #include "pg/multi_connect.h"
 
 #include <stdio.h>

@@ -2,14 +2,11 @@
 #ifndef DIALOGS_SNAPSHOT_READ_H
 #define DIALOGS_SNAPSHOT_READ_H
 
+#include "cluster/cluster_query.h"
 #include "cluster/cluster_snapshot.h"
-#include "cluster/cluster_task.h"
 
 /* Nodes, shards, sizes, the last rebalance, leftovers: what the coordinator knows and the nodes answer. */
 int cluster_snapshot_read(struct cluster_task *task, dlg_cluster **snapshot);
-
-/* Asks every node, through the coordinator, for its versions, settings, free slots, rows and hottest recipients. */
-int node_facts_read(struct cluster_task *task, dlg_cluster *snapshot);
 
 /* Which nodes this client reaches by itself. */
 int cluster_reach_read(struct cluster_task *task, dlg_cluster *snapshot);

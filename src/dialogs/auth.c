@@ -1,6 +1,9 @@
 /* auth.c - who somebody is: passwords checked, changed, and exchanged for tokens. */
 #include "base/text.h"
 #include "dialogs/credential.h"
+#include "engine/complete.h"
+#include "engine/dispatch.h"
+#include "engine/submit.h"
 #include "token/token.h"
 
 #include <stdlib.h>

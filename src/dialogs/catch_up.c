@@ -1,8 +1,8 @@
 /* catch_up.c - what the database shows between the horizon of a cursor and the cursor: what is known, what came late.
  */
-#include "dialogs/list.h"
+#include "dialogs/catch_up.h"
 
-#include "engine/engine.h"
+#include "engine/dispatch.h"
 
 #include <stdlib.h>
 

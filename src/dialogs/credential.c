@@ -1,4 +1,6 @@
 #include "dialogs/credential.h"
+#include "engine/complete.h"
+#include "engine/submit.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 /* iterator.c - the whole dialog, page by page: while the caller reads one, the next is under way. */
 #include "dialogs/pages.h"
+#include "engine/submit.h"
 
 #include <semaphore.h>
 #include <stdlib.h>

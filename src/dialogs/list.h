@@ -78,29 +78,4 @@ struct position direction_position(const struct list *list, int direction, int r
 struct position direction_after(struct position from, int side);
 struct position direction_from(const struct list *list, struct position from, int side);
 
-/* ---- merge.c ---- */
-
-/* The page of the answers, or NULL when out of memory. */
-dlg_page *list_merge(struct list *list);
-
-/* ---- catch_up.c: which messages a cursor knows of behind its horizon ---- */
-
-/* Asks for the positions of all that are there between the horizon and the cursor. */
-void catch_up_ask(struct list *list);
-
-/* Learns from the answer where the page begins. False when out of memory. */
-bool catch_up_take(struct list *list);
-
-/* Learns the same from the rows of the page, when the cursor has a name of each. False when out of memory. */
-bool catch_up_read(struct list *list);
-
-/* Whether messages may come late before the page, which was read backwards and does not go as far as that. */
-bool catch_up_is_open(const struct list *list);
-
-/* Asks for the positions of those that are there now, for the cursor from which the page is followed. */
-void catch_up_ask_before(struct list *list);
-
-/* Puts them into it. False when out of memory. */
-bool catch_up_take_before(struct list *list);
-
 #endif

@@ -1,5 +1,5 @@
 /* merge.c - makes a page of the answers: the two directions of a dialog or a feed, in order. */
-#include "dialogs/list.h"
+#include "dialogs/merge.h"
 
 #include <stdlib.h>
 

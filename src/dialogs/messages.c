@@ -2,6 +2,9 @@
 
 #include "base/text.h"
 #include "base/uuid.h"
+#include "engine/complete.h"
+#include "engine/dispatch.h"
+#include "engine/submit.h"
 
 #include <endian.h>
 #include <sodium.h>

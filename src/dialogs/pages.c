@@ -1,8 +1,12 @@
 #include "dialogs/pages.h"
 
 #include "base/uuid.h"
+#include "dialogs/catch_up.h"
 #include "dialogs/list.h"
-#include "engine/engine.h"
+#include "dialogs/merge.h"
+#include "engine/complete.h"
+#include "engine/dispatch.h"
+#include "engine/submit.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -256,8 +260,8 @@ dlg_page *list_take(struct request *request)
     return page;
 }
 
-static int call(dlg_client *client, struct request *request, const dlg_list_options *options, dlg_page **page,
-                dlg_error **error)
+static int list_call(dlg_client *client, struct request *request, const dlg_list_options *options, dlg_page **page,
+                     dlg_error **error)
 {
     int code = engine_call(&client->engine, request, options ? options->timeout_us : 0, error);
     if (code == DLG_OK)
@@ -273,7 +277,7 @@ int dlg_list(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, con
     if (!page)
         return error_set(error, DLG_E_ARGUMENT, "dlg_list() needs the address of a pointer for the page");
     int code = list_new(client, user, peer, options, &request, error);
-    return code == DLG_OK ? call(client, request, options, page, error) : code;
+    return code == DLG_OK ? list_call(client, request, options, page, error) : code;
 }
 
 int dlg_feed(dlg_client *client, const dlg_uuid *user, const dlg_list_options *options, dlg_page **page,
@@ -283,7 +287,7 @@ int dlg_feed(dlg_client *client, const dlg_uuid *user, const dlg_list_options *o
     if (!page)
         return error_set(error, DLG_E_ARGUMENT, "dlg_feed() needs the address of a pointer for the page");
     int code = feed_new(client, user, options, &request, error);
-    return code == DLG_OK ? call(client, request, options, page, error) : code;
+    return code == DLG_OK ? list_call(client, request, options, page, error) : code;
 }
 
 int dlg_feed_async(dlg_client *client, const dlg_uuid *user, const dlg_list_options *options, dlg_callback callback,

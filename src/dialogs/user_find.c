@@ -1,6 +1,9 @@
 /* user_find.c - finding users: dlg_user_get() and dlg_user_search(). */
 #include "base/text.h"
 #include "dialogs/users.h"
+#include "engine/complete.h"
+#include "engine/dispatch.h"
+#include "engine/submit.h"
 
 #include <stdlib.h>
 #include <string.h>

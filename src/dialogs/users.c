@@ -3,6 +3,9 @@
 #include "base/text.h"
 #include "base/uuid.h"
 #include "dialogs/credential.h"
+#include "engine/complete.h"
+#include "engine/dispatch.h"
+#include "engine/submit.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -14,7 +14,7 @@ static int look_up(const char *name, uid_t uid, struct passwd *entry, char *buff
     return name ? getpwnam_r(name, entry, buffer, size, found) : getpwuid_r(uid, entry, buffer, size, found);
 }
 
-static bool fill(struct account *account, const struct passwd *entry)
+static bool account_fill(struct account *account, const struct passwd *entry)
 {
     *account = (struct account){.uid = entry->pw_uid, .gid = entry->pw_gid, .group_count = ACCOUNT_GROUPS};
     int length = snprintf(account->name, sizeof account->name, "%s", entry->pw_name);
@@ -34,7 +34,7 @@ static bool find(struct account *account, const char *name, uid_t uid)
         struct passwd entry;
         struct passwd *found = NULL;
         int failed = look_up(name, uid, &entry, buffer, size, &found);
-        bool good = found && fill(account, found);
+        bool good = found && account_fill(account, found);
         free(buffer);
         if (failed != ERANGE)
             return good;

@@ -13,7 +13,7 @@
 
 enum { OPEN_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
 
-static int refuse(dlg_error **error, const char *directory)
+static int directory_refuse(dlg_error **error, const char *directory)
 {
     return error_set(error, DLG_E_EMBEDDED, "the directory %s cannot be used: %s", directory, strerrordesc_np(errno));
 }
@@ -57,7 +57,7 @@ static int check(const char *path, int fd, dlg_error **error)
 {
     struct stat status;
     if (fstat(fd, &status) < 0)
-        return refuse(error, path);
+        return directory_refuse(error, path);
     if (geteuid() != 0 && status.st_uid != geteuid()) {
         struct account owner;
         const char *name = account_of(&owner, status.st_uid) ? owner.name : "somebody else";
@@ -97,7 +97,7 @@ int directory_open(const char *directory, char **path, int *fd, dlg_error **erro
     if (*path)
         *fd = open(*path, OPEN_FLAGS);
     if (*fd < 0)
-        code = refuse(error, directory);
+        code = directory_refuse(error, directory);
     if (code == DLG_OK)
         code = check_name(*path, error); /* a short name may stand for a long one */
     if (code == DLG_OK)

@@ -51,7 +51,7 @@ static void path_in(const struct private_server *server, const char *name, char 
 }
 
 /* An error about DIR/name, with errno. */
-static int file_error(const struct private_server *server, const char *name, dlg_error **error)
+static int server_file_error(const struct private_server *server, const char *name, dlg_error **error)
 {
     return error_set(error, DLG_E_EMBEDDED, "%s/%s cannot be used: %s", server->path, name, strerrordesc_np(errno));
 }
@@ -64,7 +64,7 @@ static int data_version(const struct private_server *server, int *major, dlg_err
     *major = 0;
     int data = openat(server->directory, DATA, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (data < 0)
-        return errno == ENOENT ? DLG_OK : file_error(server, DATA, error);
+        return errno == ENOENT ? DLG_OK : server_file_error(server, DATA, error);
     *major = postgres_data_version(data);
     close(data);
     if (*major || directory_empty(server->directory, DATA))
@@ -83,13 +83,13 @@ static int data_make(const struct private_server *server, const struct postgres 
     if (directory_remove(server->directory, NEW_DATA))
         data = directory_private(server->directory, NEW_DATA, &server->account);
     if (data < 0)
-        return file_error(server, NEW_DATA, error);
+        return server_file_error(server, NEW_DATA, error);
     close(data);
     int code = postgres_initialize(postgres, &server->account, path, lock, deadline_us, error);
     if (code == DLG_OK && renameat(server->directory, NEW_DATA, server->directory, DATA) < 0)
-        code = file_error(server, DATA, error);
+        code = server_file_error(server, DATA, error);
     if (code == DLG_OK && fsync(server->directory) < 0)
-        code = file_error(server, DATA, error);
+        code = server_file_error(server, DATA, error);
     if (code != DLG_OK)
         directory_remove(server->directory, NEW_DATA);
     return code;
@@ -148,7 +148,7 @@ static int server_start(const struct private_server *server, int64_t deadline_us
     unlinkat(server->directory, START_LOG, 0); /* a new file: the old name could lead anywhere */
     int log = openat(server->directory, START_LOG, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (log < 0)
-        return file_error(server, START_LOG, error);
+        return server_file_error(server, START_LOG, error);
     code = postgres_start(&postgres, &server->account, data, lock, server_settings, log, error);
     close(log);
     return code;
@@ -242,7 +242,7 @@ static int choose_account(struct private_server *server, dlg_error **error)
     struct stat status;
     bool data = fstatat(server->directory, DATA, &status, AT_SYMLINK_NOFOLLOW) == 0;
     if (!data && fstat(server->directory, &status) < 0)
-        return file_error(server, "", error);
+        return server_file_error(server, "", error);
     int code = postgres_account(&server->account, status.st_uid, error);
     if (code == DLG_OK && data && status.st_uid != server->account.uid)
         return error_set(error, DLG_E_EMBEDDED,
@@ -256,12 +256,12 @@ static int let_pass(const struct private_server *server, dlg_error **error)
 {
     struct stat status;
     if (fstat(server->directory, &status) < 0)
-        return file_error(server, "", error);
+        return server_file_error(server, "", error);
     if (account_may_search(&server->account, &status))
         return DLG_OK;
     if (fchown(server->directory, (uid_t)-1, server->account.gid) < 0 ||
         fchmod(server->directory, (status.st_mode & 0700) | S_IXGRP) < 0)
-        return file_error(server, "", error);
+        return server_file_error(server, "", error);
     return DLG_OK;
 }
 
@@ -311,7 +311,7 @@ int private_server_prepare(struct private_server *server, dlg_error **error)
         return code;
     server->run = directory_private(server->directory, RUN, &server->account);
     if (server->run < 0)
-        return file_error(server, RUN, error);
+        return server_file_error(server, RUN, error);
     choose_host(server);
     server->conninfo = make_conninfo(server);
     return server->conninfo ? DLG_OK : error_set(error, DLG_E_MEMORY, "out of memory");

@@ -1,6 +1,4 @@
-/* complete.c - how requests end: the outcome goes to the waiter, to the callback, or into the queue of replies. */
-#include "engine/dispatch.h"
-#include "engine/engine.h"
+#include "engine/complete.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -51,7 +49,7 @@ static void request_withdraw(struct request *request)
     for (int i = 0; i < REQUEST_QUERIES; i++) {
         if (!request->queries[i].queue)
             continue;
-        dispatch_forget(&request->queries[i]);
+        queue_remove(&request->queries[i]);
         request->outstanding--;
         request_release(request);
     }

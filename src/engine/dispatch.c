@@ -1,6 +1,7 @@
 #include "engine/dispatch.h"
 
-#include <stdlib.h>
+#include "pg/connection_send.h"
+
 #include <string.h>
 
 /*
@@ -17,7 +18,7 @@ enum { WRITE_LEAST = 32 };
  * it runs it, so that two of them on two connections could change places. Recipients are told apart by a hash: two with
  * the same one wait for each other, which happens to few of those that are under way.
  */
-enum { RECIPIENTS = 4096, PASSED_MOST = 1024 };
+enum { PASSED_MOST = 1024 };
 
 /* Where the query is to wait; and whether it may be read from the shard's own table, should it be sent there. */
 static struct queue *queue_for(struct engine *engine, struct query *query)
@@ -41,16 +42,20 @@ void dispatch_return(struct engine *engine, struct query *query)
     queue_push_front(queue_for(engine, query), query);
 }
 
-void dispatch_forget(struct query *query)
+void engine_query(struct engine *engine, struct query *query)
 {
-    queue_remove(query);
+    query->request->outstanding++;
+    request_hold(query->request);
+    dispatch_query(engine, query);
 }
 
-bool dispatch_open(struct engine *engine)
+static void on_map_stale(struct engine *engine)
 {
-    engine->recipients = calloc(RECIPIENTS, sizeof *engine->recipients);
-    return engine->recipients != NULL;
+    atomic_fetch_add_explicit(&engine->stale, 1, memory_order_relaxed);
 }
+
+const struct topology_events dispatch_topology_events = {
+    .query = engine_query, .reroute = dispatch_query, .map_stale = on_map_stale};
 
 /* ---- Sending ---- */
 

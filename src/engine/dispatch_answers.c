@@ -1,7 +1,8 @@
-/* dispatch_answers.c - what connections tell: answers, queries that come back, connections that come and go. */
-#include "engine/dispatch.h"
+#include "engine/dispatch_answers.h"
 
+#include "engine/dispatch.h"
 #include "pg/citus.h"
+#include "pg/connection_start.h"
 #include "pg/sqlstate.h"
 
 #include <string.h>

@@ -1,5 +1,7 @@
-/* dispatch_timers.c - what happens by itself: pauses end, silent servers are given up, connections connect again. */
+#include "engine/dispatch_timers.h"
+
 #include "engine/dispatch.h"
+#include "engine/dispatch_answers.h"
 
 static void end_pauses(struct engine *engine)
 {

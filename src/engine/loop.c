@@ -1,10 +1,14 @@
-/* loop.c - the loop: turns that the I/O thread takes, or a lone caller in its place. See engine.c. */
-#include "engine/engine.h"
+#include "engine/loop.h"
 
+#include "engine/complete.h"
 #include "engine/dispatch.h"
+#include "engine/dispatch_answers.h"
+#include "engine/dispatch_timers.h"
 
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -86,15 +90,10 @@ static void take_incoming(struct engine *engine)
     }
 }
 
-static int64_t next_timer(const struct engine *engine)
-{
-    int64_t timer = dispatch_next_timer(engine);
-    return timer < engine->next_deadline_us ? timer : engine->next_deadline_us;
-}
-
 static int wait_ms(const struct engine *engine)
 {
-    int64_t until = next_timer(engine);
+    int64_t timer = dispatch_next_timer(engine);
+    int64_t until = timer < engine->next_deadline_us ? timer : engine->next_deadline_us;
     if (until == INT64_MAX)
         return -1;
     int64_t left = until - clock_monotonic_us();
@@ -123,95 +122,112 @@ static void complete_all(struct engine *engine)
 
 /* ---- The I/O thread ---- */
 
-/* Waits for something to do, without the right to a turn, which a caller may take meanwhile. */
-static int turn_wait(struct engine *engine, struct epoll_event *events, int most)
-{
-    int timeout_ms = wait_ms(engine);
-    engine->asleep_until_us = timeout_ms < 0 ? INT64_MAX : clock_monotonic_us() + timeout_ms * 1000;
-    pthread_mutex_unlock(&engine->turn);
-    int count = epoll_wait(engine->epoll, events, most, timeout_ms);
-    pthread_mutex_lock(&engine->turn);
-    return count;
-}
-
-/* So many requests at once make a crowd, which ends below the second; more than the third fill turns by themselves. */
-enum { CROWD_BEGIN = 16, CROWD_END = 4, CROWD_MOST = 200 };
+/* Busy mode begins with so many requests and ends below the second; more than the third fill iterations by themselves.
+ */
+enum { BUSY_BEGIN = 16, BUSY_END = 4, BUSY_MOST = 200 };
 
 /*
- * In a crowd the thread lets whoever runs go on, when no processor is free (sched(7), SCHED_BATCH). Each turn then
- * serves many; otherwise it would take the processor from the very server that it waits for, once for each answer. A
- * few do not wait for others: for them it runs at once. Returns whether there is a crowd; `crowd`: there was.
+ * In busy mode the thread does not preempt whoever runs when no processor is free (sched(7), SCHED_BATCH): each
+ * iteration then serves many requests. Otherwise the thread would preempt the very server that it waits for, once for
+ * each answer. A few requests do not wait for others. Returns whether busy mode is on; `busy`: it was.
  */
-static bool crowd_note(const struct engine *engine, bool crowd)
+static bool busy_update(const struct engine *engine, bool busy)
 {
     const struct sched_param none = {0};
     uint32_t queued = atomic_load_explicit(&engine->queued, memory_order_relaxed);
-    bool still = queued >= (crowd ? CROWD_END : CROWD_BEGIN) && queued <= CROWD_MOST;
-    if (still != crowd)
+    bool still = queued >= (busy ? BUSY_END : BUSY_BEGIN) && queued <= BUSY_MOST;
+    if (still != busy)
         sched_setscheduler(0, still ? SCHED_BATCH : SCHED_OTHER, &none);
     return still;
 }
 
-void *engine_run(void *argument)
+/* The setting asks for it, and nobody has chosen another class for the thread. */
+static bool busy_mode_is_allowed(const struct engine *engine)
+{
+    return engine->settings->batch_scheduling == BATCH_SCHEDULING_ON && sched_getscheduler(0) == SCHED_OTHER;
+}
+
+static void loop_iterate(struct engine *engine)
+{
+    struct epoll_event events[64];
+    int count = epoll_wait(engine->epoll, events, 64, wait_ms(engine));
+    engine->now_us = clock_monotonic_us();
+    handle_events(engine, events, count);
+    take_incoming(engine);
+    if (atomic_exchange(&engine->refresh, false))
+        topology_refresh(&engine->topology, engine->now_us);
+    if (engine->now_us >= engine->next_deadline_us)
+        expire_deadlines(engine);
+}
+
+static void *engine_run(void *argument)
 {
     struct engine *engine = argument;
-    struct epoll_event events[64];
-    bool usual = sched_getscheduler(0) == SCHED_OTHER; /* a class that its owner chose stays */
-    bool crowd = false;
-    pthread_mutex_lock(&engine->turn);
+    bool may_batch = busy_mode_is_allowed(engine);
+    bool busy = false;
     engine->now_us = clock_monotonic_us();
     do {
         dispatch_timers(engine);
         dispatch_run(engine);
-        crowd = usual && crowd_note(engine, crowd);
-        int count = turn_wait(engine, events, 64);
-        engine->now_us = clock_monotonic_us();
-        handle_events(engine, events, count);
-        take_incoming(engine);
-        if (atomic_exchange(&engine->refresh, false))
-            topology_refresh(&engine->topology, engine->now_us);
-        if (engine->now_us >= engine->next_deadline_us)
-            expire_deadlines(engine);
+        busy = may_batch && busy_update(engine, busy);
+        loop_iterate(engine);
     } while (!atomic_load(&engine->stopping));
     take_incoming(engine);
     complete_all(engine);
     dispatch_stop(engine);
-    pthread_mutex_unlock(&engine->turn);
     return NULL;
 }
 
-/* ---- A lone caller ---- */
+/* ---- Its life ---- */
 
-/* A server that takes longer is waited for by the I/O thread, which has timers and others to think of. */
-enum { DRIVE_MS = 5 };
-
-/* False: somebody else has come, whom the I/O thread serves. */
-static bool drive_events(struct engine *engine)
+int engine_start(struct engine *engine, dlg_error **error)
 {
-    struct epoll_event events[8];
-    int count = epoll_wait(engine->epoll, events, 8, DRIVE_MS);
-    engine->now_us = clock_monotonic_us();
-    for (int i = 0; i < count; i++) {
-        if (!events[i].data.ptr)
-            return false;
-        dispatch_handle(events[i].data.ptr);
-    }
-    dispatch_run(engine);
-    return true;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are for the host's threads */
+    int failed = pthread_create(&engine->thread, NULL, engine_run, engine);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed)
+        return error_set(error, DLG_E_MEMORY, "cannot start a thread: %s", strerror(failed));
+    engine->running = true;
+    return DLG_OK;
 }
 
-void engine_drive(struct engine *engine, struct request *request)
+void engine_drain(struct engine *engine, int64_t deadline_us)
 {
-    engine->now_us = clock_monotonic_us();
-    int64_t until_us = engine->now_us + DRIVE_MS * 1000;
-    TAILQ_INSERT_TAIL(&engine->active, request, link);
-    deadline_note(engine, request);
-    request->step(request);
-    dispatch_run(engine);
-    while (!request->done && engine->now_us < until_us && drive_events(engine))
-        ;
-    bool sooner = next_timer(engine) < engine->asleep_until_us;
-    pthread_mutex_unlock(&engine->turn);
-    if (sooner)
-        engine_wake(engine->wake);
+    struct timespec until;
+    clock_timespec(deadline_us, &until);
+    atomic_fetch_add(&engine->room_waiters, 1);
+    pthread_mutex_lock(&engine->lock);
+    atomic_store(&engine->closing, true);
+    pthread_cond_broadcast(&engine->room);
+    while (atomic_load(&engine->queued) > 0)
+        if (pthread_cond_timedwait(&engine->room, &engine->lock, &until) == ETIMEDOUT)
+            break;
+    pthread_mutex_unlock(&engine->lock);
+    atomic_fetch_sub(&engine->room_waiters, 1);
+}
+
+/* Those that wait for room or for a reply are let go. */
+static void callers_dismiss(struct engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    engine->ended = true;
+    pthread_cond_broadcast(&engine->arrival);
+    pthread_mutex_unlock(&engine->lock);
+    while (atomic_load(&engine->callers))
+        sched_yield();
+}
+
+size_t engine_stop(struct engine *engine)
+{
+    if (!engine->running)
+        return 0;
+    atomic_store(&engine->closing, true);
+    atomic_store(&engine->stopping, true);
+    engine_wake(engine->wake);
+    pthread_join(engine->thread, NULL);
+    callers_dismiss(engine);
+    engine->running = false;
+    return engine->undelivered;
 }

@@ -30,6 +30,12 @@ void request_hold(struct request *request)
     atomic_fetch_add_explicit(&request->references, 1, memory_order_relaxed);
 }
 
+void engine_expect(struct request *request)
+{
+    request->outstanding++;
+    request_hold(request);
+}
+
 void request_release(struct request *request)
 {
     if (atomic_fetch_sub_explicit(&request->references, 1, memory_order_acq_rel) > 1)

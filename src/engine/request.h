@@ -1,5 +1,5 @@
 /*
- * request.h - one operation from its call to its single completion. Modules of floor 4 embed a
+ * request.h - one operation from its call to its single completion. Operations embed a
  * request as the first member of their own struct; to callers it is a dlg_reply.
  *
  * References: one of whoever gets the reply, one for each query or job under way, and, for a blocking call, one of
@@ -60,6 +60,11 @@ void *request_new(size_t size, enum request_kind kind);
 void *request_new_part(size_t size, size_t zeroed, enum request_kind kind);
 
 void request_hold(struct request *request);
+
+/* For a request's step: a job was started that will call engine_resume(). */
+void engine_expect(struct request *request);
+
+/* Gives a reference up. */
 void request_release(struct request *request); /* any thread; frees with the last reference */
 
 /* The request behind a reply of this kind that succeeded, or NULL. */

@@ -1,6 +1,6 @@
 #include "engine/topology.h"
 
-#include "engine/engine.h"
+#include "base/clock.h"
 #include "pg/citus.h"
 #include "pg/node_address.h"
 
@@ -29,7 +29,7 @@ static struct node *topology_add(struct topology *topology, const char *conninfo
     struct node *node = malloc(sizeof *node);
     if (!node)
         return NULL;
-    if (!node_init(node, topology->request.engine, conninfo, topology->settings, topology->events)) {
+    if (!node_init(node, topology->request.engine, conninfo, topology->settings, topology->connection_events)) {
         node_free(node);
         free(node);
         return NULL;
@@ -39,9 +39,13 @@ static struct node *topology_add(struct topology *topology, const char *conninfo
 }
 
 bool topology_init(struct topology *topology, struct engine *engine, const char *conninfo, const dlg_settings *settings,
-                   const struct connection_events *events)
+                   const struct connection_events *connection_events, const struct topology_events *events)
 {
-    *topology = (struct topology){.settings = settings, .events = events, .caches_plans = true, .ask_at_us = INT64_MAX};
+    *topology = (struct topology){.settings = settings,
+                                  .connection_events = connection_events,
+                                  .events = events,
+                                  .caches_plans = true,
+                                  .ask_at_us = INT64_MAX};
     topology->request.engine = engine;
     topology->request.deadline_us = INT64_MAX;
     atomic_init(&topology->request.references, 1);
@@ -161,11 +165,11 @@ static void retired_release(struct topology *topology)
         struct node *node = topology->nodes[i];
         struct query *query;
         while (node->retired && ((query = queue_pop(&node->reads)) || (query = queue_pop(&node->writes))))
-            engine_reroute(topology->request.engine, query);
+            topology->events->reroute(topology->request.engine, query);
     }
 }
 
-static void version_read(struct topology *topology, const struct query *query)
+static void citus_version_read(struct topology *topology, const struct query *query)
 {
     const char *version = query_rows(query) ? query_text(query, 0, COLUMN_VERSION, NULL) : NULL;
     if (version)
@@ -175,13 +179,13 @@ static void version_read(struct topology *topology, const struct query *query)
 static void answer_take(struct topology *topology, const struct query *query)
 {
     struct shard_map map = {0};
-    version_read(topology, query);
+    citus_version_read(topology, query);
     if (!map_read(query, &map)) {
         free(map.shards);
         return;
     }
     if (topology->distributed && !shard_map_equal(&map, &topology->map))
-        engine_count_stale(topology->request.engine);
+        topology->events->map_stale(topology->request.engine);
     free(topology->map.shards);
     topology->map = map;
     topology->distributed = map.count > 0;
@@ -214,7 +218,7 @@ static void topology_ask(struct topology *topology)
     topology->asking = true;
     query_init(&request->queries[0], request, topology->is_citus ? STATEMENT_SHARD_MAP : STATEMENT_IS_CITUS, NULL);
     request->step = topology_answered;
-    engine_query(request->engine, &request->queries[0]);
+    topology->events->query(request->engine, &request->queries[0]);
 }
 
 void topology_learn(struct topology *topology, bool is_citus, int64_t now_us)

@@ -9,6 +9,15 @@
 #include "pg/node.h"
 #include "pg/shard_map.h"
 
+struct engine;
+
+/* What the topology asks of the engine that it belongs to. */
+struct topology_events {
+    void (*query)(struct engine *engine, struct query *query);   /* runs a query of the topology's own request */
+    void (*reroute)(struct engine *engine, struct query *query); /* a query waits nowhere: its node has left */
+    void (*map_stale)(struct engine *engine);                    /* the map of shards was found to be old */
+};
+
 struct topology {
     struct node **nodes; /* the first is what the conninfo names; the others are workers */
     size_t count;
@@ -18,7 +27,8 @@ struct topology {
     bool caches_plans;      /* generic plans are right for this cluster */
     struct shard_map map;
     const dlg_settings *settings;
-    const struct connection_events *events;
+    const struct connection_events *connection_events;
+    const struct topology_events *events;
     struct request request; /* the question under way; embedded, never freed */
     bool answered;          /* at least once, were it by an error */
     bool asking;
@@ -29,7 +39,7 @@ struct topology {
 
 /* False when out of memory. Makes the first node. */
 bool topology_init(struct topology *topology, struct engine *engine, const char *conninfo, const dlg_settings *settings,
-                   const struct connection_events *events);
+                   const struct connection_events *connection_events, const struct topology_events *events);
 void topology_free(struct topology *topology, bool forked);
 
 static inline struct node *topology_first(const struct topology *topology)

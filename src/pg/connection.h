@@ -54,21 +54,6 @@ struct connection {
 
 void connection_init(struct connection *connection, const struct connection_events *events, void *owner, bool writes);
 
-/*
- * Begins to connect; `lost` or `ready` follows. Arrays as for PQconnectStartParams.
- *
- *   start_sql  the first question, which sets the session up: its row has the server's clock, whether it is a
- *              standby, whether Citus is there, and the node's group or NULL.
- */
-void connection_connect(struct connection *connection, const char *const *keywords, const char *const *values,
-                        const char *start_sql, int64_t deadline_us);
-
-/* The descriptor is ready. */
-void connection_handle(struct connection *connection);
-
-/* Takes the batch over and sends it. Only when ready. A failure is told by `lost`. */
-void connection_send(struct connection *connection, struct batch *batch);
-
 /* Drops the connection: queries are returned, then `lost` is told with `why`, which it takes over. */
 void connection_break(struct connection *connection, dlg_error *why);
 
@@ -81,17 +66,15 @@ void connection_free(struct connection *connection);
  */
 void connection_forget(const struct connection *connection);
 
-/* ---- Between the parts of a connection: each uses those above it only ---- */
+/* ---- For connection_send, _receive and _start ---- */
 
-/* connection.c: waits for these events; why the connection failed; sends what libpq still holds. */
+/* Waits for these events. */
 void connection_watch(struct connection *connection, bool readable, bool writable);
+
+/* Why the connection failed. */
 dlg_error *connection_error(const struct connection *connection, const char *what);
+
+/* Sends what libpq still holds. */
 void connection_flush(struct connection *connection);
-
-/* connection_send.c: a command of the connection's own. */
-void connection_ask(struct connection *connection, const char *sql, enum expected_kind kind);
-
-/* connection_receive.c: takes what has come. */
-void connection_receive(struct connection *connection);
 
 #endif

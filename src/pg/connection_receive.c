@@ -1,8 +1,8 @@
-/* connection_receive.c - takes the answers in the order of the steps, and gives each to its query. */
-#include "pg/connection.h"
+#include "pg/connection_receive.h"
 
 #include "base/clock.h"
 #include "pg/answer.h"
+#include "pg/connection_send.h"
 #include "pg/sqlstate.h"
 
 #include <stdlib.h>
@@ -120,7 +120,7 @@ static void on_query(struct connection *connection, struct query *query, PGresul
         query_answer(connection, query, NULL);
 }
 
-static bool is_among(int64_t shard, const PGresult *shards)
+static bool sqlstate_is_among(int64_t shard, const PGresult *shards)
 {
     for (int row = 0; row < PQntuples(shards); row++)
         if (PQgetlength(shards, row, 0) == sizeof shard && get_int64(PQgetvalue(shards, row, 0)) == shard)
@@ -133,7 +133,7 @@ static void on_placed(struct batch *batch, const PGresult *result)
 {
     struct query *query;
     TAILQ_FOREACH (query, &batch->queries, link)
-        query->placement_verified = query->shard && is_among(query->shard, result);
+        query->placement_verified = query->shard && sqlstate_is_among(query->shard, result);
 }
 
 /*

@@ -1,5 +1,4 @@
-/* connection_send.c - puts batches into libpq's pipeline, and notes what they will be answered with. */
-#include "pg/connection.h"
+#include "pg/connection_send.h"
 
 #include "base/clock.h"
 
@@ -17,7 +16,7 @@ static bool send_sync(struct connection *connection, struct batch *batch)
 }
 
 /* Prepares it unless that was done; `name` is of what is prepared then. */
-static bool send_prepare(struct connection *connection, const struct preparation *preparation, const char *name)
+static bool send_preparation(struct connection *connection, const struct preparation *preparation, const char *name)
 {
     if (prepared_has(&connection->prepared, preparation))
         return true;
@@ -39,7 +38,7 @@ static bool send_query(struct connection *connection, struct query *query)
     char buffer[PREPARATION_NAME];
     struct preparation preparation = {query->statement, false, query->shard};
     const char *name = preparation_name(&preparation, buffer);
-    return send_prepare(connection, &preparation, name) &&
+    return send_preparation(connection, &preparation, name) &&
            PQsendQueryPrepared(connection->conn, name, query->statement->count, query->values, query->lengths,
                                all_binary, 1) &&
            expected_push(&connection->expected, (struct expected){.kind = EXPECT_QUERY, .query = query});
@@ -55,7 +54,7 @@ static bool send_rows(struct connection *connection, struct batch *batch)
         query->attempts++;
     }
     struct preparation preparation = {statement, true, 0};
-    return rows_encode(&connection->rows, batch) && send_prepare(connection, &preparation, statement->rows_name) &&
+    return rows_encode(&connection->rows, batch) && send_preparation(connection, &preparation, statement->rows_name) &&
            PQsendQueryPrepared(connection->conn, statement->rows_name, statement->count, connection->rows.values,
                                connection->rows.lengths, all_binary, 1) &&
            expected_push(&connection->expected, (struct expected){.kind = EXPECT_ROWS, .batch = batch});
@@ -72,7 +71,7 @@ static bool send_placed(struct connection *connection, struct batch *batch)
 {
     struct preparation preparation = {statement_get(STATEMENT_PLACED), false, 0};
     const char *name = preparation.statement->name;
-    return shards_encode(&connection->rows, batch) && send_prepare(connection, &preparation, name) &&
+    return shards_encode(&connection->rows, batch) && send_preparation(connection, &preparation, name) &&
            PQsendQueryPrepared(connection->conn, name, 1, connection->rows.values, connection->rows.lengths, all_binary,
                                1) &&
            expected_push(&connection->expected, (struct expected){.kind = EXPECT_PLACEMENT, .batch = batch});

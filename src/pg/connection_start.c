@@ -1,5 +1,7 @@
-/* connection_start.c - makes the connection, sets its session up, and from then on lets answers in. */
-#include "pg/connection.h"
+#include "pg/connection_start.h"
+
+#include "pg/connection_receive.h"
+#include "pg/connection_send.h"
 
 static void connection_start(struct connection *connection)
 {

@@ -29,7 +29,7 @@ static const char *option_value(const PQconninfoOption *options, const char *key
     return "";
 }
 
-static void fill(struct host_list *hosts, const PQconninfoOption *options)
+static void host_fill(struct host_list *hosts, const PQconninfoOption *options)
 {
     const char *name = option_value(options, "host");
     const char *address = option_value(options, "hostaddr");
@@ -49,7 +49,7 @@ bool host_list_learn(struct host_list *hosts, PGconn *conn)
     if (!options)
         return false;
     hosts->known = true;
-    fill(hosts, options);
+    host_fill(hosts, options);
     PQconninfoFree(options);
     return hosts->count > 1;
 }

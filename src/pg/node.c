@@ -1,6 +1,7 @@
 #include "pg/node.h"
 
 #include "base/clock.h"
+#include "pg/connection_start.h"
 
 #include <sodium.h>
 #include <stdlib.h>

@@ -10,7 +10,7 @@ static uint32_t rotate(uint32_t value, int bits)
     return value << bits | value >> (32 - bits);
 }
 
-static void mix(uint32_t *a, uint32_t *b, uint32_t *c)
+static void jenkins_mix(uint32_t *a, uint32_t *b, uint32_t *c)
 {
     static const int bits[] = {4, 6, 8, 16, 19, 4};
     uint32_t *words[] = {a, b, c};
@@ -45,7 +45,7 @@ int32_t shard_hash(const dlg_uuid *uuid)
     a += words[0];
     b += words[1];
     c += words[2];
-    mix(&a, &b, &c);
+    jenkins_mix(&a, &b, &c);
     a += words[3];
     return (int32_t) final(a, b, c);
 }

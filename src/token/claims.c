@@ -35,7 +35,7 @@ int claims_write(const struct claims *claims, const char *issuer, char **json, d
     return *json ? DLG_OK : error_set(error, DLG_E_MEMORY, "out of memory");
 }
 
-static int refuse(dlg_error **error, const char *name)
+static int claim_refuse(dlg_error **error, const char *name)
 {
     return error_set(error, DLG_E_TOKEN, "the token's claim \"%s\" is missing or not as it should be; log in again",
                      name);
@@ -55,7 +55,7 @@ static bool read_issuer(const json_t *object, const char *issuer)
            memcmp(json_string_value(value), issuer, strlen(issuer)) == 0;
 }
 
-static bool read_time(const json_t *object, const char *name, int64_t *moment_us)
+static bool claim_time_read(const json_t *object, const char *name, int64_t *moment_us)
 {
     const json_t *value = json_object_get(object, name);
     return json_is_string(value) && timestamp_parse(json_string_value(value), json_string_length(value), moment_us);
@@ -67,36 +67,36 @@ static bool read_start(const json_t *object, const char *name, int64_t *starts_u
     int64_t moment_us;
     if (!json_object_get(object, name))
         return true;
-    if (!read_time(object, name, &moment_us))
+    if (!claim_time_read(object, name, &moment_us))
         return false;
     if (moment_us > *starts_us)
         *starts_us = moment_us;
     return true;
 }
 
-static int read_object(const json_t *object, const char *issuer, struct claims *claims, dlg_error **error)
+static int claims_from_json(const json_t *object, const char *issuer, struct claims *claims, dlg_error **error)
 {
     if (!json_is_object(object))
         return error_set(error, DLG_E_TOKEN, "the token does not hold a JSON object; log in again");
     if (!read_user(object, &claims->user))
-        return refuse(error, "sub");
+        return claim_refuse(error, "sub");
     if (!read_issuer(object, issuer))
-        return refuse(error, "iss");
-    if (!read_time(object, "exp", &claims->expires_us))
-        return refuse(error, "exp");
+        return claim_refuse(error, "iss");
+    if (!claim_time_read(object, "exp", &claims->expires_us))
+        return claim_refuse(error, "exp");
     claims->starts_us = INT64_MIN;
     if (!read_start(object, "iat", &claims->starts_us))
-        return refuse(error, "iat");
+        return claim_refuse(error, "iat");
     if (!read_start(object, "nbf", &claims->starts_us))
-        return refuse(error, "nbf");
+        return claim_refuse(error, "nbf");
     const json_t *id = json_object_get(object, "jti");
-    return !id || json_is_string(id) ? DLG_OK : refuse(error, "jti");
+    return !id || json_is_string(id) ? DLG_OK : claim_refuse(error, "jti");
 }
 
 int claims_read(struct slice json, const char *issuer, struct claims *claims, dlg_error **error)
 {
     json_t *object = json_loadb(json.bytes, json.length, JSON_REJECT_DUPLICATES, NULL);
-    int code = read_object(object, issuer, claims, error);
+    int code = claims_from_json(object, issuer, claims, error);
     json_decref(object);
     return code;
 }

@@ -19,7 +19,7 @@ struct text {
     size_t length;
 };
 
-static int file_error(dlg_error **error, const char *what, const char *path)
+static int key_file_error(dlg_error **error, const char *what, const char *path)
 {
     const char *reason = strerror(errno);
     return error_set(error, DLG_E_FILE, "cannot %s the key file %s: %s; repair it, or name another in token_key_file",
@@ -35,7 +35,7 @@ int key_file_stamp(const char *path, struct key_file_stamp *stamp, dlg_error **e
 {
     struct stat status;
     if (stat(path, &status) != 0)
-        return file_error(error, "find", path);
+        return key_file_error(error, "find", path);
     stamp_fill(stamp, &status);
     return DLG_OK;
 }
@@ -90,7 +90,7 @@ static ssize_t read_whole(int file, char *bytes, size_t size)
 static int read_file(int file, const char *path, struct stat *status, struct text *text, dlg_error **error)
 {
     if (fstat(file, status) != 0)
-        return file_error(error, "read", path);
+        return key_file_error(error, "read", path);
     int code = check_file(status, path, error);
     if (code != DLG_OK)
         return code;
@@ -102,7 +102,7 @@ static int read_file(int file, const char *path, struct stat *status, struct tex
         text->length = (size_t)length;
         return DLG_OK;
     }
-    file_error(error, "read", path);
+    key_file_error(error, "read", path);
     sodium_free(text->bytes);
     return DLG_E_FILE;
 }
@@ -112,7 +112,7 @@ int key_file_read(const char *path, struct key_file_stamp *stamp, struct key_set
     *stamp = (struct key_file_stamp){0};
     int file = open_file(path);
     if (file < 0)
-        return file_error(error, "open", path);
+        return key_file_error(error, "open", path);
     struct stat status = {0};
     struct text text = {NULL, 0};
     int code = read_file(file, path, &status, &text, error);
@@ -197,17 +197,17 @@ static int publish(const char *path, struct text text, const struct stat *old, d
     char temporary[PATH_MAX];
     if (snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= (int)sizeof temporary) {
         errno = ENAMETOOLONG;
-        return file_error(error, "write", path);
+        return key_file_error(error, "write", path);
     }
     int file = mkostemp(temporary, O_CLOEXEC);
     if (file < 0)
-        return file_error(error, "write", path);
+        return key_file_error(error, "write", path);
     bool done = fill(file, text, old);
     if (done && old)
         done = rename(temporary, path) == 0;
     else if (done)
         done = link(temporary, path) == 0 || errno == EEXIST;
-    int code = done ? DLG_OK : file_error(error, "write", path);
+    int code = done ? DLG_OK : key_file_error(error, "write", path);
     close(file);
     if (!done || !old)
         unlink(temporary);
@@ -221,10 +221,10 @@ static int make_parents(const char *path, dlg_error **error)
     for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         if (snprintf(parent, sizeof parent, "%.*s", (int)(slash - path), path) >= (int)sizeof parent) {
             errno = ENAMETOOLONG;
-            return file_error(error, "make the directory of", path);
+            return key_file_error(error, "make the directory of", path);
         }
         if (mkdir(parent, S_IRWXU) != 0 && errno != EEXIST)
-            return file_error(error, "make the directory of", path);
+            return key_file_error(error, "make the directory of", path);
     }
     return DLG_OK;
 }
@@ -235,7 +235,7 @@ int key_file_ensure(const char *path, dlg_error **error)
     if (stat(path, &status) == 0)
         return DLG_OK;
     if (errno != ENOENT)
-        return file_error(error, "open", path);
+        return key_file_error(error, "open", path);
     int code = make_parents(path, error);
     if (code != DLG_OK)
         return code;
@@ -264,10 +264,10 @@ static int open_locked(const char *path, int *locked, dlg_error **error)
     for (;;) {
         int file = open_file(path);
         if (file < 0)
-            return file_error(error, "open", path);
+            return key_file_error(error, "open", path);
         struct stat held, named;
         if (!lock_file(file) || fstat(file, &held) != 0 || stat(path, &named) != 0) {
-            file_error(error, "lock", path);
+            key_file_error(error, "lock", path);
             close(file);
             return DLG_E_FILE;
         }
@@ -304,7 +304,7 @@ int key_file_rotate(const char *path, dlg_error **error)
 {
     char *real = realpath(path, NULL); /* a symbolic link stays one */
     if (!real)
-        return file_error(error, "find", path);
+        return key_file_error(error, "find", path);
     int file = -1;
     int code = open_locked(real, &file, error);
     if (code == DLG_OK) {

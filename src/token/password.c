@@ -31,7 +31,7 @@ static bool skip(const char **text, const char *word)
     return true;
 }
 
-static bool read_number(const char **text, int64_t *number)
+static bool parameter_read(const char **text, int64_t *number)
 {
     const char *start = *text;
     for (*number = 0; **text >= '0' && **text <= '9'; (*text)++) {
@@ -54,8 +54,8 @@ static bool read_bytes(const char **text, unsigned char *bytes, size_t size)
 /* "$argon2id$v=19$m=65536,t=2,p=1$salt$result", as libsodium writes it. */
 static bool hash_read(const char *text, struct hash *hash)
 {
-    return skip(&text, "$argon2id$v=19$m=") && read_number(&text, &hash->memory_kib) && skip(&text, ",t=") &&
-           read_number(&text, &hash->operations) && skip(&text, ",p=1$") &&
+    return skip(&text, "$argon2id$v=19$m=") && parameter_read(&text, &hash->memory_kib) && skip(&text, ",t=") &&
+           parameter_read(&text, &hash->operations) && skip(&text, ",p=1$") &&
            read_bytes(&text, hash->salt, sizeof hash->salt) && skip(&text, "$") &&
            read_bytes(&text, hash->result, sizeof hash->result) && *text == '\0';
 }

@@ -319,7 +319,8 @@ bool config_read(struct config *config, int count, char **arguments)
         if (options[i].initial && !option_assign(config, &options[i], options[i].initial, options[i].name))
             return false;
     /* A database that is not there yet is waited for behind an open port. */
-    if (!set_library(config, "open", "lazy", "open") || !set_library(config, "feed", "on", "feed"))
+    if (!set_library(config, "open", "lazy", "open") || !set_library(config, "feed", "on", "feed") ||
+        !set_library(config, "batch_scheduling", "on", "batch_scheduling"))
         return false;
     name_strangers(config);
     return read_config_file(config, count, arguments) && read_environment(config) &&

@@ -1,10 +1,10 @@
 /*
- * archive.h - what writer and reader of an archive agree upon; docs/archive.md says it in words.
+ * archive_format.h - what writer and reader of an archive agree upon; docs/archive.md says it in words.
  * A stream of msgpack objects: a map (the header), arrays (records, then the end with its counts),
  * 32 bytes (BLAKE2b-256 of everything before this last object).
  */
-#ifndef DIALOGS_ARCHIVE_H
-#define DIALOGS_ARCHIVE_H
+#ifndef DIALOGS_ARCHIVE_FORMAT_H
+#define DIALOGS_ARCHIVE_FORMAT_H
 
 #include <dialogs.h>
 

@@ -1,4 +1,4 @@
-/* A blocking call that is alone takes the I/O thread's turn: what of that others may notice, which is nothing. */
+/* A blocking call that is alone: its deadline holds, and others that come meanwhile are served as usual. */
 #include "fixture.h"
 
 #include <pthread.h>
@@ -117,8 +117,8 @@ static void *send_once(void *argument)
     return NULL;
 }
 
-/* A thread that is cancelled in its call does not take the turn with it. */
-static void a_cancelled_caller_leaves_the_turn(void **state)
+/* A thread that is cancelled in its call holds nobody up. */
+static void a_cancelled_caller_holds_nobody_up(void **state)
 {
     struct fixture *fixture = *state;
     struct callers callers = {.pair = pair_new(), .client = client_open(test_server_conninfo(fixture->server), "")};
@@ -144,7 +144,7 @@ int main(void)
         cmocka_unit_test(its_deadline_is_kept),
         cmocka_unit_test(callbacks_stay_on_the_io_thread),
         cmocka_unit_test(nobody_waits_for_it),
-        cmocka_unit_test(a_cancelled_caller_leaves_the_turn),
+        cmocka_unit_test(a_cancelled_caller_holds_nobody_up),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }

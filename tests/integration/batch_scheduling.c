@@ -1,4 +1,5 @@
-/* Many requests at once: then, and only then, the I/O thread lets others go first. */
+/* The setting batch_scheduling: with many requests at once, and only then, the I/O thread is of the class SCHED_BATCH.
+ */
 #include "fixture.h"
 
 #include <dirent.h>
@@ -41,31 +42,40 @@ static void unblock(struct fixture *fixture, const struct tally *tally, int coun
     assert_int_equal(tally->stored, count);
 }
 
-static void a_crowd_lets_others_go_first(void **state)
+/* Sends `count` messages that wait for a lock, with a client of these settings; how many threads are of the class then.
+ */
+static void block_and_unblock(struct fixture *fixture, const char *settings, int count, int threads)
 {
-    struct fixture *fixture = *state;
     struct tally tally = {0};
+    dlg_client *client = client_open(test_server_conninfo(fixture->server), settings);
     assert_int_equal(threads_of(SCHED_BATCH), 0);
     lock_table(fixture);
-    begin_to_send(fixture->client, 64, &tally);
-    wait_for_threads(SCHED_BATCH, 1);
-    unblock(fixture, &tally, 64);
+    begin_to_send(client, count, &tally);
+    if (threads)
+        wait_for_threads(SCHED_BATCH, threads);
+    else
+        pause_ms(200);
+    assert_int_equal(threads_of(SCHED_BATCH), threads);
+    unblock(fixture, &tally, count);
     wait_for_threads(SCHED_BATCH, 0);
+    client_close(client);
+}
+
+static void many_requests_let_others_go_first(void **state)
+{
+    block_and_unblock(*state, "batch_scheduling=on", 64, 1);
 }
 
 static void neither_few_nor_very_many_do(void **state)
 {
-    static const int counts[] = {8, 400};
-    struct fixture *fixture = *state;
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
-        struct tally tally = {0};
-        lock_table(fixture);
-        begin_to_send(fixture->client, counts[i], &tally);
-        pause_ms(200);
-        assert_int_equal(threads_of(SCHED_BATCH), 0);
-        unblock(fixture, &tally, counts[i]);
-        wait_for_threads(SCHED_BATCH, 0);
-    }
+    block_and_unblock(*state, "batch_scheduling=on", 8, 0);
+    block_and_unblock(*state, "batch_scheduling=on", 400, 0);
+}
+
+/* A library does not change its thread's class unasked. */
+static void it_is_off_by_default(void **state)
+{
+    block_and_unblock(*state, "", 64, 0);
 }
 
 /* Who starts the client in a class of its own keeps it, whatever comes. */
@@ -75,13 +85,13 @@ static void the_owner_s_choice_stays(void **state)
     const struct sched_param none = {0};
     struct tally tally = {0};
     assert_int_equal(sched_setscheduler(0, SCHED_BATCH, &none), 0);
-    dlg_client *client = client_open(test_server_conninfo(fixture->server), "");
+    dlg_client *client = client_open(test_server_conninfo(fixture->server), "batch_scheduling=on");
     int threads = threads_of(SCHED_BATCH);
     assert_true(threads > 1);
     lock_table(fixture);
     begin_to_send(client, 64, &tally);
     unblock(fixture, &tally, 64);
-    pause_ms(200); /* turns after the crowd */
+    pause_ms(200); /* iterations after that */
     assert_int_equal(threads_of(SCHED_BATCH), threads);
     client_close(client);
     assert_int_equal(sched_setscheduler(0, SCHED_OTHER, &none), 0);
@@ -90,7 +100,8 @@ static void the_owner_s_choice_stays(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_crowd_lets_others_go_first),
+        cmocka_unit_test(many_requests_let_others_go_first),
+        cmocka_unit_test(it_is_off_by_default),
         cmocka_unit_test(neither_few_nor_very_many_do),
         cmocka_unit_test(the_owner_s_choice_stays),
     };

@@ -1,0 +1,10 @@
+/* merge.h - two sorted directions of a dialog become one page. */
+#ifndef DIALOGS_MERGE_H
+#define DIALOGS_MERGE_H
+
+#include "dialogs/list.h"
+
+/* The page of the answers, or NULL when out of memory. */
+dlg_page *list_merge(struct list *list);
+
+#endif
