@@ -1,0 +1,201 @@
+"""The three things that a history is recorded on: a plain server, a Citus cluster, and dialogsd with Redis."""
+
+import os
+import shutil
+import sys
+
+from servers import (FAKETIME, Clock, Program, Server, accepts, free_port, has_citus, make_home, make_namespace,
+                     plugin_settings, run, wait_for)
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SHARDS = 8
+
+
+def uuid_of(round_number, user):
+    """As api.c makes it."""
+    return f"68697374-{round_number:04x}-4000-8000-0000000000{user:02x}"
+
+
+class World:
+    """Servers, and where clients find them; `names` are of the faults to come, which may need more.
+
+    `victim` is the application_name of the client whose sessions are stalled."""
+
+    kind, has_feed, victim = "plain", True, "history_writer"
+
+    def __init__(self, options, names):
+        self.options, self.home, self.servers, self.programs = options, make_home(), [], []
+        self.clocks = FAKETIME and any(name == "all" or name.startswith("server_clock") for name in names)
+        self.namespace = make_namespace()
+        self.host = "127.0.0.1" if isinstance(self.namespace, str) else self.namespace.host
+        self.writer_clock, self.follower_clock = (Clock(os.path.join(self.home, name)) for name in ("writer", "follower"))
+        try:
+            self.begin()
+        except BaseException:
+            self.close()
+            raise
+
+    def add_server(self, name, *settings):
+        self.servers.append(Server(self.home, name, self.host, settings, bool(self.clocks)))
+        return self.servers[-1]
+
+    def begin(self):
+        self.add_server("server")
+        self.install()
+
+    @property
+    def server(self):
+        """The one that clients are given: the server, or the coordinator."""
+        return self.servers[0]
+
+    def install(self):
+        """The tables, by the first client."""
+        run([self.options.client, "open", "--db", self.server.conninfo(), "--log", os.path.join(self.home, "install.log"),
+             "--set", f"feed={'on' if self.has_feed else 'off'}"])
+
+    def close(self):
+        for program in reversed(self.programs):
+            program.stop()
+        for server in reversed(self.servers):
+            server.stop()
+        if not isinstance(self.namespace, str):
+            self.namespace.close()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    # ---- Who works on it
+
+    def client(self, role, *words, **more):
+        """One process of the recorder: its role, more words for it, and how it is run."""
+        name = more.setdefault("name", role)
+        where = ["--db", self.server.conninfo("history_" + name)]
+        return {"role": role, "command": [self.options.client, role, *where, *words], **more}
+
+    def clients(self):
+        inside = not isinstance(self.namespace, str)
+        found = [self.client("writer", "--threads", "4", "--pause-us", "20000", name="writer"),
+                 self.client("writer", "--threads", "4", "--pause-us", "20000", name="writer_inside", inside=inside),
+                 self.client("sender", name="writer_clock", clock=self.writer_clock if FAKETIME else None),
+                 self.client("sender", "--pause-us", "40000"),
+                 self.client("reader"),
+                 self.client("follower", "--threads", "8", "--pause-us", "60000"),
+                 self.client("follower", "--threads", "4", "--pause-us", "60000", name="follower_clock",
+                             clock=self.follower_clock if FAKETIME else None)]
+        if self.has_feed:
+            found.append(self.client("feed", "--threads", "4", "--pause-us", "100000", "--set", "feed=on"))
+        return found
+
+    # ---- What is in the table
+
+    def rows(self, round_number):
+        """id, author, recipient, time, text of the round's messages, read by the administrator."""
+        return self.server.sql(
+            "SELECT id, get_byte(uuid_send(user_id), 15), get_byte(uuid_send(to_user_id), 15), "
+            "(extract(epoch FROM create_date) * 1000000)::bigint, text FROM dialogs "
+            f"WHERE user_id BETWEEN '{uuid_of(round_number, 0)}' AND '{uuid_of(round_number, 255)}'").replace("|", "\t")
+
+    def writing(self):
+        """Whether transactions that write are still under way somewhere."""
+        return any(server.sql("SELECT count(*) FROM pg_locks l WHERE l.locktype = 'relation' AND "
+                              "l.mode = 'RowExclusiveLock' AND (l.relation::regclass::text ~ '^(public.)?dialogs')") != "0"
+                   for server in self.servers)
+
+
+class CitusWorld(World):
+    kind, has_feed = "citus", False
+
+    def begin(self):
+        for number in range(3):
+            self.add_server(f"node{number}", "shared_preload_libraries='citus,pg_stat_statements'",
+                            "citus.node_conninfo='sslmode=disable'", f"citus.local_hostname='{self.host}'",
+                            "citus.recover_2pc_interval=600s", "citus.defer_shard_delete_interval=2s",
+                            "synchronous_commit=local", *plugin_settings())
+            self.servers[-1].sql("SET client_min_messages=error; CREATE EXTENSION citus")
+        self.server.sql("CREATE EXTENSION pg_stat_statements")
+        self.server.sql(f"SELECT citus_set_coordinator_host('{self.host}', {self.server.port})")
+        for worker in self.workers:
+            self.server.sql(f"SELECT citus_add_node('{self.host}', {worker.port})")
+        self.install()
+        self.server.sql(f"SET citus.shard_count = {SHARDS}", "SELECT create_distributed_table('dialogs', 'to_user_id')",
+                        "SELECT create_distributed_table('users', 'id', colocate_with := 'dialogs')")
+
+    @property
+    def workers(self):
+        return self.servers[1:]
+
+    def clients(self):
+        found = super().clients()
+        found[2]["command"] += ["--set", "route=coordinator"]
+        return found
+
+    def shards(self, worker, round_number):
+        """The shards of the round's users that a worker has now."""
+        users = ", ".join(f"('{uuid_of(round_number, user)}'::uuid)" for user in range(self.options.users))
+        return self.server.sql("SELECT DISTINCT s.shardid FROM citus_shards s JOIN (VALUES "
+                               f"{users}) u (id) ON s.shardid = get_shard_id_for_distribution_column('dialogs', u.id) "
+                               f"WHERE nodeport = {worker.port} ORDER BY 1").split()
+
+    def move(self, shard, source, target):
+        return (f"SELECT citus_move_shard_placement({shard}, '{self.host}', {source.port}, '{self.host}', {target.port}, "
+                "shard_transfer_mode := 'force_logical')")
+
+
+class HttpWorld(World):
+    """Two processes of dialogsd, which tell each other of messages through Redis where that is installed."""
+
+    kind, victim = "http", "dialogsd0"
+
+    def begin(self):
+        super().begin()
+        self.redis = None
+        bus = []
+        if shutil.which("redis-server"):
+            port = free_port()
+            self.redis = Program(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--daemonize",
+                                  "no", "--dir", self.home], port, accepts, os.path.join(self.home, "redis.log"))
+            self.programs.append(self.redis)
+            bus = ["--redis", f"redis://127.0.0.1:{port}"]
+        self.services = [self.add_service(number, bus) for number in range(2)]
+        wait_for(lambda: self.server.try_sql("SELECT count(*) > 0 FROM users") == "t", "dialogsd makes no demo users")
+
+    def add_service(self, number, bus):
+        port = free_port()
+        command = [self.options.dialogsd, "--db", self.server.conninfo(f"dialogsd{number}"), "--port", str(port),
+                   "--data", self.home, "--log", "off", "--demo", "--catch-up", "3", "--heartbeat", "1", "--set",
+                   "hash_operations=1", "--set", "hash_memory_kib=8192", "--set", f"token_key_file={self.home}/token.keys", "--send-rate", "0", *bus]
+        self.programs.append(Program(command, port, accepts, os.path.join(self.home, f"dialogsd{number}.log")))
+        return self.programs[-1]
+
+    def add_users(self, round_number):
+        self.server.sql(f"""INSERT INTO users (id, password_hash)
+            SELECT (left('{uuid_of(round_number, 0)}', -2) || lpad(to_hex(n), 2, '0'))::uuid,
+            (SELECT password_hash FROM users LIMIT 1) FROM generate_series(0, {self.options.users - 1}) n
+            ON CONFLICT DO NOTHING""")
+
+    def web(self, role, service, *words):
+        return {"role": role, "name": role, "command": [sys.executable, os.path.join(HERE, "web.py"), role, "--port",
+                                                        str(self.services[service].port), *words]}
+
+    def clients(self):
+        return [self.web("writer", 0), self.web("writer", 1), self.web("reader", 0), self.web("streamer", 0),
+                self.web("streamer", 1), self.client("writer", name="writer"),
+                self.client("follower", "--threads", "4", "--pause-us", "60000")]
+
+
+WORLDS = {world.kind: world for world in (World, CitusWorld, HttpWorld)}
+
+
+def missing(kind, options):
+    """Why there can be no such world here, or None."""
+    if kind == "citus" and not has_citus():
+        return "citus extension not installed"
+    if kind == "http" and not options.dialogsd:
+        return "dialogsd is not built"
+    return None
+
+
