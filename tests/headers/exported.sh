@@ -1,9 +1,7 @@
 #!/usr/bin/env bash
-# exported.sh HEADER LIBRARY - the library exports what the header declares, nothing else, each under
-# its version.
+# exported.sh LIST LIBRARY - the library exports what the list has, nothing else, each under its release.
 set -euo pipefail
 export LC_ALL=C
-declared=$("$(dirname "$0")/declared.sh" "$1")
-[ "$(wc -l <<<"$declared")" -gt 50 ]
-diff <(awk '{ print $1 "@@DIALOGS_0" }' <<<"$declared") \
-    <(nm -D --defined-only "$2" | awk '$2 != "A" { print $3 }' | sort)
+listed=$(sed -n 's/^\([0-9.]*\) \(.*\)$/\2@@DIALOGS_\1/p' "$1" | sort)
+[ "$(wc -l <<<"$listed")" -gt 50 ]
+diff <(echo "$listed") <(nm -D --defined-only "$2" | awk '$2 != "A" { print $3 }' | sort)
