@@ -37,9 +37,9 @@ static void show_new(char *cursor)
         dlg_list_options options = DLG_LIST_OPTIONS_INIT;
         dlg_page *page;
         options.after = cursor;
-        must(dlg_list(client, &me, &peer, &options, &page, &error));
+        must(dlg_list(&page, client, &me, &peer, &options, &error));
         for (size_t i = 0; i < dlg_page_count(page); i++)
-            show(dlg_page_message(page, i));
+            show(dlg_page_at(page, i));
         snprintf(cursor, DLG_CURSOR_SIZE, "%s", dlg_page_after(page));
         more = dlg_page_has_more(page);
         dlg_page_free(page);
@@ -53,9 +53,9 @@ static void show_newest(char *cursor)
     dlg_list_options options = DLG_LIST_OPTIONS_INIT;
     dlg_page *page;
     options.limit = 20;
-    must(dlg_list(client, &me, &peer, &options, &page, &error));
+    must(dlg_list(&page, client, &me, &peer, &options, &error));
     for (size_t i = 0; i < dlg_page_count(page); i++)
-        show(dlg_page_message(page, i));
+        show(dlg_page_at(page, i));
     snprintf(cursor, DLG_CURSOR_SIZE, "%s", dlg_page_after(page));
     dlg_page_free(page);
     fflush(stdout);
@@ -72,7 +72,7 @@ static int send_typed(char *buffer, size_t *filled, size_t room)
     while ((end = memchr(line, '\n', *filled)) || (line == buffer && *filled == room && (end = buffer + room))) {
         size_t length = (size_t)(end - line), used = length + (end < buffer + room);
         if (length > 0)
-            must(dlg_send(client, &me, &peer, line, length, NULL, NULL, &error));
+            must(dlg_send(NULL, client, &me, &peer, line, length, NULL, &error));
         *filled -= used;
         line += used;
     }
@@ -86,7 +86,7 @@ int main(int argc, char **argv)
     size_t filled = 0;
     char cursor[DLG_CURSOR_SIZE];
     struct pollfd keyboard = {STDIN_FILENO, POLLIN, 0};
-    if (argc != 4 || dlg_uuid_parse(argv[2], DLG_NTS, &me) || dlg_uuid_parse(argv[3], DLG_NTS, &peer)) {
+    if (argc != 4 || dlg_uuid_parse(&me, argv[2], DLG_NTS) || dlg_uuid_parse(&peer, argv[3], DLG_NTS)) {
         fputs("Usage: chat CONNINFO ME PEER, the two by their UUIDs\n", stderr);
         return 2;
     }
@@ -96,7 +96,7 @@ int main(int argc, char **argv)
         show_new(cursor);
     } while (poll(&keyboard, 1, LOOK_EVERY_MS) == 0 || send_typed(typed, &filled, sizeof typed));
     if (filled > 0)
-        must(dlg_send(client, &me, &peer, typed, filled, NULL, NULL, &error));
+        must(dlg_send(NULL, client, &me, &peer, typed, filled, NULL, &error));
     show_new(cursor);
-    return dlg_close(client, 0, NULL);
+    return dlg_close(NULL, client, 0);
 }

@@ -73,12 +73,12 @@ int main(int argc, char **argv)
     dlg_client *client;
     dlg_page *page;
     must(dlg_open(&client, conninfo, NULL, &error));
-    must(dlg_send(client, &anna, &boris, "Hello, Boris", DLG_NTS, NULL, NULL, &error));
-    must(dlg_list(client, &anna, &boris, NULL, &page, &error));
+    must(dlg_send(NULL, client, &anna, &boris, "Hello, Boris", DLG_NTS, NULL, &error));
+    must(dlg_list(&page, client, &anna, &boris, NULL, &error));
     for (size_t i = 0; i < dlg_page_count(page); i++)
-        printf("%s\n", dlg_page_message(page, i)->text);
+        printf("%s\n", dlg_page_at(page, i)->text);
 
     dlg_page_free(page);
     PQfinish(database);
-    return dlg_close(client, 0, NULL);
+    return dlg_close(NULL, client, 0);
 }

@@ -61,14 +61,14 @@ int main(int argc, char **argv)
     struct pollfd descriptors[] = {{dlg_reply_fd(client), POLLIN, 0}};
     while (!listed && poll(descriptors, 1, -1) >= 0) {
         dlg_reply *reply;
-        while ((reply = dlg_reply_next(client, 0))) {
+        while ((reply = dlg_reply_poll(client))) {
             on_reply(reply);
             dlg_reply_free(reply);
         }
     }
 
     dlg_stats stats = DLG_STATS_INIT;
-    dlg_stats_get(client, &stats);
+    dlg_stats_get(&stats, client);
     printf("%" PRIu64 " commits carried them\n", stats.batches);
-    return dlg_close(client, 0, NULL);
+    return dlg_close(NULL, client, 0);
 }

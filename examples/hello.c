@@ -19,9 +19,9 @@ static dlg_uuid user(dlg_client *client, const char *text, const char *name)
 {
     dlg_user user = DLG_USER_INIT;
     dlg_uuid id;
-    must(dlg_uuid_parse(text, DLG_NTS, &user.id));
+    must(dlg_uuid_parse(&user.id, text, DLG_NTS));
     user.first_name = name;
-    if (dlg_user_create(client, &user, "string", DLG_NTS, &id, &error) != DLG_E_EXISTS)
+    if (dlg_user_create(&id, client, &user, "string", DLG_NTS, &error) != DLG_E_EXISTS)
         must(dlg_error_code(error));
     dlg_error_free(error);
     error = NULL;
@@ -38,16 +38,16 @@ int main(int argc, char **argv)
     dlg_uuid anna = user(client, "387ac1c1-6581-4ace-a113-707c8585fe28", "Anna");
     dlg_uuid boris = user(client, "aa45b640-d501-4101-83f2-de96b672129f", "Boris");
 
-    must(dlg_auth(client, &anna, "string", DLG_NTS, &token, &error));
+    must(dlg_auth(&token, client, &anna, "string", DLG_NTS, &error));
     printf("Anna's token: %s\n", token);
 
-    must(dlg_send(client, &anna, &boris, "Hello, Boris", DLG_NTS, NULL, NULL, &error));
+    must(dlg_send(NULL, client, &anna, &boris, "Hello, Boris", DLG_NTS, NULL, &error));
 
-    must(dlg_list(client, &anna, &boris, NULL, &page, &error));
+    must(dlg_list(&page, client, &anna, &boris, NULL, &error));
     for (size_t i = 0; i < dlg_page_count(page); i++)
-        printf("%s\n", dlg_page_message(page, i)->text);
+        printf("%s\n", dlg_page_at(page, i)->text);
 
     dlg_page_free(page);
     dlg_free(token);
-    return dlg_close(client, 0, NULL);
+    return dlg_close(NULL, client, 0);
 }

@@ -18,7 +18,7 @@ static dlg_error *error;
 static void stop(int status)
 {
     dlg_loader_free(loader);
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
     exit(status);
 }
 
@@ -42,12 +42,12 @@ static char *field(char **rest)
 }
 
 /* Reads one line into a message. The text stays in the line. Returns 0 when the line is malformed. */
-static int read_message(char *line, dlg_message *message)
+static int read_message(char *line, dlg_message_input *message)
 {
     char *id = field(&line), *author = id ? field(&line) : NULL, *recipient = author ? field(&line) : NULL;
     char *time = recipient ? field(&line) : NULL;
-    if (!time || dlg_uuid_parse(author, DLG_NTS, &message->author) ||
-        dlg_uuid_parse(recipient, DLG_NTS, &message->recipient))
+    if (!time || dlg_uuid_parse(&message->author, author, DLG_NTS) ||
+        dlg_uuid_parse(&message->recipient, recipient, DLG_NTS))
         return 0;
     message->id = strtoll(id, NULL, 10);
     message->created_us = strtoll(time, NULL, 10);
@@ -58,8 +58,8 @@ static int read_message(char *line, dlg_message *message)
 
 static void report(void)
 {
-    dlg_progress progress = {0};
-    dlg_loader_progress(loader, &progress);
+    dlg_progress progress = DLG_PROGRESS_INIT;
+    dlg_loader_progress(&progress, loader);
     printf("%" PRIu64 " messages stored, %" PRIu64 " were there already\n", progress.messages, progress.skipped);
 }
 
@@ -70,9 +70,9 @@ int main(int argc, char **argv)
     unsigned long number = 0;
 
     must(dlg_open(&client, argc > 1 ? argv[1] : "embedded:./data", NULL, &error), number);
-    must(dlg_loader_open(client, &loader, &error), number);
+    must(dlg_loader_open(&loader, client, &error), number);
     while (getline(&line, &size, stdin) > 0) {
-        dlg_message message = {0};
+        dlg_message_input message = DLG_MESSAGE_INPUT_INIT;
         number++;
         if (!read_message(line, &message)) {
             fprintf(stderr, "import: line %lu is not \"id, author, recipient, time, text\" with tabs between\n",

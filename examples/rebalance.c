@@ -51,13 +51,13 @@ int main(int argc, char **argv)
     signal(SIGINT, interrupt);
     int code = dlg_open(&client, argv[1], NULL, &error);
     if (code == DLG_OK)
-        code = dlg_cluster_rebalance(client, &options, show_progress, NULL, &result, &error);
+        code = dlg_cluster_rebalance(&result, client, &options, show_progress, NULL, &error);
     if (code == DLG_OK)
         show_result(result);
     else
         fprintf(stderr, "rebalance: %s\n", dlg_error_message(error));
     dlg_error_free(error);
     dlg_rebalance_free(result);
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
     return code == DLG_OK ? 0 : 1;
 }

@@ -8,7 +8,7 @@ import sys
 NAMES = {
     "dlg_open": "dialogs.open", "dlg_close": "Client.close", "dlg_send": "Client.send", "dlg_list": "Client.page",
     "dlg_auth": "Client.auth", "dlg_schema_install": "Client.install_schema",
-    "dlg_password_hash": "Client.hash_password", "dlg_setting_describe": "dialogs.settings",
+    "dlg_password_hash": "Client.hash_password", "dlg_setting_at": "dialogs.settings",
     "dlg_cluster_rebalance": "Cluster.rebalance", "dlg_cluster_rebalance_wait": "Cluster.follow",
 }
 
@@ -30,7 +30,8 @@ def exception_name(code):
 
 # Parameters that Python has in another form.
 C_ONLY = {"client", "settings", "options", "receipt", "result", "page", "cluster", "token", "id", "version", "shard",
-          "undelivered", "expires_us", "user"}
+          "undelivered", "expires_us", "user", "users", "progress", "loader", "hash", "stats", "cursor", "iterator",
+          "message", "payload", "reply", "timeout_us"}
 
 
 def without_c(text):

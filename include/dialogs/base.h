@@ -1,4 +1,4 @@
-/* base.h - the version, identifiers and memory. The conventions are in <dialogs.h>. */
+/* base.h - the library's version, identifiers, lengths of texts, memory. <dialogs.h> explains the conventions. */
 #ifndef DLG_BASE_H
 #define DLG_BASE_H
 
@@ -15,52 +15,70 @@
 extern "C" {
 #endif
 
-/* ---- Version -------------------------------------------------------------------------------- */
+/* ---- Version -------------------------------------------------------------------------------------------- */
 
 #define DLG_VERSION_MAJOR 0
 #define DLG_VERSION_MINOR 1
 #define DLG_VERSION_PATCH 0
 #define DLG_VERSION_NUMBER (DLG_VERSION_MAJOR * 10000 + DLG_VERSION_MINOR * 100 + DLG_VERSION_PATCH)
 
-/* The version of the library that runs, "0.1.0"; static. */
+/* Returns the version of the library that runs, as text: "0.1.0". Static; never NULL. */
 DLG_API const char *dlg_version(void);
 
-/* The same as a number, as DLG_VERSION_NUMBER is. */
+/* Returns the version of the library that runs, as a number like DLG_VERSION_NUMBER. */
 DLG_API int dlg_version_number(void);
 
 /*
- * Whether this build has a feature: "embedded" (conninfo embedded:DIR), "buffered-sync" (built
- * against libpq >= 17). Returns 1 or 0; 0 for a name it does not know.
+ * Tells whether this build of the library has a feature.
+ *
+ *   name  "embedded" (conninfo `embedded:DIR`) or "buffered-sync" (built with libpq 17 or later).
+ *
+ * Returns 1 or 0; 0 for a name that it does not know.
  */
 DLG_API int dlg_has_feature(const char *name);
 
-/* ---- Identifiers ---------------------------------------------------------------------------- */
+/* ---- Identifiers ---------------------------------------------------------------------------------------- */
 
-/* "terminated by NUL", for every length parameter that follows a text. */
-#define DLG_NTS ((size_t)-1)
+/* As a length: the text before it is terminated by NUL. The greatest size_t, for languages without macros. */
+#define DLG_NTS SIZE_MAX
+#ifdef SWIG
+%constant size_t DLG_NTS = SIZE_MAX;
+#endif
 
-/* A UUID as 16 bytes in network order (RFC 9562). All zero is "nil" and names nobody. */
+/* A UUID: 16 bytes in network order (RFC 9562). The one of zeros only, "nil", names nobody. */
 typedef struct dlg_uuid {
     uint8_t bytes[16];
 } dlg_uuid;
 
-#define DLG_UUID_TEXT_SIZE 37 /* 36 characters and the NUL */
+#define DLG_UUID_TEXT_SIZE 37 /* bytes of a UUID's text: 36 characters and the NUL */
 
-/* Reads the 36-character form, either case. DLG_E_ARGUMENT for anything else. */
-DLG_API int dlg_uuid_parse(const char *text, size_t length, dlg_uuid *uuid);
+/*
+ * Reads the text form of a UUID: 36 characters with four hyphens (RFC 9562, section 4).
+ *
+ *   uuid    receives the identifier.
+ *   text    the text, in upper or lower case.
+ *   length  36, or DLG_NTS.
+ *
+ * Errors: DLG_E_ARGUMENT for any other text.
+ */
+DLG_API int dlg_uuid_parse(dlg_uuid *uuid, const char *text, size_t length);
 
-/* Writes the 36-character lower-case form into `text`, at least DLG_UUID_TEXT_SIZE bytes. */
-DLG_API void dlg_uuid_format(const dlg_uuid *uuid, char *text);
+/*
+ * Writes the text form of a UUID in lower case.
+ *
+ *   text  receives 36 characters and a NUL: at least DLG_UUID_TEXT_SIZE bytes.
+ */
+DLG_API void dlg_uuid_format(char *text, const dlg_uuid *uuid);
 
-/* A random (version 4) UUID from libsodium's generator. */
+/* Makes a random UUID (RFC 9562, version 4) with the generator of libsodium. */
 DLG_API void dlg_uuid_random(dlg_uuid *uuid);
 
-/* <0, 0, >0 as memcmp does. */
+/* Compares two UUIDs byte by byte. Returns a number below, equal to or above 0, as memcmp() does. */
 DLG_API int dlg_uuid_compare(const dlg_uuid *a, const dlg_uuid *b);
 
-/* ---- Memory --------------------------------------------------------------------------------- */
+/* ---- Memory --------------------------------------------------------------------------------------------- */
 
-/* Frees what a `char **` parameter received; NULL is fine. */
+/* Frees what a `char **` parameter received. NULL is fine. */
 DLG_API void dlg_free(void *memory);
 
 #ifdef __cplusplus

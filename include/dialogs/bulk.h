@@ -1,4 +1,4 @@
-/* bulk.h - loaders, dump and restore. The conventions are in <dialogs.h>. */
+/* bulk.h - loading many rows, dump and restore. <dialogs.h> explains the conventions. */
 #ifndef DLG_BULK_H
 #define DLG_BULK_H
 
@@ -9,63 +9,121 @@
 extern "C" {
 #endif
 
-/* ---- Bulk ----------------------------------------------------------------------------------- */
+/* ---- Bulk ----------------------------------------------------------------------------------------------- */
 
-/* How far long work has come. Returned structs may grow. A total of 0 means unknown. */
+/* How far long work has come. */
 typedef struct dlg_progress {
+    uint32_t version;
     uint64_t users;
     uint64_t messages;
     uint64_t bytes;
-    uint64_t total_messages;
-    uint64_t total_bytes;
-    uint64_t skipped; /* rows that were there already */
+    uint64_t total_messages; /* 0: unknown */
+    uint64_t total_bytes;    /* 0: unknown */
+    uint64_t skipped;        /* rows that were there already */
 } dlg_progress;
+#define DLG_PROGRESS_VERSION 1
+#define DLG_PROGRESS_INIT {DLG_PROGRESS_VERSION, 0, 0, 0, 0, 0, 0}
 
-/* Called on the caller's own thread now and then; any value but 0 stops with DLG_E_CANCELLED. */
+/* Initialises `progress` as DLG_PROGRESS_INIT does. DLG_E_ARGUMENT for an unknown version. */
+DLG_API int dlg_progress_init(dlg_progress *progress, uint32_t version);
+
+/*
+ * Is called on the caller's own thread now and then.
+ *
+ *   progress  the library's, valid during the call.
+ *
+ * Returns 0 to go on. Any other value stops the work with DLG_E_CANCELLED.
+ */
 typedef int (*dlg_progress_fn)(const dlg_progress *progress, void *payload);
 
 /*
- * A loader writes many rows through COPY on a connection of its own, committed in chunks; rows
- * that are there already (same id) are skipped, so an interrupted load may be run again.
- * It blocks, and belongs to one thread. Free it before the client is closed.
+ * Opens a loader. It writes many rows through COPY (PostgreSQL documentation, "COPY") on a connection of its own and
+ * commits them in chunks. Rows that are there already (same id) are skipped: an interrupted load may be run again.
+ * A loader belongs to one thread.
+ *
+ *   loader  receives the loader, to be freed with dlg_loader_free() before the client is closed.
+ *
+ * Blocks while it connects. Errors: those of every request.
  */
 typedef struct dlg_loader dlg_loader;
-DLG_API int dlg_loader_open(dlg_client *client, dlg_loader **loader, dlg_error **error);
-
-/* `message->id` 0 and `created_us` 0: the library makes them. Checked as dlg_send() checks. */
-DLG_API int dlg_loader_message(dlg_loader *loader, const dlg_message *message, dlg_error **error);
+DLG_API int dlg_loader_open(dlg_loader **loader, dlg_client *client, dlg_error **error);
 
 /*
- * `password_hash`: as dlg_password_hash() makes it; NULL for a user who cannot log in.
- * A nil id: the library makes one.
+ * Adds a message. The loader checks it as dlg_send() does, and commits by itself after 10,000 rows or 8 MiB.
+ *
+ *   message  DLG_MESSAGE_INPUT_INIT with changes. Copied.
+ *
+ * Blocks when a chunk is full. Errors: DLG_E_ARGUMENT (an unknown version, an id or a time out of range), DLG_E_TEXT,
+ * DLG_E_TOO_LARGE, and those of dlg_loader_flush(). The message was not added then.
+ */
+DLG_API int dlg_loader_message(dlg_loader *loader, const dlg_message_input *message, dlg_error **error);
+
+/*
+ * Adds a user. The loader commits by itself after 10,000 rows or 8 MiB.
+ *
+ *   user           DLG_USER_INIT with changes. Copied. A nil id: the library makes one.
+ *   password_hash  as dlg_password_hash() makes it. NULL for a user who cannot log in.
+ *
+ * Blocks when a chunk is full. Errors: DLG_E_ARGUMENT, DLG_E_TOO_LARGE, and those of dlg_loader_flush(). The user
+ * was not added then.
  */
 DLG_API int dlg_loader_user(dlg_loader *loader, const dlg_user *user, const char *password_hash, dlg_error **error);
 
 /*
- * Commits what was given so far; dlg_loader_message() and dlg_loader_user() do so by themselves after 10,000 rows or
- * 8 MiB. A chunk that fails because a server or a node is away is repeated for up to the setting `open_timeout_ms` since
- * its first failure; after that the last error, such as DLG_E_UNAVAILABLE, and the chunk is kept: flush again.
- * On a cluster a chunk is a two-phase commit of Citus: DLG_OK says that all of it is kept. Should a worker die between
- * the phases, its part is seen once Citus has repeated the second one, up to citus.recover_2pc_interval (a minute)
- * after the worker is back, or at once by recover_prepared_transactions().
+ * Commits what was given so far. When a server or a node is away, the chunk is repeated for up to the
+ * setting `open_timeout_ms` after its first failure. After that the loader keeps the chunk and returns the last
+ * error: flush again.
+ *
+ * On a cluster a chunk is a two-phase commit of Citus, and DLG_OK says that all of it is kept. A worker may die
+ * between the phases. Its part is then visible once Citus has repeated the second phase: up to
+ * citus.recover_2pc_interval (one minute) after the worker is back, or at once by recover_prepared_transactions().
+ *
+ * Blocks. Errors: DLG_E_UNAVAILABLE, DLG_E_DATABASE, DLG_E_MEMORY.
  */
 DLG_API int dlg_loader_flush(dlg_loader *loader, dlg_error **error);
-DLG_API void dlg_loader_progress(const dlg_loader *loader, dlg_progress *progress);
-DLG_API void dlg_loader_free(dlg_loader *loader); /* discards what was not flushed */
-
-/* An Argon2id hash of a password with the client's parameters, to be freed with dlg_free(). Blocks, about 0.1 s. */
-DLG_API int dlg_password_hash(dlg_client *client, const char *password, size_t length, char **hash, dlg_error **error);
 
 /*
- * Writes all users and messages, as they stand at one moment, to `fd`: a stream of msgpack objects
- * with a header, a version, and a checksum (BLAKE2b) at the end; docs/archive.md describes it.
- * Password hashes are in it: keep it as you keep the database. Blocks.
+ * Reads how far a loader has come. Rows count when they are committed.
+ *
+ *   progress  DLG_PROGRESS_INIT; receives the members that its version has.
+ *
+ * Errors: DLG_E_ARGUMENT for an unknown version.
+ */
+DLG_API int dlg_loader_progress(dlg_progress *progress, const dlg_loader *loader);
+
+/* Frees a loader and discards what was not flushed. NULL is fine. */
+DLG_API void dlg_loader_free(dlg_loader *loader);
+
+/*
+ * Makes an Argon2id hash of a password (RFC 9106) with the client's parameters, for dlg_loader_user().
+ *
+ *   hash              receives the hash, to be freed with dlg_free().
+ *   password, length  1 byte to DLG_PASSWORD_LIMIT bytes.
+ *
+ * Blocks, about 0.1 s. Errors: DLG_E_ARGUMENT, DLG_E_TOO_LARGE, DLG_E_MEMORY.
+ */
+DLG_API int dlg_password_hash(char **hash, dlg_client *client, const char *password, size_t length, dlg_error **error);
+
+/*
+ * Writes all users and messages, as they stand at one moment. The output is a stream of msgpack objects with a
+ * header, a version and a checksum (BLAKE2b) at the end; docs/archive.md describes it. Password hashes
+ * are in it: protect it as you protect the database.
+ *
+ *   fd        where to write; stays open.
+ *   progress  NULL, or is called with `payload` now and then.
+ *
+ * Blocks. Errors: DLG_E_FILE, DLG_E_CANCELLED, and those of every request.
  */
 DLG_API int dlg_dump(dlg_client *client, int fd, dlg_progress_fn progress, void *payload, dlg_error **error);
 
 /*
- * Reads such a stream back; rows that are there already are skipped, so it may be run again.
- * Rows read before damage is met stay. Errors: DLG_E_ARCHIVE, DLG_E_FILE, and those of a loader.
+ * Reads back what dlg_dump() wrote. Rows that are there already are skipped: it may be run again. Rows that were read
+ * before damage is met stay.
+ *
+ *   fd        where to read; stays open.
+ *   progress  NULL, or is called with `payload` now and then.
+ *
+ * Blocks. Errors: DLG_E_ARCHIVE, DLG_E_FILE, DLG_E_CANCELLED, and those of a loader.
  */
 DLG_API int dlg_restore(dlg_client *client, int fd, dlg_progress_fn progress, void *payload, dlg_error **error);
 

@@ -1,4 +1,4 @@
-/* client.h - settings, clients, and asynchronous calls. The conventions are in <dialogs.h>. */
+/* client.h - settings, clients, asynchronous replies. <dialogs.h> explains the conventions. */
 #ifndef DLG_CLIENT_H
 #define DLG_CLIENT_H
 
@@ -8,83 +8,103 @@
 extern "C" {
 #endif
 
-/* ---- Settings ------------------------------------------------------------------------------- */
+/* ---- Settings ------------------------------------------------------------------------------------------- */
 
 /*
- * Settings of a client: names and values as text, from one table, so that bindings and command
- * lines pass them through. docs/configuration.md lists them; so does dlg_setting_describe().
+ * Makes settings with all values at their defaults. A setting is a name and a value, both texts from one table:
+ * bindings and command lines pass them through. docs/configuration.md lists the table.
+ *
+ * Returns NULL when out of memory. The caller frees the settings with dlg_settings_free().
  */
 typedef struct dlg_settings dlg_settings;
+DLG_API dlg_settings *dlg_settings_new(void);
 
-DLG_API dlg_settings *dlg_settings_new(void); /* all defaults; NULL when out of memory */
+/* Frees settings. NULL is fine. A client keeps a copy of its own. */
 DLG_API void dlg_settings_free(dlg_settings *settings);
 
-/* DLG_E_ARGUMENT, naming the setting and its range, when name or value is not acceptable. */
+/*
+ * Gives a setting another value.
+ *
+ *   name   a name of the table, such as "timeout_ms".
+ *   value  its value as text: a decimal number, one of its words, or any text.
+ *
+ * Errors: DLG_E_ARGUMENT for an unknown name or a value out of range. The text names the setting and its range.
+ */
 DLG_API int dlg_settings_set(dlg_settings *settings, const char *name, const char *value, dlg_error **error);
 
-/* The value in force as text, or NULL for an unknown name; valid until the next call of set or free. */
+/* Returns the value in force as text, or NULL for an unknown name. Valid until the next call with `settings`. */
 DLG_API const char *dlg_settings_get(const dlg_settings *settings, const char *name);
 
-/*
- * The table itself: entry `index` from 0 on. Any out parameter may be NULL; all texts are static.
- * Returns 1, or 0 past the end.
- */
-DLG_API int dlg_setting_describe(size_t index, const char **name, const char **default_value, const char **range,
-                                 const char **purpose);
+/* An entry of the table of settings. Static. May grow. */
+typedef struct dlg_setting {
+    const char *name;
+    const char *default_value; /* as text */
+    const char *range;         /* "1 to 64", or its words joined by "|", or a description */
+    const char *purpose;       /* one phrase */
+} dlg_setting;
 
-/* ---- Client --------------------------------------------------------------------------------- */
+/* Returns how many settings there are. */
+DLG_API size_t dlg_setting_count(void);
 
-typedef struct dlg_client dlg_client;
+/* Returns entry `index` of the table of settings; NULL past the end. Static. */
+DLG_API const dlg_setting *dlg_setting_at(size_t index);
+
+/* ---- Client --------------------------------------------------------------------------------------------- */
 
 /*
  * Opens a client: starts its I/O thread, connects, and brings the schema up to date.
  *
- *   client    receives the client.
- *   conninfo  what libpq accepts (PostgreSQL documentation, 34.1.1: keyword/value or URI, several
- *             hosts, service files, TLS), or `embedded:DIR` for a private server in directory DIR,
- *             which is created when missing, shared by all clients of DIR on this machine, and
- *             stopped after the last one (a program that ends without dlg_close() leaves it to the
- *             next). NULL means "" (libpq's environment variables).
- *   settings  NULL for the defaults; copied.
+ *   client    receives the client, to be closed with dlg_close(). NULL after a failure.
+ *   conninfo  what libpq accepts (PostgreSQL documentation, 34.1.1): keywords and values, or a URI. Several
+ *             hosts, service files and TLS work as in libpq. `embedded:DIR` asks for a private server
+ *             in directory DIR. It is created when missing, all clients of DIR on this machine share it,
+ *             and it stops after the last one. A program that ends without dlg_close() leaves it
+ *             running for the next client. NULL means "": libpq's environment variables.
+ *   settings  NULL for the defaults. Copied.
  *
- * Blocks up to the setting `open_timeout_ms`. With `open=lazy` it returns at once, whether the
- * database is there or not: requests wait for it within their own deadlines, and the tables are left
- * to dlg_schema_install().
- * Errors: DLG_E_ARGUMENT (conninfo), DLG_E_UNAVAILABLE (no connection in time), DLG_E_SCHEMA,
- * DLG_E_EMBEDDED, DLG_E_MEMORY.
+ * Blocks up to the setting `open_timeout_ms`. With `open=lazy` it returns at once, whether the database is there
+ * or not. Requests then wait for the database within their own deadlines, and dlg_schema_install() makes the tables.
+ *
+ * Errors: DLG_E_ARGUMENT (conninfo), DLG_E_UNAVAILABLE (no connection in time), DLG_E_SCHEMA, DLG_E_EMBEDDED,
+ * DLG_E_MEMORY.
  */
+typedef struct dlg_client dlg_client;
 DLG_API int dlg_open(dlg_client **client, const char *conninfo, const dlg_settings *settings, dlg_error **error);
 
 /*
- * Closes a client: refuses new requests, gives those under way up to `timeout_us` (0: the setting
- * `close_timeout_ms`; negative: no time at all) to finish, completes the rest with DLG_E_CLOSED,
- * and frees everything. Every callback has returned before dlg_close() does. Replies that nobody
- * took from the queue are freed.
+ * Closes a client and frees it. New requests are refused. Requests under way get time to finish, and
+ * the rest is completed with DLG_E_CLOSED. Every callback has returned before dlg_close() returns.
+ * Replies that nobody took from the queue are freed.
  *
  *   undelivered  NULL, or receives how many requests were completed with DLG_E_CLOSED.
+ *   client       NULL is fine.
+ *   timeout_us   the time for requests under way. 0: the setting `close_timeout_ms`. Negative: without limit.
  *
- * Returns DLG_E_STATE, and does nothing, on the client's own I/O thread and inside its progress callbacks.
- * `client` NULL is fine.
+ * Blocks. Errors: DLG_E_STATE on the client's own I/O thread and inside its progress callbacks. The client
+ * stays open then.
  */
-DLG_API int dlg_close(dlg_client *client, int64_t timeout_us, size_t *undelivered);
+DLG_API int dlg_close(size_t *undelivered, dlg_client *client, int64_t timeout_us);
 
-/* Whether a request made now has a live connection to go to: 1 or 0. Never blocks. */
+/* Closes a client as dlg_close() does, but gives requests under way no time to finish. */
+DLG_API int dlg_close_now(size_t *undelivered, dlg_client *client);
+
+/* Returns 1 when a request that is made now has a live connection to go to, else 0. */
 DLG_API int dlg_ready(dlg_client *client);
 
 /*
- * Creates or upgrades the tables (sql/, compiled in), under an advisory lock, so that any number
- * of processes may do it at once; adopts an existing `dialogs` table of the classic shape with its
- * rows. dlg_open() does this unless the setting `schema` says `check` or `none`.
+ * Creates the tables or upgrades them (directory sql/, compiled in) under an advisory lock. Any number of processes
+ * may do so at the same time. A `dialogs` table of the classic shape is adopted with its rows.
+ * dlg_open() does the same unless the setting `schema` says `check` or `none`.
  *
  *   version  NULL, or receives the schema's version after the call.
  *
- * Blocks. Errors: DLG_E_SCHEMA, DLG_E_UNAVAILABLE, DLG_E_TIMEOUT.
+ * Blocks up to the setting `open_timeout_ms`. Errors: DLG_E_SCHEMA, DLG_E_UNAVAILABLE, DLG_E_TIMEOUT.
  */
-DLG_API int dlg_schema_install(dlg_client *client, int *version, dlg_error **error);
+DLG_API int dlg_schema_install(int *version, dlg_client *client, dlg_error **error);
 
-#define DLG_BATCH_SIZES 15
+#define DLG_BATCH_SIZES 15 /* entries of dlg_stats.batch_sizes */
 
-/* Counters of a client since it was opened. Set `version` with DLG_STATS_INIT: what that version has is filled. */
+/* Counters of a client since it was opened. */
 typedef struct dlg_stats {
     uint32_t version;
     uint32_t queued; /* requests accepted and not completed, now */
@@ -103,50 +123,81 @@ typedef struct dlg_stats {
     uint64_t fallback;    /* ... and through the coordinator, because that worker could not be reached */
     uint64_t stale;       /* times that the map of shards was found to be old */
     /* Since version 2: */
-    uint64_t batched;                      /* messages in all batches, again when they were sent again */
-    uint64_t batch_sizes[DLG_BATCH_SIZES]; /* batches by size: [i] of up to 2^i messages, but more than 2^(i-1); the
-                                              last of any more */
+    uint64_t batched;                      /* messages in all batches, counted again when sent again */
+    uint64_t batch_sizes[DLG_BATCH_SIZES]; /* batches by size: [i] counts those of up to 2^i messages and more than
+                                              2^(i-1). The last entry counts all that are larger. */
 } dlg_stats;
 #define DLG_STATS_VERSION 2
-#define DLG_STATS_INIT                                                     \
-    {                                                                      \
-        DLG_STATS_VERSION, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-        {                                                                  \
-            0                                                              \
-        }                                                                  \
-    }
-
-DLG_API int dlg_stats_get(dlg_client *client, dlg_stats *stats);
-
-/* ---- Asynchronous calls --------------------------------------------------------------------- */
+#define DLG_STATS_INIT {DLG_STATS_VERSION, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}}
 
 /*
- * Every operation X has a call X_async. It returns DLG_OK when the request was accepted: then
- * there is exactly one reply, whatever happens. Otherwise it says why not, and there is none.
- * A full queue answers DLG_E_OVERLOAD at once (blocking calls wait for room until their deadline).
+ * Initialises `stats` as DLG_STATS_INIT does.
  *
- * With a callback, the reply is handed to it on the I/O thread. With callback NULL, the reply goes
- * to the client's reply queue, for an event loop: dlg_reply_fd() becomes readable, dlg_reply_next()
- * takes them. Either way the reply is the receiver's, to be freed with dlg_reply_free(), on any
- * thread, also after dlg_close().
+ *   version  DLG_STATS_VERSION of the header that the program was built with.
+ *
+ * Errors: DLG_E_ARGUMENT for a version that the library does not know.
+ */
+DLG_API int dlg_stats_init(dlg_stats *stats, uint32_t version);
+
+/*
+ * Reads the counters of a client.
+ *
+ *   stats  DLG_STATS_INIT; receives the counters that its version has.
+ *
+ * Errors: DLG_E_ARGUMENT (an unknown version), DLG_E_FORKED.
+ */
+DLG_API int dlg_stats_get(dlg_stats *stats, dlg_client *client);
+
+/* ---- Asynchronous calls --------------------------------------------------------------------------------- */
+
+/*
+ * The answer to an asynchronous call. A call X_async starts what X does and returns without waiting. DLG_OK says
+ * that the request was accepted: then there is exactly one reply, whatever happens. Any other code says why the
+ * request was refused, and there is no reply. A full queue makes it return DLG_E_OVERLOAD at once, while X waits for
+ * room until its deadline.
+ *
+ * With a callback, the library hands the reply to it on the I/O thread. With callback NULL the reply goes to the
+ * client's reply queue, for an event loop: dlg_reply_fd() becomes readable, and dlg_reply_poll() takes one reply.
+ * Either way the receiver owns the reply. It may free it on any thread, also after dlg_close().
  */
 typedef struct dlg_reply dlg_reply;
-typedef void (*dlg_callback)(dlg_reply *reply, void *payload);
-
-DLG_API int dlg_reply_code(const dlg_reply *reply);               /* DLG_OK or DLG_E_* */
-DLG_API const dlg_error *dlg_reply_error(const dlg_reply *reply); /* NULL when DLG_OK; borrowed */
-DLG_API void *dlg_reply_payload(const dlg_reply *reply);          /* as given with the call */
-DLG_API void dlg_reply_free(dlg_reply *reply);                    /* NULL is fine */
 
 /*
- * A file descriptor, readable while replies wait in the queue. For poll, epoll, select and asyncio
- * only: do not read it. It is the client's and closed with it.
+ * Receives a reply on the client's I/O thread. It may start asynchronous calls and must not block.
+ *
+ *   reply    the callee's, to be freed with dlg_reply_free().
+ *   payload  as given with the call.
+ */
+typedef void (*dlg_callback)(dlg_reply *reply, void *payload);
+
+/* Returns DLG_OK or the DLG_E_* code of the request. */
+DLG_API int dlg_reply_code(const dlg_reply *reply);
+
+/* Returns the detail of a failure, borrowed from the reply; NULL when the code is DLG_OK. */
+DLG_API const dlg_error *dlg_reply_error(const dlg_reply *reply);
+
+/* Returns the payload that was given with the call. */
+DLG_API void *dlg_reply_payload(const dlg_reply *reply);
+
+/* Frees a reply and what was borrowed from it. NULL is fine. */
+DLG_API void dlg_reply_free(dlg_reply *reply);
+
+/*
+ * Returns a file descriptor that is readable while replies wait in the queue. It is for poll(), epoll, select()
+ * and asyncio only: do not read from it. The client owns it and closes it. -1 when `client` cannot be used.
  */
 DLG_API int dlg_reply_fd(dlg_client *client);
 
+/* Takes the oldest reply from the queue without waiting. NULL when there is none. */
+DLG_API dlg_reply *dlg_reply_poll(dlg_client *client);
+
 /*
- * Takes the oldest reply from the queue, waiting up to `timeout_us` for one (0: not at all;
- * negative: without limit). NULL when there is none, or when the client is closed meanwhile.
+ * Takes the oldest reply from the queue and waits for one when there is none.
+ *
+ *   timeout_us  how long to wait. 0: the setting `timeout_ms`. Negative: without limit.
+ *
+ * Blocks; inside a callback it does not wait. Returns NULL when no reply came in time or the client was closed
+ * meanwhile.
  */
 DLG_API dlg_reply *dlg_reply_next(dlg_client *client, int64_t timeout_us);
 

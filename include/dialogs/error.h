@@ -1,4 +1,4 @@
-/* error.h - what can go wrong. The conventions are in <dialogs.h>. */
+/* error.h - what can go wrong, and what is known then. <dialogs.h> explains the conventions. */
 #ifndef DLG_ERROR_H
 #define DLG_ERROR_H
 
@@ -8,8 +8,9 @@
 extern "C" {
 #endif
 
-/* ---- Errors --------------------------------------------------------------------------------- */
+/* ---- Errors --------------------------------------------------------------------------------------------- */
 
+/* What a call returns. DLG_OK is 0, every error is negative. */
 typedef enum dlg_code {
     DLG_OK = 0,
     DLG_E_ARGUMENT = -1,       /* a parameter is missing, malformed or out of its range */
@@ -49,16 +50,31 @@ typedef enum dlg_fate {
     DLG_FATE_WRITTEN = 2           /* stored, although the call failed later */
 } dlg_fate;
 
+/* The detail of a failure. It belongs to the caller and may be passed to another thread. */
 typedef struct dlg_error dlg_error;
 
-DLG_API int dlg_error_code(const dlg_error *error);             /* a DLG_E_* value; DLG_OK for NULL */
-DLG_API const char *dlg_error_message(const dlg_error *error);  /* one line that says what to do; "" for NULL */
-DLG_API const char *dlg_error_sqlstate(const dlg_error *error); /* five characters, or "" */
-DLG_API int dlg_error_retriable(const dlg_error *error);        /* 1: the same call may succeed later */
-DLG_API dlg_fate dlg_error_fate(const dlg_error *error);        /* NOT_WRITTEN for NULL and for reads */
-DLG_API void dlg_error_free(dlg_error *error);                  /* NULL is fine */
+/* Returns the DLG_E_* code of an error; DLG_OK for NULL. */
+DLG_API int dlg_error_code(const dlg_error *error);
 
-/* The name of a code, "DLG_E_TIMEOUT"; "DLG_E_UNKNOWN" for any other number; static. */
+/* Returns one line of text: what failed, why, what to do. "" for NULL. */
+DLG_API const char *dlg_error_message(const dlg_error *error);
+
+/*
+ * Returns the SQLSTATE of the server (PostgreSQL documentation, Appendix A), five characters. "" when the error
+ * is not one of the server.
+ */
+DLG_API const char *dlg_error_sqlstate(const dlg_error *error);
+
+/* Returns 1 when the same call may succeed later, else 0. */
+DLG_API int dlg_error_retriable(const dlg_error *error);
+
+/* Returns what is known of the write; DLG_FATE_NOT_WRITTEN for NULL and for reads. */
+DLG_API dlg_fate dlg_error_fate(const dlg_error *error);
+
+/* Frees an error. NULL is fine. */
+DLG_API void dlg_error_free(dlg_error *error);
+
+/* Returns the name of a code, such as "DLG_E_TIMEOUT"; "DLG_E_UNKNOWN" for any other number. Static. */
 DLG_API const char *dlg_code_name(int code);
 
 #ifdef __cplusplus

@@ -1,4 +1,4 @@
-/* messages.h - sending and listing messages. The conventions are in <dialogs.h>. */
+/* messages.h - sending messages, pages of a dialog, feeds. <dialogs.h> explains the conventions. */
 #ifndef DLG_MESSAGES_H
 #define DLG_MESSAGES_H
 
@@ -8,13 +8,14 @@
 extern "C" {
 #endif
 
-/* ---- Messages ------------------------------------------------------------------------------- */
+/* ---- Messages ------------------------------------------------------------------------------------------- */
 
 #define DLG_TEXT_LIMIT 65536 /* default of the setting `text_limit`, bytes */
 #define DLG_KEY_LIMIT 255    /* longest idempotency key, bytes */
 #define DLG_PAGE_LIMIT 1000  /* most messages in one page */
-#define DLG_CURSOR_SIZE 1408 /* room for any cursor and its NUL */
+#define DLG_CURSOR_SIZE 1408 /* room for any cursor and its NUL, bytes */
 
+/* A message that is stored. The library owns it. May grow. */
 typedef struct dlg_message {
     int64_t id; /* unique per recipient, positive */
     dlg_uuid author;
@@ -25,168 +26,231 @@ typedef struct dlg_message {
     size_t length;
 } dlg_message;
 
+/* A message that a program hands to dlg_loader_message() or dlg_feed_cursor(). */
+typedef struct dlg_message_input {
+    uint32_t version;
+    dlg_uuid author;
+    dlg_uuid recipient;
+    int64_t id;         /* 0: the library makes one */
+    int64_t created_us; /* 0: now */
+    int64_t updated_us; /* 0: never edited */
+    const char *text;   /* UTF-8, 1 byte to `text_limit` bytes */
+    size_t length;      /* of the text, bytes, or DLG_NTS */
+} dlg_message_input;
+#define DLG_MESSAGE_INPUT_VERSION 1
+#define DLG_MESSAGE_INPUT_INIT {DLG_MESSAGE_INPUT_VERSION, {{0}}, {{0}}, 0, 0, 0, NULL, DLG_NTS}
+
+/* Initialises `message` as DLG_MESSAGE_INPUT_INIT does. DLG_E_ARGUMENT for an unknown version. */
+DLG_API int dlg_message_input_init(dlg_message_input *message, uint32_t version);
+
+/* ---- Sending -------------------------------------------------------------------------------------------- */
+
+/* Options of dlg_send(). */
 typedef struct dlg_send_options {
     uint32_t version;
-    uint32_t flags; /* DLG_SEND_* */
-    int64_t timeout_us;
-    const char *key;   /* idempotency key, or NULL: see dlg_send() */
-    size_t key_length; /* 1 to DLG_KEY_LIMIT bytes of anything, or DLG_NTS */
+    uint32_t flags;     /* DLG_SEND_* */
+    int64_t timeout_us; /* 0: the setting `timeout_ms`; negative: without limit */
+    const char *key;    /* idempotency key, or NULL: see dlg_send() */
+    size_t key_length;  /* 1 to DLG_KEY_LIMIT bytes of anything, or DLG_NTS */
 } dlg_send_options;
 #define DLG_SEND_OPTIONS_VERSION 1
-#define DLG_SEND_OPTIONS_INIT                         \
-    {                                                 \
-        DLG_SEND_OPTIONS_VERSION, 0, 0, NULL, DLG_NTS \
-    }
+#define DLG_SEND_OPTIONS_INIT {DLG_SEND_OPTIONS_VERSION, 0, 0, NULL, DLG_NTS}
 #define DLG_SEND_CHECK_RECIPIENT 1u /* DLG_E_RECIPIENT unless `users` has the recipient (remembered) */
 
+/* Initialises `options` as DLG_SEND_OPTIONS_INIT does. DLG_E_ARGUMENT for an unknown version. */
+DLG_API int dlg_send_options_init(dlg_send_options *options, uint32_t version);
+
+/* What a send gets back. */
 typedef struct dlg_receipt {
     uint32_t version;
     uint32_t duplicate; /* 1: an earlier send with the same key had stored it */
-    int64_t id;
+    int64_t id;         /* of the message, unique per recipient, positive */
     int64_t created_us;
 } dlg_receipt;
 #define DLG_RECEIPT_VERSION 1
-#define DLG_RECEIPT_INIT             \
-    {                                \
-        DLG_RECEIPT_VERSION, 0, 0, 0 \
-    }
+#define DLG_RECEIPT_INIT {DLG_RECEIPT_VERSION, 0, 0, 0}
+
+/* Initialises `receipt` as DLG_RECEIPT_INIT does. DLG_E_ARGUMENT for an unknown version. */
+DLG_API int dlg_receipt_init(dlg_receipt *receipt, uint32_t version);
 
 /*
- * Stores one message, exactly once, and returns when it is committed: after that every dlg_list()
- * shows it. Lost connections are retried within the deadline under the same id, so a retry never
- * doubles. Sends that arrive while a commit is under way share the next one.
+ * Stores one message, exactly once, and returns when it is committed. After that every dlg_list() shows it.
+ * Lost connections are retried within the deadline under the same id, so a retry never doubles the
+ * message. Sends that arrive while a commit is under way share the next commit.
  *
  * The server stamps the message (`created_us`), later than every message that this client has sent or read: a reply
  * sorts after what it answers. No clock of a client takes part. Messages of one client to one recipient that are under
  * way together keep the order of the calls, unless the database made one of them wait and it was tried again.
  *
- *   author, recipient  neither nil; may be equal. The library trusts its caller on `author`; a
- *                      service takes it from a token.
+ *   receipt            NULL, or DLG_RECEIPT_INIT: filled on success.
+ *   author, recipient  neither nil; may be equal. The library trusts its caller on `author`: a service
+ *                      takes it from a token.
  *   text, length       1 byte to `text_limit` bytes.
- *   options            NULL, or DLG_SEND_OPTIONS_INIT with changes. With a `key`, sends of the same
- *                      author to the same recipient under the same key, from any process at any
- *                      time, store one message, and all get its receipt.
- *   receipt            NULL, or DLG_RECEIPT_INIT, filled on success.
+ *   options            NULL, or DLG_SEND_OPTIONS_INIT with changes. With a `key`, all sends of one author to
+ *                      one recipient under that key store one message, from any process at any time.
+ *                      Each of them gets the receipt of that message.
  *
- * Errors: DLG_E_TEXT, DLG_E_TOO_LARGE, DLG_E_ARGUMENT, DLG_E_RECIPIENT, DLG_E_KEY_REUSED,
- * DLG_E_OVERLOAD, DLG_E_TIMEOUT, DLG_E_UNAVAILABLE, DLG_E_DATABASE, DLG_E_CLOSED; the last five
- * tell the message's fate.
+ * Errors: DLG_E_TEXT, DLG_E_TOO_LARGE, DLG_E_RECIPIENT, DLG_E_KEY_REUSED, and those of every request. After
+ * DLG_E_OVERLOAD, DLG_E_TIMEOUT, DLG_E_UNAVAILABLE, DLG_E_DATABASE and DLG_E_CLOSED, dlg_error_fate() tells what is
+ * known of the message.
  */
-DLG_API int dlg_send(dlg_client *client, const dlg_uuid *author, const dlg_uuid *recipient, const char *text,
-                     size_t length, const dlg_send_options *options, dlg_receipt *receipt, dlg_error **error);
+DLG_API int dlg_send(dlg_receipt *receipt, dlg_client *client, const dlg_uuid *author, const dlg_uuid *recipient,
+                     const char *text, size_t length, const dlg_send_options *options, dlg_error **error);
 
-/* The same; text and key are copied. The reply has dlg_reply_receipt(). */
+/* Starts what dlg_send() does. Text and key are copied. The reply has dlg_reply_receipt(). */
 DLG_API int dlg_send_async(dlg_client *client, const dlg_uuid *author, const dlg_uuid *recipient, const char *text,
                            size_t length, const dlg_send_options *options, dlg_callback callback, void *payload,
                            dlg_error **error);
-DLG_API const dlg_receipt *dlg_reply_receipt(const dlg_reply *reply); /* NULL unless a send succeeded */
 
+/* Returns the receipt of a send, borrowed from the reply; NULL unless a send succeeded. */
+DLG_API const dlg_receipt *dlg_reply_receipt(const dlg_reply *reply);
+
+/* ---- Listing -------------------------------------------------------------------------------------------- */
+
+/* Options of dlg_list(), dlg_feed() and dlg_iterate(). */
 typedef struct dlg_list_options {
     uint32_t version;
     int32_t limit;      /* messages in the page, 1 to DLG_PAGE_LIMIT */
     const char *before; /* a cursor: the page of messages just before it; "": the newest page */
     const char *after;  /* a cursor: the page just after it; "": the oldest page */
-    int64_t timeout_us;
+    int64_t timeout_us; /* 0: the setting `timeout_ms`; negative: without limit */
 } dlg_list_options;
 #define DLG_LIST_OPTIONS_VERSION 1
-#define DLG_LIST_OPTIONS_INIT                       \
-    {                                               \
-        DLG_LIST_OPTIONS_VERSION, 50, NULL, NULL, 0 \
-    }
+#define DLG_LIST_OPTIONS_INIT {DLG_LIST_OPTIONS_VERSION, 50, NULL, NULL, 0}
+
+/* Initialises `options` as DLG_LIST_OPTIONS_INIT does. DLG_E_ARGUMENT for an unknown version. */
+DLG_API int dlg_list_options_init(dlg_list_options *options, uint32_t version);
 
 /*
- * One page of the dialog between two users, oldest message first; order is (created_us, id).
- * The cost depends on the page, not on the dialog's length.
+ * Reads one page of the dialog between two users. The oldest message comes first, and the order is (created_us, id).
+ * The cost depends on the page, not on the length of the dialog. A dialog without messages is an empty page.
  *
- *   user, peer  the two of the dialog, in either order; may be equal.
- *   options     NULL: the newest 50. At most one of `before` and `after`.
  *   page        receives the page, to be freed with dlg_page_free().
+ *   user, peer  the two of the dialog, in either order; may be equal. Neither is nil.
+ *   options     NULL: the newest 50. At most one of `before` and `after`.
  *
- * A dialog that nobody wrote in is an empty page. Errors: DLG_E_ARGUMENT (limit, both cursors),
- * DLG_E_CURSOR, DLG_E_OVERLOAD, DLG_E_TIMEOUT, DLG_E_UNAVAILABLE, DLG_E_DATABASE, DLG_E_CLOSED.
+ * Errors: DLG_E_ARGUMENT (limit, both cursors), DLG_E_CURSOR, and those of every request.
  */
 typedef struct dlg_page dlg_page;
-DLG_API int dlg_list(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, const dlg_list_options *options,
-                     dlg_page **page, dlg_error **error);
+DLG_API int dlg_list(dlg_page **page, dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer,
+                     const dlg_list_options *options, dlg_error **error);
 
-/* The same; the cursor is read during the call. The reply has dlg_reply_page(). */
+/* Starts what dlg_list() does. The cursor is read during the call. The reply has dlg_reply_page(). */
 DLG_API int dlg_list_async(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer,
                            const dlg_list_options *options, dlg_callback callback, void *payload, dlg_error **error);
-DLG_API const dlg_page *dlg_reply_page(const dlg_reply *reply); /* NULL unless a list succeeded; borrowed */
 
+/* Returns the page of a list or a feed, borrowed from the reply; NULL unless that succeeded. */
+DLG_API const dlg_page *dlg_reply_page(const dlg_reply *reply);
+
+/* Returns how many messages the page has. */
 DLG_API size_t dlg_page_count(const dlg_page *page);
-DLG_API const dlg_message *dlg_page_message(const dlg_page *page, size_t index); /* borrowed; NULL past the end */
-DLG_API int dlg_page_has_more(const dlg_page *page); /* 1: more in the direction that was asked for */
-DLG_API void dlg_page_free(dlg_page *page);          /* NULL is fine */
+
+/* Returns message `index` of the page, borrowed; NULL past the end. */
+DLG_API const dlg_message *dlg_page_at(const dlg_page *page, size_t index);
+
+/* Returns 1 when there are more messages in the direction that was asked for, else 0. */
+DLG_API int dlg_page_has_more(const dlg_page *page);
+
+/* Frees a page. NULL is fine. */
+DLG_API void dlg_page_free(dlg_page *page);
 
 /*
- * The cursors at the page's two ends, borrowed; texts of URL-safe characters. `before` asks for
- * older messages, `after` for newer ones. `after` at the newest end is made for following a
- * dialog: it also finds messages that commit up to 15 seconds late with an earlier time, and shows
- * none twice. It remembers the last 8192 that were shown within that time, however short the text
- * is. Where more than 192 of these are remembered, and more than 192 come late at once, it cannot
- * tell the one from the other: the messages of those seconds are shown again, so that none is
- * missed (ids tell). What comes late before a page that was asked for with `before` is found by going back.
- * An empty page returns the position that was asked for.
+ * Returns the cursor at the page's older end, for `before`: the messages before the page. A text of URL-safe
+ * characters, borrowed. An empty page returns the position that was asked for.
  */
 DLG_API const char *dlg_page_before(const dlg_page *page);
+
+/*
+ * Returns the cursor at the page's newer end, for `after`: the messages after the page. A text of URL-safe
+ * characters, borrowed. An empty page returns the position that was asked for.
+ *
+ * At the newest end this cursor is made for following a dialog. It also finds messages that commit up to 15 seconds
+ * late with an earlier time, and shows none twice. It remembers the last 8192 messages that were shown within
+ * that time. When it remembers more than 192 of them and more than 192 come late at once, it cannot tell
+ * them apart. Then it shows the messages of those seconds again, so that none is missed; their ids tell. A
+ * message that comes late before a page that was asked for with `before` is found by going back.
+ */
 DLG_API const char *dlg_page_after(const dlg_page *page);
 
 /*
- * The cursor after the first `count` messages of a page, for handing them on one by one, each with its place.
+ * Writes the cursor after the first `count` messages of a page. It serves programs that hand messages on one by one,
+ * each with its place.
  *
- *   cursor  at least DLG_CURSOR_SIZE bytes.
+ *   cursor  receives a text: at least DLG_CURSOR_SIZE bytes.
+ *   count   0 is the place where the page begins.
  *
- * DLG_E_ARGUMENT when the page has fewer. `count` 0 is the place where the page begins.
+ * Errors: DLG_E_ARGUMENT when the page has fewer messages.
  */
-DLG_API int dlg_page_cursor(const dlg_page *page, size_t count, char *cursor);
+DLG_API int dlg_page_cursor(char *cursor, const dlg_page *page, size_t count);
+
+/* ---- Feeds ---------------------------------------------------------------------------------------------- */
 
 /*
- * One page of a user's feed: the messages of all their dialogs, to and from them, in the order (created_us, id).
- * Options, page and cursors are those of dlg_list(); a cursor belongs to the user. Following it finds messages that
- * commit late and shows none twice, within the limits of dlg_page_after(); also those that come late before the page
- * from which it is followed, be it of one message only.
- * On a cluster it asks all shards for what the user wrote: it is for catching up, not for asking all the time.
+ * Reads one page of a user's feed: the messages of all dialogs of that user, sent and received, in the order
+ * (created_us, id). Options, page and cursors are those of dlg_list(). A cursor belongs to the user.
+ * A feed that is followed finds messages that commit late and shows none twice, within the limits of
+ * dlg_page_after(). That includes what comes late before the page from which it is followed.
  *
- * It needs the setting `feed`, with which dlg_open() and dlg_schema_install() make the indexes for it. They make a send
- * about a third dearer for the server, so they are not there by themselves. DLG_E_STATE without the setting.
+ *   page  receives the page, to be freed with dlg_page_free().
+ *   user  not nil.
+ *
+ * On a cluster a feed asks all shards for what the user wrote. Use it to catch up, not to poll.
+ *
+ * A feed needs the setting `feed`. With it, dlg_open() and dlg_schema_install() make two more indexes. They make each
+ * send about one third more expensive for the server.
+ *
+ * Errors: DLG_E_STATE (the setting is off), DLG_E_ARGUMENT, DLG_E_CURSOR, and those of every request.
  */
-DLG_API int dlg_feed(dlg_client *client, const dlg_uuid *user, const dlg_list_options *options, dlg_page **page,
+DLG_API int dlg_feed(dlg_page **page, dlg_client *client, const dlg_uuid *user, const dlg_list_options *options,
                      dlg_error **error);
+
+/* Starts what dlg_feed() does. The reply has dlg_reply_page(). */
 DLG_API int dlg_feed_async(dlg_client *client, const dlg_uuid *user, const dlg_list_options *options,
                            dlg_callback callback, void *payload, dlg_error **error);
 
 /*
- * Moves a cursor of a user's feed on behind a message that became known by other means, e.g. because this program has
- * just sent it: the feed does not show it again. What lies between stays to be read. For each message once, and not for
- * one that a page has shown. It remembers up to 16384 that lie behind what the last page has shown; ask for another
- * page now and then. Does not block.
+ * Moves a cursor of a user's feed behind a message that became known by other means, for example because this program
+ * has just sent it. The feed does not show that message again. What lies between stays to be read. Call it
+ * once for each such message, and not for a message that a page has shown. The cursor remembers up to 16384 messages
+ * behind the last page: read another page now and then.
  *
- *   cursor  DLG_CURSOR_SIZE bytes, read and written.
+ *   cursor   DLG_CURSOR_SIZE bytes, read and written.
+ *   user     the owner of the feed.
+ *   message  its author, recipient, id and created_us count. No text is needed.
  *
- * Errors: DLG_E_CURSOR, DLG_E_ARGUMENT (the message is neither to nor from the user).
+ * Errors: DLG_E_CURSOR, DLG_E_ARGUMENT (the message is neither to nor from the user; an unknown version).
  */
-DLG_API int dlg_feed_cursor(const dlg_uuid *user, const dlg_message *message, char *cursor);
+DLG_API int dlg_feed_cursor(char *cursor, const dlg_uuid *user, const dlg_message_input *message);
+
+/* ---- Walking -------------------------------------------------------------------------------------------- */
 
 /*
- * Walks a whole dialog, oldest first, in memory bounded by one page, fetching the next page while
+ * Begins to walk a whole dialog, oldest message first, in memory bounded by one page. The next page is fetched while
  * the caller reads this one.
  *
- *   options  as for dlg_list(), `limit` being the size of a fetch; `before` is refused.
+ *   iterator  receives the iterator, to be freed with dlg_iterator_free() before dlg_close().
+ *   options   as for dlg_list(). `limit` is the size of a fetch. `before` is refused.
+ *
+ * Errors: those of dlg_list().
  */
 typedef struct dlg_iterator dlg_iterator;
-DLG_API int dlg_iterate(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, const dlg_list_options *options,
-                        dlg_iterator **iterator, dlg_error **error);
+DLG_API int dlg_iterate(dlg_iterator **iterator, dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer,
+                        const dlg_list_options *options, dlg_error **error);
 
 /*
- * The next message, valid until the following call; NULL at the end, when a later call looks again.
- * Blocks while a page is under way. Errors as for dlg_list(); after one the walk may be continued.
+ * Reads the next message of a walk.
+ *
+ *   message  receives the message, borrowed until the following call. NULL at the end; a later call looks again.
+ *
+ * Blocks while a page is under way. Errors: those of dlg_list(). The walk may be continued after an error.
  */
-DLG_API int dlg_iterator_next(dlg_iterator *iterator, const dlg_message **message, dlg_error **error);
+DLG_API int dlg_iterator_next(const dlg_message **message, dlg_iterator *iterator, dlg_error **error);
 
-/* The cursor after the message that was handed out last: for another walk, in `options.after`. */
+/* Returns the cursor after the last message of the walk so far, borrowed: for `after` of another walk. */
 DLG_API const char *dlg_iterator_cursor(dlg_iterator *iterator);
-DLG_API void dlg_iterator_free(dlg_iterator *iterator); /* at any time; before dlg_close() */
+
+/* Ends a walk, at any time before dlg_close(). NULL is fine. */
+DLG_API void dlg_iterator_free(dlg_iterator *iterator);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,4 @@
-/* users.h - users, passwords and tokens. The conventions are in <dialogs.h>. */
+/* users.h - users, passwords, tokens. <dialogs.h> explains the conventions. */
 #ifndef DLG_USERS_H
 #define DLG_USERS_H
 
@@ -8,12 +8,13 @@
 extern "C" {
 #endif
 
-/* ---- Users ---------------------------------------------------------------------------------- */
+/* ---- Users ---------------------------------------------------------------------------------------------- */
 
-#define DLG_PASSWORD_LIMIT 1024 /* longest password, bytes */
-#define DLG_NAME_LIMIT 1024     /* longest name or city, bytes */
-#define DLG_BIOGRAPHY_LIMIT 65536
+#define DLG_PASSWORD_LIMIT 1024   /* longest password, bytes */
+#define DLG_NAME_LIMIT 1024       /* longest name or city, bytes */
+#define DLG_BIOGRAPHY_LIMIT 65536 /* longest biography, bytes */
 
+/* A user: filled by the caller to create one, owned by the library in lists. */
 typedef struct dlg_user {
     uint32_t version;
     dlg_uuid id;            /* nil when creating: the library makes one */
@@ -25,92 +26,142 @@ typedef struct dlg_user {
     int64_t created_us; /* filled by the library */
 } dlg_user;
 #define DLG_USER_VERSION 1
-#define DLG_USER_INIT                                            \
-    {                                                            \
-        DLG_USER_VERSION, {{0}}, NULL, NULL, NULL, NULL, NULL, 0 \
-    }
+#define DLG_USER_INIT {DLG_USER_VERSION, {{0}}, NULL, NULL, NULL, NULL, NULL, 0}
+
+/* Initialises `user` as DLG_USER_INIT does. DLG_E_ARGUMENT for an unknown version. */
+DLG_API int dlg_user_init(dlg_user *user, uint32_t version);
 
 /*
- * Creates a user with a password, kept as an Argon2id hash (RFC 9106, libsodium); it is hashed on
- * a worker thread.
+ * Creates a user with a password. The password is kept as an Argon2id hash (RFC 9106, libsodium), which a worker
+ * thread computes.
  *
- *   id  receives the user's id.
+ *   id                NULL, or receives the user's id.
+ *   user              DLG_USER_INIT with changes. Copied.
+ *   password, length  1 byte to DLG_PASSWORD_LIMIT bytes.
  *
- * Errors: DLG_E_ARGUMENT (a date that is none, a text that is no UTF-8, an empty password),
- * DLG_E_TOO_LARGE, DLG_E_EXISTS, and those of every request.
+ * Errors: DLG_E_ARGUMENT (not a date, a text that is not UTF-8, an empty password), DLG_E_TOO_LARGE, DLG_E_EXISTS,
+ * and those of every request.
  */
-DLG_API int dlg_user_create(dlg_client *client, const dlg_user *user, const char *password, size_t length, dlg_uuid *id,
-                            dlg_error **error);
+DLG_API int dlg_user_create(dlg_uuid *id, dlg_client *client, const dlg_user *user, const char *password,
+                            size_t length, dlg_error **error);
+
+/* Starts what dlg_user_create() does. The reply has dlg_reply_user_id(). */
 DLG_API int dlg_user_create_async(dlg_client *client, const dlg_user *user, const char *password, size_t length,
                                   dlg_callback callback, void *payload, dlg_error **error);
-DLG_API const dlg_uuid *dlg_reply_user_id(const dlg_reply *reply); /* of user_create; NULL otherwise */
+
+/* Returns the id of the new user, borrowed from the reply; NULL unless a user was created. */
+DLG_API const dlg_uuid *dlg_reply_user_id(const dlg_reply *reply);
 
 /* A list of users, in memory. */
 typedef struct dlg_users dlg_users;
-DLG_API size_t dlg_users_count(const dlg_users *users);
-DLG_API const dlg_user *dlg_users_at(const dlg_users *users, size_t index); /* borrowed; NULL past the end */
-DLG_API void dlg_users_free(dlg_users *users);                              /* NULL is fine */
-DLG_API const dlg_users *dlg_reply_users(const dlg_reply *reply);           /* of get and search; borrowed */
 
-/* The user with this id: a list of one. DLG_E_NOT_FOUND when there is none. */
-DLG_API int dlg_user_get(dlg_client *client, const dlg_uuid *id, dlg_users **users, dlg_error **error);
+/* Returns how many users the list has. */
+DLG_API size_t dlg_users_count(const dlg_users *users);
+
+/* Returns user `index` of the list, borrowed; NULL past the end. */
+DLG_API const dlg_user *dlg_users_at(const dlg_users *users, size_t index);
+
+/* Frees a list of users. NULL is fine. */
+DLG_API void dlg_users_free(dlg_users *users);
+
+/* Returns the users of a get or a search, borrowed from the reply; NULL unless that succeeded. */
+DLG_API const dlg_users *dlg_reply_users(const dlg_reply *reply);
+
+/*
+ * Reads one user.
+ *
+ *   users  receives a list of one, to be freed with dlg_users_free().
+ *   id     the user's id.
+ *
+ * Errors: DLG_E_NOT_FOUND, and those of every request.
+ */
+DLG_API int dlg_user_get(dlg_users **users, dlg_client *client, const dlg_uuid *id, dlg_error **error);
+
+/* Starts what dlg_user_get() does. The reply has dlg_reply_users(). */
 DLG_API int dlg_user_get_async(dlg_client *client, const dlg_uuid *id, dlg_callback callback, void *payload,
                                dlg_error **error);
 
 /*
- * Users whose names begin with the two texts, either of which may be "", ordered by id.
+ * Finds users by the beginning of their names, ordered by id.
  *
- *   limit  1 to DLG_PAGE_LIMIT.
+ *   users                    receives the list, to be freed with dlg_users_free(). It may be empty.
+ *   first_name, second_name  how the names begin. Either may be "": any name.
+ *   limit                    most users in the list, 1 to DLG_PAGE_LIMIT.
+ *
+ * Errors: DLG_E_ARGUMENT, and those of every request.
  */
-DLG_API int dlg_user_search(dlg_client *client, const char *first_name, const char *second_name, int32_t limit,
-                            dlg_users **users, dlg_error **error);
+DLG_API int dlg_user_search(dlg_users **users, dlg_client *client, const char *first_name, const char *second_name,
+                            int32_t limit, dlg_error **error);
+
+/* Starts what dlg_user_search() does. The reply has dlg_reply_users(). */
 DLG_API int dlg_user_search_async(dlg_client *client, const char *first_name, const char *second_name, int32_t limit,
                                   dlg_callback callback, void *payload, dlg_error **error);
 
-/* Replaces a user's password. DLG_E_NOT_FOUND when there is no such user. */
+/*
+ * Replaces the password of a user. A worker thread computes the hash.
+ *
+ *   password, length  1 byte to DLG_PASSWORD_LIMIT bytes.
+ *
+ * Errors: DLG_E_NOT_FOUND, DLG_E_ARGUMENT, DLG_E_TOO_LARGE, and those of every request.
+ */
 DLG_API int dlg_user_set_password(dlg_client *client, const dlg_uuid *id, const char *password, size_t length,
                                   dlg_error **error);
+
+/* Starts what dlg_user_set_password() does. The reply has its code only. */
 DLG_API int dlg_user_set_password_async(dlg_client *client, const dlg_uuid *id, const char *password, size_t length,
                                         dlg_callback callback, void *payload, dlg_error **error);
 
-/* ---- Authentication ------------------------------------------------------------------------- */
+/* ---- Authentication ------------------------------------------------------------------------------------- */
 
 /*
- * Checks a password and issues a token: PASETO v4.public (Ed25519; paseto.io, version 4) with
- * claims sub (the user's id), iss, iat, nbf, exp, jti, and the key's PASERK id in the footer.
- * The check runs on a bounded number of worker threads (setting `hash_threads`); it takes about
- * the same time whether the user exists or not. A hash made with weaker parameters than the
- * settings ask for is renewed.
+ * Checks a password and issues a token: PASETO v4.public (Ed25519; paseto.io, version 4). Its claims are sub (the
+ * user's id), iss, iat, nbf, exp and jti. The footer has the key's PASERK id. A bounded number of worker
+ * threads makes the check (setting `hash_threads`). It takes about the same time whether the user exists or
+ * not. A hash that was made with weaker parameters than the settings ask for is renewed.
  *
  *   token  receives the token, to be freed with dlg_free().
  *
- * Errors: DLG_E_NOT_FOUND (no such user), DLG_E_PASSWORD, DLG_E_OVERLOAD (too many checks at once),
- * DLG_E_FILE (no signing key), and those of every request.
+ * Errors: DLG_E_NOT_FOUND (no such user), DLG_E_PASSWORD, DLG_E_OVERLOAD (too many checks at once), DLG_E_FILE (no
+ * signing key), and those of every request.
  */
-DLG_API int dlg_auth(dlg_client *client, const dlg_uuid *user, const char *password, size_t length, char **token,
+DLG_API int dlg_auth(char **token, dlg_client *client, const dlg_uuid *user, const char *password, size_t length,
                      dlg_error **error);
+
+/* Starts what dlg_auth() does. The reply has dlg_reply_token(). */
 DLG_API int dlg_auth_async(dlg_client *client, const dlg_uuid *user, const char *password, size_t length,
                            dlg_callback callback, void *payload, dlg_error **error);
-DLG_API const char *dlg_reply_token(const dlg_reply *reply); /* NULL unless an auth succeeded; borrowed */
 
-/* Issues a token without a password, for programs that know their users by other means. Does not block. */
-DLG_API int dlg_token_issue(dlg_client *client, const dlg_uuid *user, char **token, dlg_error **error);
+/* Returns the token, borrowed from the reply; NULL unless an auth succeeded. */
+DLG_API const char *dlg_reply_token(const dlg_reply *reply);
 
 /*
- * Checks a token's signature, issuer and times; does not ask the database and does not block,
- * but for reading the key file when it has changed.
+ * Issues a token without a password, for programs that know their users by other means.
  *
- *   user        receives whom the token was issued to.
- *   expires_us  NULL, or receives the end of its time.
+ *   token  receives the token, to be freed with dlg_free().
+ *   user   whom the token names; not nil. Nobody checks whether the user exists.
+ *
+ * Reads the key file when that has changed, else does not block. Errors: DLG_E_FILE, DLG_E_TOKEN, DLG_E_ARGUMENT.
+ */
+DLG_API int dlg_token_issue(char **token, dlg_client *client, const dlg_uuid *user, dlg_error **error);
+
+/*
+ * Checks the signature, the issuer and the times of a token. It does not ask the database. It reads the key file
+ * when that has changed, and does not block otherwise.
+ *
+ *   user           receives whom the token was issued to.
+ *   expires_us     NULL, or receives the end of its time.
+ *   token, length  the token, or DLG_NTS.
  *
  * Errors: DLG_E_TOKEN, DLG_E_TOKEN_EXPIRED, DLG_E_FILE.
  */
-DLG_API int dlg_token_verify(dlg_client *client, const char *token, size_t length, dlg_uuid *user, int64_t *expires_us,
+DLG_API int dlg_token_verify(dlg_uuid *user, int64_t *expires_us, dlg_client *client, const char *token, size_t length,
                              dlg_error **error);
 
 /*
- * Makes a new signing key the first of the key file. Tokens of the old keys stay good until they
- * expire; other processes with the same file notice. DLG_E_STATE when the key came from a setting.
+ * Makes a new signing key the first of the key file. Tokens of the old keys stay valid until they expire. Other
+ * processes with the same file notice the new key. Blocks while it writes the file.
+ *
+ * Errors: DLG_E_STATE when the key came from a setting, DLG_E_FILE.
  */
 DLG_API int dlg_token_rotate(dlg_client *client, dlg_error **error);
 

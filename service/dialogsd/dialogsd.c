@@ -91,7 +91,7 @@ static void drain_requests(struct service *service, struct http_server *server, 
     atomic_store(&service->backend.draining, true);
     http_server_stop_accepting(server);
     wait_for_requests(service, signals, service->config.drain_timeout_s * 1000);
-    backend_close(&service->backend, -1);
+    backend_close(&service->backend);
     wait_for_requests(service, signals, FLUSH_MS);
     http_server_stop(server);
 }
@@ -112,7 +112,7 @@ static bool run_service(struct service *service, int fd, const sigset_t *signals
     bool listens = replicas_open(&service->replicas, service->config.redis) && listener_listen(fd);
     struct http_server server;
     if (!listens || !http_server_start(&server, service, fd)) {
-        backend_close(&service->backend, -1);
+        backend_close(&service->backend);
         replicas_close(&service->replicas);
         return false;
     }

@@ -93,7 +93,7 @@ int main(int argc, char **argv)
         return dlgctl_complain(&ctl, "out of memory");
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is a failed write */
     int status = run_command(&ctl, argc, argv);
-    dlg_close(ctl.client, 0, NULL);
+    dlg_close(NULL, ctl.client, 0);
     dlg_settings_free(ctl.settings);
     return flush_output(&ctl, status);
 }

@@ -27,7 +27,7 @@ int64_t clock_monotonic_us(void)
 int64_t clock_deadline(int64_t timeout_us)
 {
     int64_t now = clock_monotonic_us();
-    return timeout_us < INT64_MAX - now ? now + timeout_us : INT64_MAX;
+    return timeout_us >= 0 && timeout_us < INT64_MAX - now ? now + timeout_us : INT64_MAX;
 }
 
 void clock_timespec(int64_t monotonic_us, struct timespec *at)

@@ -13,7 +13,7 @@
 /* Monotonic microseconds, for timers. */
 int64_t clock_monotonic_us(void);
 
-/* The monotonic moment that far from now; INT64_MAX when there is none. */
+/* The monotonic moment that far from now; INT64_MAX, never, when the timeout is negative or too far. */
 int64_t clock_deadline(int64_t timeout_us);
 
 /* The same moment for pthread_cond_timedwait() on CLOCK_MONOTONIC. */

@@ -3,6 +3,7 @@
 #include "base/error.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,7 +164,7 @@ int dlg_settings_set(dlg_settings *settings, const char *name, const char *value
         return error_set(error, DLG_E_ARGUMENT, "a setting needs a name and a value");
     const struct setting *setting = setting_find(name);
     if (!setting)
-        return error_set(error, DLG_E_ARGUMENT, "unknown setting \"%s\": dlg_setting_describe() lists all", name);
+        return error_set(error, DLG_E_ARGUMENT, "unknown setting \"%s\": dlg_setting_at() lists all", name);
     return setting_assign(settings, setting, value, error);
 }
 
@@ -188,21 +189,26 @@ const char *dlg_settings_get(const dlg_settings *settings, const char *name)
     return scratch;
 }
 
-int dlg_setting_describe(size_t index, const char **name, const char **default_value, const char **range,
-                         const char **purpose)
+/* ---- The table as programs see it ---- */
+
+static dlg_setting public_table[TABLE_SIZE];
+static pthread_once_t public_table_once = PTHREAD_ONCE_INIT;
+
+static void public_table_fill(void)
 {
-    if (index >= TABLE_SIZE)
-        return 0;
-    const struct setting *setting = &table[index];
-    if (name)
-        *name = setting->name;
-    if (default_value)
-        *default_value = setting->initial;
-    if (range)
-        *range = setting->range;
-    if (purpose)
-        *purpose = setting->purpose;
-    return 1;
+    for (size_t i = 0; i < TABLE_SIZE; i++)
+        public_table[i] = (dlg_setting){table[i].name, table[i].initial, table[i].range, table[i].purpose};
+}
+
+size_t dlg_setting_count(void)
+{
+    return TABLE_SIZE;
+}
+
+const dlg_setting *dlg_setting_at(size_t index)
+{
+    pthread_once(&public_table_once, public_table_fill);
+    return index < TABLE_SIZE ? &public_table[index] : NULL;
 }
 
 dlg_settings *settings_copy(const dlg_settings *from)

@@ -20,7 +20,7 @@ static bool dash_before(size_t byte)
     return byte == 4 || byte == 6 || byte == 8 || byte == 10;
 }
 
-int dlg_uuid_parse(const char *text, size_t length, dlg_uuid *uuid)
+int dlg_uuid_parse(dlg_uuid *uuid, const char *text, size_t length)
 {
     if (!text || !uuid)
         return DLG_E_ARGUMENT;
@@ -40,7 +40,7 @@ int dlg_uuid_parse(const char *text, size_t length, dlg_uuid *uuid)
     return DLG_OK;
 }
 
-void dlg_uuid_format(const dlg_uuid *uuid, char *text)
+void dlg_uuid_format(char *text, const dlg_uuid *uuid)
 {
     static const char digits[] = "0123456789abcdef";
     for (size_t i = 0; i < sizeof uuid->bytes; i++) {

@@ -213,8 +213,8 @@ static uint64_t size_ahead(int fd)
 
 static int restore_report(const struct restore *restore, const struct archive_reader *reader, dlg_error **error)
 {
-    dlg_progress progress;
-    dlg_loader_progress(restore->loader, &progress);
+    dlg_progress progress = DLG_PROGRESS_INIT;
+    dlg_loader_progress(&progress, restore->loader);
     progress.bytes = restore->checking ? 0 : archive_reader_offset(reader);
     progress.total_bytes = restore->total_bytes;
     return report(&restore->listener, &progress, error);
@@ -280,7 +280,7 @@ int dlg_restore(dlg_client *client, int fd, dlg_progress_fn progress, void *payl
         return error_set(error, DLG_E_ARGUMENT, "dlg_restore() needs a client and an open file descriptor");
     dlg_error *failure = NULL;
     struct restore restore = {.fd = fd, .listener = {progress, payload}, .total_bytes = size_ahead(fd)};
-    int code = dlg_loader_open(client, &restore.loader, &failure);
+    int code = dlg_loader_open(&restore.loader, client, &failure);
     if (code == DLG_OK)
         code = restore_all(&restore, &failure);
     dlg_loader_free(restore.loader);

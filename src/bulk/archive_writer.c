@@ -125,6 +125,7 @@ struct archive_writer *archive_writer_new(int fd, int64_t created_us)
         return NULL;
     memset(writer, 0, sizeof *writer);
     writer->fd = fd;
+    writer->done.version = DLG_PROGRESS_VERSION;
     msgpack_sbuffer_init(&writer->buffer);
     msgpack_packer_init(&writer->packer, writer, pack_bytes);
     crypto_generichash_init(&writer->hash, NULL, 0, ARCHIVE_HASH_SIZE);

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/settings.h"
 #include "base/uuid.h"
+#include "base/versioned.h"
 #include "bulk/copy_batch.h"
 #include "client/client.h"
 #include "dialogs/messages.h"
@@ -27,7 +28,7 @@ struct dlg_loader {
     dlg_progress done;
 };
 
-int dlg_loader_open(dlg_client *client, dlg_loader **loader, dlg_error **error)
+int dlg_loader_open(dlg_loader **loader, dlg_client *client, dlg_error **error)
 {
     if (!client || !loader)
         return error_set(error, DLG_E_ARGUMENT,
@@ -43,6 +44,7 @@ int dlg_loader_open(dlg_client *client, dlg_loader **loader, dlg_error **error)
     }
     made->client = client;
     made->connection = connection;
+    made->done.version = DLG_PROGRESS_VERSION;
     copy_batch_init(&made->batch);
     *loader = made;
     return DLG_OK;
@@ -57,9 +59,12 @@ void dlg_loader_free(dlg_loader *loader)
     free(loader);
 }
 
-void dlg_loader_progress(const dlg_loader *loader, dlg_progress *progress)
+int dlg_loader_progress(dlg_progress *progress, const dlg_loader *loader)
 {
-    *progress = loader->done;
+    int code = loader ? versioned_check(&versioned_progress, progress, NULL) : DLG_E_ARGUMENT;
+    if (code == DLG_OK)
+        versioned_write(&versioned_progress, progress, &loader->done);
+    return code;
 }
 
 /* ---- Sending a batch ---- */
@@ -193,12 +198,14 @@ int loader_restore_message(dlg_loader *loader, const dlg_message *message, dlg_e
     return code;
 }
 
-int dlg_loader_message(dlg_loader *loader, const dlg_message *message, dlg_error **error)
+int dlg_loader_message(dlg_loader *loader, const dlg_message_input *message, dlg_error **error)
 {
-    if (!loader || !message)
-        return error_set(error, DLG_E_ARGUMENT, "dlg_loader_message() needs a loader and a message");
-    dlg_message row = *message;
-    int code = message_check(loader->client, &row.author, &row.recipient, row.text, &row.length, error);
+    if (!loader)
+        return error_set(error, DLG_E_ARGUMENT, "dlg_loader_message() needs a loader");
+    dlg_message row;
+    int code = message_from_caller(&row, message, error);
+    if (code == DLG_OK)
+        code = message_check(loader->client, &row.author, &row.recipient, row.text, &row.length, error);
     if (code != DLG_OK)
         return code;
     if (row.id < 0 || !time_fits(row.created_us) || !time_fits(row.updated_us))
@@ -263,13 +270,13 @@ int dlg_loader_user(dlg_loader *loader, const dlg_user *user, const char *passwo
 {
     if (!loader || !user)
         return error_set(error, DLG_E_ARGUMENT, "dlg_loader_user() needs a loader and a user");
-    int code = user_check(user, error);
+    dlg_user row;
+    int code = user_from_caller(&row, user, error);
     if (code != DLG_OK)
         return code;
     if (password_hash && !is_hash(password_hash))
         return error_set(error, DLG_E_ARGUMENT, "malformed password hash: make one with dlg_password_hash()");
-    dlg_user row = *user; /* names are searched, so that they are never NULL */
-    row.first_name = row.first_name ? row.first_name : "";
+    row.first_name = row.first_name ? row.first_name : ""; /* names are searched, so that they are never NULL */
     row.second_name = row.second_name ? row.second_name : "";
     if (uuid_is_nil(&row.id))
         dlg_uuid_random(&row.id);

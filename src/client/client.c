@@ -1,5 +1,6 @@
 #include "client/client.h"
 
+#include "base/versioned.h"
 #include "client/schema.h"
 #include "engine/complete.h"
 #include "engine/dispatch.h"
@@ -226,7 +227,7 @@ int dlg_open(dlg_client **client, const char *conninfo, const dlg_settings *sett
 
 /* ---- Close ---- */
 
-int dlg_close(dlg_client *client, int64_t timeout_us, size_t *undelivered)
+static int client_close(size_t *undelivered, dlg_client *client, int64_t patience_us)
 {
     if (undelivered)
         *undelivered = 0;
@@ -235,8 +236,7 @@ int dlg_close(dlg_client *client, int64_t timeout_us, size_t *undelivered)
     if (!engine_is_forked(&client->engine)) {
         if (engine_is_here(&client->engine) || admin_is_here(&client->admin))
             return DLG_E_STATE;
-        int64_t patience_us = timeout_us ? timeout_us : client->settings->close_timeout_ms * 1000;
-        int64_t deadline_us = clock_deadline(patience_us > 0 ? patience_us : 0);
+        int64_t deadline_us = clock_deadline(patience_us);
         engine_drain(&client->engine, deadline_us);
         admin_stop(&client->admin, deadline_us);
         workers_stop(client->workers, true);
@@ -248,6 +248,19 @@ int dlg_close(dlg_client *client, int64_t timeout_us, size_t *undelivered)
     return DLG_OK;
 }
 
+int dlg_close(size_t *undelivered, dlg_client *client, int64_t timeout_us)
+{
+    int64_t patience_us = timeout_us;
+    if (timeout_us == 0 && client)
+        patience_us = client->settings->close_timeout_ms * 1000;
+    return client_close(undelivered, client, patience_us);
+}
+
+int dlg_close_now(size_t *undelivered, dlg_client *client)
+{
+    return client_close(undelivered, client, 0);
+}
+
 /* ---- State ---- */
 
 int dlg_ready(dlg_client *client)
@@ -255,7 +268,7 @@ int dlg_ready(dlg_client *client)
     return client && !engine_is_forked(&client->engine) && atomic_load(&client->engine.ready);
 }
 
-int dlg_schema_install(dlg_client *client, int *version, dlg_error **error)
+int dlg_schema_install(int *version, dlg_client *client, dlg_error **error)
 {
     int code = client_may_wait(client, error);
     if (code != DLG_OK)
@@ -264,16 +277,16 @@ int dlg_schema_install(dlg_client *client, int *version, dlg_error **error)
     return client_schema(client, deadline_us, true, version, error);
 }
 
-int dlg_stats_get(dlg_client *client, dlg_stats *stats)
+int dlg_stats_get(dlg_stats *stats, dlg_client *client)
 {
     int code = client_check(client, NULL);
     if (code != DLG_OK)
         return code;
-    if (!stats || stats->version < 1 || stats->version > DLG_STATS_VERSION)
-        return DLG_E_ARGUMENT;
+    code = versioned_check(&versioned_stats, stats, NULL);
+    if (code != DLG_OK)
+        return code;
     struct engine *engine = &client->engine;
-    dlg_stats now = {.version = stats->version,
-                     .queued = engine->queued,
+    dlg_stats now = {.queued = engine->queued,
                      .queued_bytes = engine->queued_bytes,
                      .requests = engine->requests,
                      .completed = engine->completed,
@@ -291,7 +304,7 @@ int dlg_stats_get(dlg_client *client, dlg_stats *stats)
                      .batched = engine->batched};
     for (size_t i = 0; i < DLG_BATCH_SIZES; i++)
         now.batch_sizes[i] = engine->batch_sizes[i];
-    memcpy(stats, &now, stats->version == 1 ? offsetof(dlg_stats, batched) : sizeof now);
+    versioned_write(&versioned_stats, stats, &now);
     return DLG_OK;
 }
 
@@ -325,7 +338,14 @@ int dlg_reply_fd(dlg_client *client)
     return client_check(client, NULL) == DLG_OK ? client->engine.reply_fd : -1;
 }
 
+dlg_reply *dlg_reply_poll(dlg_client *client)
+{
+    return client_check(client, NULL) == DLG_OK ? engine_next_reply(&client->engine, 0) : NULL;
+}
+
 dlg_reply *dlg_reply_next(dlg_client *client, int64_t timeout_us)
 {
-    return client_check(client, NULL) == DLG_OK ? engine_next_reply(&client->engine, timeout_us) : NULL;
+    if (client_check(client, NULL) != DLG_OK)
+        return NULL;
+    return engine_next_reply(&client->engine, timeout_us ? timeout_us : client->settings->timeout_ms * 1000);
 }

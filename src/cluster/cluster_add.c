@@ -1,4 +1,5 @@
 /* cluster_add.c - a worker that comes. */
+#include "base/versioned.h"
 #include "cluster/cluster_check.h"
 #include "pg/multi_connect.h"
 
@@ -265,19 +266,19 @@ static int take_coordinator(struct cluster_task *task, const dlg_node_options *o
     return DLG_OK;
 }
 
-static int take_add(struct cluster_task *task, const char *host, int32_t port, const dlg_node_options *options,
+static int take_add(struct cluster_task *task, const char *host, int32_t port, const dlg_node_options *given,
                     dlg_error **error)
 {
-    const dlg_node_options standard = DLG_NODE_OPTIONS_INIT;
-    options = options ? options : &standard;
-    if (options->version != DLG_NODE_OPTIONS_VERSION || options->flags & ~DLG_NODE_ANY_WAL_LEVEL)
-        return error_set(error, DLG_E_ARGUMENT,
-                         "unknown version of dlg_node_options: initialise it with DLG_NODE_OPTIONS_INIT");
-    task->options.flags = options->flags;
-    int code = cluster_take_host(task, host, port, error);
-    if (code == DLG_OK)
-        code = take_coordinator(task, options, error);
-    return code == DLG_OK ? cluster_take_timeout(task, options->timeout_us, error) : code;
+    dlg_node_options options;
+    int code = versioned_read(&versioned_node_options, &options, given, error);
+    if (code != DLG_OK)
+        return code;
+    if (options.flags & ~DLG_NODE_ANY_WAL_LEVEL)
+        return error_set(error, DLG_E_ARGUMENT, "unknown flag in dlg_node_options: give DLG_NODE_ANY_WAL_LEVEL or 0");
+    task->options.flags = options.flags;
+    cluster_take_timeout(task, options.timeout_us);
+    code = cluster_take_host(task, host, port, error);
+    return code == DLG_OK ? take_coordinator(task, &options, error) : code;
 }
 
 static int add_new(dlg_client *client, const char *host, int32_t port, const dlg_node_options *options, void *payload,

@@ -189,7 +189,7 @@ static void check_table(dlg_cluster *snapshot, const PGresult *result, int row, 
                                    field_text(result, row, 1), role),
                     snapshot_keepf(snapshot, "GRANT %s TO %s, or connect as %s", field_text(result, row, 1), role,
                                    field_text(result, row, 1)));
-    if (mode == DLG_TRANSFER_AUTO && !field_bool(result, row, 3))
+    if (mode == DLG_TRANSFER_MODE_AUTO && !field_bool(result, row, 3))
         problem_add(
             snapshot, "primary_key", NULL,
             snapshot_keepf(snapshot, "the table %s has no primary key, which moving it while people write needs",
@@ -233,7 +233,7 @@ static void nodes_judge(dlg_cluster *snapshot)
 
 static void check_moves(dlg_cluster *snapshot, dlg_transfer_mode mode, bool splits)
 {
-    if (mode == DLG_TRANSFER_BLOCK_WRITES) {
+    if (mode == DLG_TRANSFER_MODE_BLOCK_WRITES) {
         check_idle_timeout(snapshot);
         return;
     }

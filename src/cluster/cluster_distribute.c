@@ -1,5 +1,6 @@
 /* cluster_distribute.c - from plain tables to shards, and back. */
 #include "base/sql.h"
+#include "base/versioned.h"
 #include "cluster/cluster_check.h"
 
 #include <jansson.h>
@@ -225,7 +226,7 @@ static int run_distribute(struct cluster_task *task)
     if (code == DLG_OK)
         code = distribute_check(task, &tables);
     if (code == DLG_OK)
-        code = cluster_check(task, task->snapshot, DLG_TRANSFER_AUTO, CHECK_NODES);
+        code = cluster_check(task, task->snapshot, DLG_TRANSFER_MODE_AUTO, CHECK_NODES);
     if (code == DLG_OK)
         code = cluster_need_no_problems(task, task->snapshot);
     task->progress.rows_total = (uint64_t)tables.rows;
@@ -277,24 +278,21 @@ static int run_undistribute(struct cluster_task *task)
 
 /* ---- Calls ---- */
 
-static int distribute_new(dlg_client *client, const dlg_distribute_options *options, dlg_cluster_progress_fn progress,
+static int distribute_new(dlg_client *client, const dlg_distribute_options *given, dlg_cluster_progress_fn progress,
                           void *payload, struct cluster_task **task, dlg_error **error)
 {
-    const dlg_distribute_options standard = DLG_DISTRIBUTE_OPTIONS_INIT;
-    options = options ? options : &standard;
-    if (options->version != DLG_DISTRIBUTE_OPTIONS_VERSION)
-        return error_set(error, DLG_E_ARGUMENT,
-                         "unknown version of dlg_distribute_options: initialise it with DLG_DISTRIBUTE_OPTIONS_INIT");
-    if (options->shard_count < 1 || options->shard_count > 64000)
-        return error_set(error, DLG_E_ARGUMENT, "shard_count is out of range: give 1 to 64000");
-    int code = cluster_task_new(client, run_distribute, progress, payload, task, error);
+    dlg_distribute_options options;
+    int code = versioned_read(&versioned_distribute_options, &options, given, error);
     if (code != DLG_OK)
         return code;
-    (*task)->options.shard_count = options->shard_count;
-    code = cluster_take_timeout(*task, options->timeout_us, error);
+    if (options.shard_count < 1 || options.shard_count > 64000)
+        return error_set(error, DLG_E_ARGUMENT, "shard_count is out of range: give 1 to 64000");
+    code = cluster_task_new(client, run_distribute, progress, payload, task, error);
     if (code != DLG_OK)
-        cluster_release(*task);
-    return code;
+        return code;
+    (*task)->options.shard_count = options.shard_count;
+    cluster_take_timeout(*task, options.timeout_us);
+    return DLG_OK;
 }
 
 static int distribute_call(struct cluster_task *task, dlg_error **error)
@@ -325,11 +323,8 @@ static int undistribute_new(dlg_client *client, int64_t timeout_us, dlg_cluster_
                             struct cluster_task **task, dlg_error **error)
 {
     int code = cluster_task_new(client, run_undistribute, progress, payload, task, error);
-    if (code != DLG_OK)
-        return code;
-    code = cluster_take_timeout(*task, timeout_us, error);
-    if (code != DLG_OK)
-        cluster_release(*task);
+    if (code == DLG_OK)
+        cluster_take_timeout(*task, timeout_us);
     return code;
 }
 

@@ -1,4 +1,5 @@
 /* cluster_isolate.c - a shard of its own for one recipient, on a node of choice. */
+#include "base/versioned.h"
 #include "cluster/cluster_check.h"
 #include "cluster/cluster_rebalance.h"
 #include "cluster/rebalance_tracker.h"
@@ -21,7 +22,7 @@ static int place_find(struct cluster_task *task, struct place *place)
 {
     char user[DLG_UUID_TEXT_SIZE];
     const char *values[] = {user};
-    dlg_uuid_format(&task->options.recipient, user);
+    dlg_uuid_format(user, &task->options.recipient);
     PGresult *result = cluster_query(
         task, task->conn,
         "SELECT s.shardid, s.shardminvalue = s.shardmaxvalue, n.nodename, n.nodeport FROM pg_dist_shard s "
@@ -88,7 +89,7 @@ static int split(struct cluster_task *task)
 {
     char user[DLG_UUID_TEXT_SIZE];
     const char *values[] = {user, cluster_mode_name(task->options.mode)};
-    dlg_uuid_format(&task->options.recipient, user);
+    dlg_uuid_format(user, &task->options.recipient);
     int code = cluster_phase(task, "isolating");
     if (code != DLG_OK)
         return code;
@@ -180,21 +181,21 @@ static int run_isolate(struct cluster_task *task)
 
 /* ---- Calls ---- */
 
-static int isolate_take(struct cluster_task *task, const dlg_uuid *recipient, const dlg_isolate_options *options,
+static int isolate_take(struct cluster_task *task, const dlg_uuid *recipient, const dlg_isolate_options *given,
                         dlg_error **error)
 {
-    const dlg_isolate_options standard = DLG_ISOLATE_OPTIONS_INIT;
-    options = options ? options : &standard;
+    dlg_isolate_options options;
     if (!recipient)
         return error_set(error, DLG_E_ARGUMENT, "no recipient given, or the nil UUID");
-    if (options->version != DLG_ISOLATE_OPTIONS_VERSION)
-        return error_set(error, DLG_E_ARGUMENT,
-                         "unknown version of dlg_isolate_options: initialise it with DLG_ISOLATE_OPTIONS_INIT");
+    int code = versioned_read(&versioned_isolate_options, &options, given, error);
+    if (code != DLG_OK)
+        return code;
     task->options.recipient = *recipient;
-    int code = cluster_take_mode(task, options->mode, error);
-    if (code == DLG_OK && options->host)
-        code = cluster_take_host(task, options->host, options->port, error);
-    return code == DLG_OK ? cluster_take_timeout(task, options->timeout_us, error) : code;
+    cluster_take_timeout(task, options.timeout_us);
+    code = cluster_take_mode(task, options.mode, error);
+    if (code == DLG_OK && options.host)
+        code = cluster_take_host(task, options.host, options.port, error);
+    return code;
 }
 
 static int task_new(dlg_client *client, const dlg_uuid *recipient, const dlg_isolate_options *options,
@@ -209,8 +210,9 @@ static int task_new(dlg_client *client, const dlg_uuid *recipient, const dlg_iso
     return code;
 }
 
-int dlg_cluster_isolate(dlg_client *client, const dlg_uuid *recipient, const dlg_isolate_options *options,
-                        dlg_cluster_progress_fn progress, void *payload, int64_t *shard, dlg_error **error)
+int dlg_cluster_isolate(int64_t *shard, dlg_client *client, const dlg_uuid *recipient,
+                        const dlg_isolate_options *options, dlg_cluster_progress_fn progress, void *payload,
+                        dlg_error **error)
 {
     struct cluster_task *task;
     int code = task_new(client, recipient, options, progress, payload, &task, error);

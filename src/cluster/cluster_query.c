@@ -289,7 +289,7 @@ const char *cluster_mode_name(dlg_transfer_mode mode)
 
 const char *cluster_strategy_name(dlg_rebalance_strategy strategy)
 {
-    return strategy == DLG_BY_DISK_SIZE ? "by_disk_size" : "by_shard_count";
+    return strategy == DLG_REBALANCE_STRATEGY_DISK_SIZE ? "by_disk_size" : "by_shard_count";
 }
 
 int64_t field_number(const PGresult *result, int row, int column)

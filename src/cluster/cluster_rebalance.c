@@ -61,7 +61,7 @@ int rebalance_run(struct cluster_task *task, bool drain)
     if (code != DLG_OK || task->options.flags & DLG_REBALANCE_DRY_RUN)
         return code;
     if (task->rebalance->count == 0) {
-        task->rebalance->info.state = DLG_JOB_FINISHED;
+        task->rebalance->info.state = DLG_JOB_STATE_FINISHED;
         return DLG_OK;
     }
     return moves_make(task, drain);
@@ -89,7 +89,7 @@ static int last_job(struct cluster_task *task, int64_t *job, dlg_job_state *stat
         return dlg_error_code(task->error);
     bool any = PQntuples(result) > 0;
     *job = any ? field_number(result, 0, 0) : 0;
-    *state = any ? job_state_of(field_text(result, 0, 1)) : DLG_JOB_NONE;
+    *state = any ? job_state_of(field_text(result, 0, 1)) : DLG_JOB_STATE_NONE;
     PQclear(result);
     return DLG_OK;
 }
@@ -97,7 +97,7 @@ static int last_job(struct cluster_task *task, int64_t *job, dlg_job_state *stat
 static int run_wait(struct cluster_task *task)
 {
     int64_t job = 0;
-    dlg_job_state state = DLG_JOB_NONE;
+    dlg_job_state state = DLG_JOB_STATE_NONE;
     int code = cluster_connect(task);
     if (code == DLG_OK)
         code = cluster_need_distributed(task);
@@ -130,7 +130,7 @@ static int job_cancel(struct cluster_task *task, int64_t job)
 static int run_cancel(struct cluster_task *task)
 {
     int64_t job = 0;
-    dlg_job_state state = DLG_JOB_NONE;
+    dlg_job_state state = DLG_JOB_STATE_NONE;
     int code = cluster_connect(task);
     if (code == DLG_OK)
         code = cluster_need_distributed(task);
@@ -168,8 +168,8 @@ static int rebalance_call(struct cluster_task *task, dlg_rebalance **result, dlg
     return code;
 }
 
-int dlg_cluster_rebalance(dlg_client *client, const dlg_rebalance_options *options, dlg_cluster_progress_fn progress,
-                          void *payload, dlg_rebalance **result, dlg_error **error)
+int dlg_cluster_rebalance(dlg_rebalance **result, dlg_client *client, const dlg_rebalance_options *options,
+                          dlg_cluster_progress_fn progress, void *payload, dlg_error **error)
 {
     struct cluster_task *task;
     int code = task_new(client, run_rebalance, options, progress, payload, &task, error);
@@ -185,9 +185,8 @@ int dlg_cluster_rebalance_async(dlg_client *client, const dlg_rebalance_options 
     return code == DLG_OK ? cluster_post(task, callback, error) : code;
 }
 
-int dlg_cluster_rebalance_wait(dlg_client *client, const dlg_rebalance_options *options,
-                               dlg_cluster_progress_fn progress, void *payload, dlg_rebalance **result,
-                               dlg_error **error)
+int dlg_cluster_rebalance_wait(dlg_rebalance **result, dlg_client *client, const dlg_rebalance_options *options,
+                               dlg_cluster_progress_fn progress, void *payload, dlg_error **error)
 {
     struct cluster_task *task;
     int code = task_new(client, run_wait, options, progress, payload, &task, error);

@@ -139,8 +139,9 @@ static int remove_new(dlg_client *client, const char *host, int32_t port, const 
     return code;
 }
 
-int dlg_cluster_remove_node(dlg_client *client, const char *host, int32_t port, const dlg_rebalance_options *options,
-                            dlg_cluster_progress_fn progress, void *payload, dlg_rebalance **result, dlg_error **error)
+int dlg_cluster_remove_node(dlg_rebalance **result, dlg_client *client, const char *host, int32_t port,
+                            const dlg_rebalance_options *options, dlg_cluster_progress_fn progress, void *payload,
+                            dlg_error **error)
 {
     struct cluster_task *task;
     int code = remove_new(client, host, port, options, progress, payload, &task, error);

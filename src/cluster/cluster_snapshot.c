@@ -145,7 +145,7 @@ const dlg_cluster_leftover *dlg_cluster_leftover_at(const dlg_cluster *cluster, 
 
 dlg_job_state dlg_cluster_job_state(const dlg_cluster *cluster)
 {
-    return cluster ? cluster->job_state : DLG_JOB_NONE;
+    return cluster ? cluster->job_state : DLG_JOB_STATE_NONE;
 }
 
 const dlg_cluster_progress *dlg_cluster_job(const dlg_cluster *cluster)
@@ -169,5 +169,5 @@ dlg_job_state job_state_of(const char *name)
     for (int i = 0; i < STATES; i++)
         if (strcmp(state_names[i], name) == 0)
             return (dlg_job_state)i;
-    return DLG_JOB_NONE;
+    return DLG_JOB_STATE_NONE;
 }

@@ -62,13 +62,13 @@ struct snapshot_node *snapshot_node_by_id(const dlg_cluster *snapshot, int32_t i
 struct snapshot_node *snapshot_node_by_name(const dlg_cluster *snapshot, const char *host, int32_t port);
 struct snapshot_node *snapshot_node_by_group(const dlg_cluster *snapshot, int32_t group);
 
-/* From Citus's name of a state; DLG_JOB_NONE for one that it does not have. */
+/* From Citus's name of a state; DLG_JOB_STATE_NONE for one that it does not have. */
 dlg_job_state job_state_of(const char *name);
 
 static inline bool job_is_under_way(dlg_job_state state)
 {
-    return state == DLG_JOB_SCHEDULED || state == DLG_JOB_RUNNING || state == DLG_JOB_CANCELLING ||
-           state == DLG_JOB_FAILING;
+    return state == DLG_JOB_STATE_SCHEDULED || state == DLG_JOB_STATE_RUNNING || state == DLG_JOB_STATE_CANCELLING ||
+           state == DLG_JOB_STATE_FAILING;
 }
 
 #endif

@@ -29,7 +29,7 @@ static int run_status(struct cluster_task *task)
     if (code == DLG_OK)
         code = cluster_reach_read(task, task->snapshot);
     if (code == DLG_OK)
-        code = cluster_check(task, task->snapshot, DLG_TRANSFER_AUTO, CHECK_MOVES);
+        code = cluster_check(task, task->snapshot, DLG_TRANSFER_MODE_AUTO, CHECK_MOVES);
     if (code == DLG_OK && job_is_under_way(task->snapshot->job_state))
         code = progress_read(task, task->snapshot);
     if (code != DLG_OK)
@@ -39,7 +39,7 @@ static int run_status(struct cluster_task *task)
     return DLG_OK;
 }
 
-int dlg_cluster_status(dlg_client *client, dlg_cluster **cluster, dlg_error **error)
+int dlg_cluster_status(dlg_cluster **cluster, dlg_client *client, dlg_error **error)
 {
     struct cluster_task *task;
     int code = cluster_task_new(client, run_status, NULL, NULL, &task, error);

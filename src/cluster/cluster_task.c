@@ -1,5 +1,6 @@
 /* cluster_task.c - the life of a call of dlg_cluster_*: its options, its thread, its one completion. */
 #include "cluster/cluster_task.h"
+#include "base/versioned.h"
 #include "cluster/cluster_snapshot.h"
 #include "cluster/rebalance.h"
 #include "engine/complete.h"
@@ -49,12 +50,9 @@ int cluster_task_new(dlg_client *client, int (*run)(struct cluster_task *), dlg_
     return DLG_OK;
 }
 
-int cluster_take_timeout(struct cluster_task *task, int64_t timeout_us, dlg_error **error)
+void cluster_take_timeout(struct cluster_task *task, int64_t timeout_us)
 {
-    if (timeout_us < 0)
-        return error_set(error, DLG_E_ARGUMENT, "a timeout is 0 (none) or positive, in microseconds");
-    task->deadline_us = timeout_us ? clock_deadline(timeout_us) : INT64_MAX;
-    return DLG_OK;
+    task->deadline_us = clock_deadline(timeout_us ? timeout_us : -1);
 }
 
 int cluster_take_host(struct cluster_task *task, const char *host, int32_t port, dlg_error **error)
@@ -73,29 +71,33 @@ int cluster_take_host(struct cluster_task *task, const char *host, int32_t port,
 
 int cluster_take_mode(struct cluster_task *task, dlg_transfer_mode mode, dlg_error **error)
 {
-    if (mode != DLG_TRANSFER_AUTO && mode != DLG_TRANSFER_FORCE_LOGICAL && mode != DLG_TRANSFER_BLOCK_WRITES)
-        return error_set(error, DLG_E_ARGUMENT, "unknown transfer mode: give one of DLG_TRANSFER_*");
+    if (mode != DLG_TRANSFER_MODE_AUTO && mode != DLG_TRANSFER_MODE_FORCE_LOGICAL &&
+        mode != DLG_TRANSFER_MODE_BLOCK_WRITES)
+        return error_set(error, DLG_E_ARGUMENT, "unknown transfer mode: give one of DLG_TRANSFER_MODE_*");
     task->options.mode = mode;
     return DLG_OK;
 }
 
-int cluster_take_rebalance(struct cluster_task *task, const dlg_rebalance_options *options, dlg_error **error)
+int cluster_take_rebalance(struct cluster_task *task, const dlg_rebalance_options *given, dlg_error **error)
 {
-    const dlg_rebalance_options standard = DLG_REBALANCE_OPTIONS_INIT;
-    options = options ? options : &standard;
-    if (options->version != DLG_REBALANCE_OPTIONS_VERSION ||
-        options->flags & ~(DLG_REBALANCE_DRY_RUN | DLG_REBALANCE_NO_WAIT))
+    dlg_rebalance_options options;
+    int code = versioned_read(&versioned_rebalance_options, &options, given, error);
+    if (code != DLG_OK)
+        return code;
+    if (options.flags & ~(DLG_REBALANCE_DRY_RUN | DLG_REBALANCE_NO_WAIT))
+        return error_set(
+            error, DLG_E_ARGUMENT,
+            "unknown flag in dlg_rebalance_options: give DLG_REBALANCE_DRY_RUN, DLG_REBALANCE_NO_WAIT or 0");
+    if (options.strategy != DLG_REBALANCE_STRATEGY_SHARD_COUNT && options.strategy != DLG_REBALANCE_STRATEGY_DISK_SIZE)
         return error_set(error, DLG_E_ARGUMENT,
-                         "unknown version of dlg_rebalance_options: initialise it with DLG_REBALANCE_OPTIONS_INIT");
-    if (options->strategy != DLG_BY_SHARD_COUNT && options->strategy != DLG_BY_DISK_SIZE)
-        return error_set(error, DLG_E_ARGUMENT, "unknown strategy: give DLG_BY_SHARD_COUNT or DLG_BY_DISK_SIZE");
-    if (options->retries < -1)
+                         "unknown strategy: give DLG_REBALANCE_STRATEGY_SHARD_COUNT or _DISK_SIZE");
+    if (options.retries < -1)
         return error_set(error, DLG_E_ARGUMENT, "retries is out of range: give -1 (as many as Citus makes), 0 or more");
-    task->options.flags = options->flags;
-    task->options.strategy = options->strategy;
-    task->options.retries = options->retries;
-    int code = cluster_take_mode(task, options->mode, error);
-    return code == DLG_OK ? cluster_take_timeout(task, options->timeout_us, error) : code;
+    task->options.flags = options.flags;
+    task->options.strategy = options.strategy;
+    task->options.retries = options.retries;
+    cluster_take_timeout(task, options.timeout_us);
+    return cluster_take_mode(task, options.mode, error);
 }
 
 /* ---- Running ---- */

@@ -74,7 +74,7 @@ const struct cluster_task *cluster_reply(const dlg_reply *reply);
 void cluster_progress_clear(struct cluster_task *task);
 
 /* Copy what the call was given. DLG_E_ARGUMENT: options of another version, or values out of range. */
-int cluster_take_timeout(struct cluster_task *task, int64_t timeout_us, dlg_error **error);
+void cluster_take_timeout(struct cluster_task *task, int64_t timeout_us);
 int cluster_take_host(struct cluster_task *task, const char *host, int32_t port, dlg_error **error);
 int cluster_take_mode(struct cluster_task *task, dlg_transfer_mode mode, dlg_error **error);
 int cluster_take_rebalance(struct cluster_task *task, const dlg_rebalance_options *options, dlg_error **error);

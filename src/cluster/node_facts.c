@@ -21,7 +21,7 @@ static void hot_read(dlg_cluster *snapshot, const json_t *list, int32_t group)
         if (!hot)
             return;
         *hot = (dlg_hot_recipient){.shard = shard, .rows = (uint64_t)rows, .group = group, .isolated = isolated};
-        dlg_uuid_parse(recipient, DLG_NTS, &hot->recipient);
+        dlg_uuid_parse(&hot->recipient, recipient, DLG_NTS);
     }
 }
 

@@ -237,7 +237,7 @@ static const char *sqlstate_of(const char *message)
 static int move_failed(struct cluster_task *task, struct tracker *tracker)
 {
     char text[2 * CLUSTER_TEXT + 2 * NODE_ADDRESS_SIZE];
-    unsigned long tries = task->progress.retries + (tracker->state == DLG_JOB_FAILED ? 1ul : 0ul);
+    unsigned long tries = task->progress.retries + (tracker->state == DLG_JOB_STATE_FAILED ? 1ul : 0ul);
     const char *sqlstate = sqlstate_of(tracker->message);
     int length = snprintf(text, sizeof text, "shard %lld could not be moved from %s to %s, tried %lu time%s: %s",
                           (long long)task->progress.shard, tracker->source, tracker->target, tries,
@@ -256,12 +256,12 @@ static int move_failed(struct cluster_task *task, struct tracker *tracker)
 static int state_judge(struct cluster_task *task, struct tracker *tracker)
 {
     int32_t retries = task->options.retries;
-    if (tracker->state == DLG_JOB_CANCELLED)
+    if (tracker->state == DLG_JOB_STATE_CANCELLED)
         return cluster_fail(task, DLG_E_CANCELLED,
                             "the rebalance was stopped by somebody else; %u of %u moves are done and stay",
                             DONE(tracker));
     bool given_up = tracker->failing && retries >= 0 && task->progress.retries > (uint32_t)retries;
-    return tracker->state == DLG_JOB_FAILED || given_up ? move_failed(task, tracker) : DLG_OK;
+    return tracker->state == DLG_JOB_STATE_FAILED || given_up ? move_failed(task, tracker) : DLG_OK;
 }
 
 /* Not the rebalance's fault: the caller wants no more, or no longer. */
@@ -296,7 +296,7 @@ int tracker_follow(struct cluster_task *task, struct tracker *tracker)
 
 int tracker_open(struct cluster_task *task, struct tracker *tracker, int64_t job)
 {
-    *tracker = (struct tracker){.job = job, .state = DLG_JOB_SCHEDULED};
+    *tracker = (struct tracker){.job = job, .state = DLG_JOB_STATE_SCHEDULED};
     int code = rebalance_read(task, job, &tracker->rebalance);
     if (code != DLG_OK)
         return code;

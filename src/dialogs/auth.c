@@ -42,7 +42,7 @@ static void auth_issue(struct request *request)
 {
     struct auth *auth = (struct auth *)request;
     dlg_error *error = NULL;
-    dlg_token_issue(client_of(request), &auth->user, &auth->token, &error);
+    dlg_token_issue(&auth->token, client_of(request), &auth->user, &error);
     request_complete(request, error);
 }
 
@@ -175,7 +175,7 @@ static int login_new(dlg_client *client, const dlg_uuid *user, const char *passw
     return auth_new(client, REQUEST_AUTH, auth_start, user, password, length, auth, error);
 }
 
-int dlg_auth(dlg_client *client, const dlg_uuid *user, const char *password, size_t length, char **token,
+int dlg_auth(char **token, dlg_client *client, const dlg_uuid *user, const char *password, size_t length,
              dlg_error **error)
 {
     struct auth *auth;
@@ -225,7 +225,7 @@ int dlg_user_set_password_async(dlg_client *client, const dlg_uuid *id, const ch
     return code == DLG_OK ? engine_post(&client->engine, &auth->request, 0, callback, payload, error) : code;
 }
 
-int dlg_password_hash(dlg_client *client, const char *password, size_t length, char **hash, dlg_error **error)
+int dlg_password_hash(char **hash, dlg_client *client, const char *password, size_t length, dlg_error **error)
 {
     if (!hash)
         return error_set(error, DLG_E_ARGUMENT, "dlg_password_hash() needs the address of a pointer for the hash");
@@ -247,7 +247,7 @@ int dlg_password_hash(dlg_client *client, const char *password, size_t length, c
 
 /* ---- Tokens ---- */
 
-int dlg_token_issue(dlg_client *client, const dlg_uuid *user, char **token, dlg_error **error)
+int dlg_token_issue(char **token, dlg_client *client, const dlg_uuid *user, dlg_error **error)
 {
     struct keyring *keyring;
     int code = client_check(client, error);
@@ -260,7 +260,7 @@ int dlg_token_issue(dlg_client *client, const dlg_uuid *user, char **token, dlg_
                        token, error);
 }
 
-int dlg_token_verify(dlg_client *client, const char *token, size_t length, dlg_uuid *user, int64_t *expires_us,
+int dlg_token_verify(dlg_uuid *user, int64_t *expires_us, dlg_client *client, const char *token, size_t length,
                      dlg_error **error)
 {
     struct keyring *keyring;

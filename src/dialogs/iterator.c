@@ -1,4 +1,5 @@
 /* iterator.c - the whole dialog, page by page: while the caller reads one, the next is under way. */
+#include "base/versioned.h"
 #include "dialogs/pages.h"
 #include "engine/submit.h"
 
@@ -18,21 +19,23 @@ struct dlg_iterator {
     size_t next;                /* message in it */
 };
 
-int dlg_iterate(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, const dlg_list_options *options,
-                dlg_iterator **iterator, dlg_error **error)
+int dlg_iterate(dlg_iterator **iterator, dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer,
+                const dlg_list_options *options, dlg_error **error)
 {
     struct request *probe;
-    dlg_list_options own = DLG_LIST_OPTIONS_INIT;
-    own.limit = DLG_PAGE_LIMIT;
-    if (options)
-        own = *options;
+    dlg_list_options own;
     if (!iterator)
         return error_set(error, DLG_E_ARGUMENT, "dlg_iterate() needs the address of a pointer for the iterator");
+    int code = versioned_read(&versioned_list_options, &own, options, error);
+    if (code != DLG_OK)
+        return code;
+    if (!options)
+        own.limit = DLG_PAGE_LIMIT;
     if (own.before)
         return error_set(error, DLG_E_ARGUMENT, "an iterator only goes forward: give after and not before");
     if (!own.after)
         own.after = "";
-    int code = list_new(client, user, peer, &own, &probe, error);
+    code = list_new(client, user, peer, &own, &probe, error);
     if (code != DLG_OK)
         return code;
     request_release(probe);
@@ -85,7 +88,7 @@ static int fetch_finish(struct dlg_iterator *iterator, dlg_error **error)
     return code;
 }
 
-int dlg_iterator_next(dlg_iterator *iterator, const dlg_message **message, dlg_error **error)
+int dlg_iterator_next(const dlg_message **message, dlg_iterator *iterator, dlg_error **error)
 {
     if (!iterator || !message)
         return error_set(error, DLG_E_ARGUMENT,
@@ -103,7 +106,7 @@ int dlg_iterator_next(dlg_iterator *iterator, const dlg_message **message, dlg_e
         if (code != DLG_OK)
             return code;
     }
-    *message = dlg_page_message(iterator->page, iterator->next);
+    *message = dlg_page_at(iterator->page, iterator->next);
     if (*message)
         iterator->next++;
     return DLG_OK;

@@ -32,6 +32,7 @@ struct list {
     struct request request;
     dlg_uuid user;
     dlg_uuid peer;
+    int64_t timeout_us; /* as the caller gave it */
     int32_t limit;
     bool backwards;
     bool feed;                /* of all dialogs */

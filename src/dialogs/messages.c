@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "base/uuid.h"
+#include "base/versioned.h"
 #include "engine/complete.h"
 #include "engine/dispatch.h"
 #include "engine/submit.h"
@@ -18,6 +19,7 @@ struct send {
     int64_t id;
     int64_t first_us; /* the server's time at the first attempt, as far as it was known */
     bool repeated;    /* the answer to an attempt was lost */
+    int64_t timeout_us;
     bool check_recipient;
     uint32_t probe; /* ids tried before for the same key */
     dlg_receipt receipt;
@@ -35,6 +37,23 @@ enum { CLOCKS_DIFFER_US = 1000000 };
 static struct send *send_of(struct request *request)
 {
     return (struct send *)request;
+}
+
+int message_from_caller(dlg_message *message, const dlg_message_input *given, dlg_error **error)
+{
+    dlg_message_input read;
+    int code = versioned_check(&versioned_message_input, given, error);
+    if (code == DLG_OK)
+        code = versioned_read(&versioned_message_input, &read, given, error);
+    if (code == DLG_OK)
+        *message = (dlg_message){.id = read.id,
+                                 .author = read.author,
+                                 .recipient = read.recipient,
+                                 .created_us = read.created_us,
+                                 .updated_us = read.updated_us,
+                                 .text = read.text,
+                                 .length = read.length};
+    return code;
 }
 
 int message_check(const dlg_client *client, const dlg_uuid *author, const dlg_uuid *recipient, const char *text,
@@ -220,34 +239,35 @@ static void send_start(struct request *request)
 
 /* ---- Calls ---- */
 
-static int options_check(const dlg_send_options *options, size_t *key_length, dlg_error **error)
+/* Reads a caller's options; `key_length` of the copy is 0 without a key, else the length in bytes. */
+static int options_read(dlg_send_options *options, const dlg_send_options *given, dlg_error **error)
 {
-    *key_length = 0;
-    if (!options)
-        return DLG_OK;
-    if (options->version != DLG_SEND_OPTIONS_VERSION || (options->flags & ~DLG_SEND_CHECK_RECIPIENT))
-        return error_set(error, DLG_E_ARGUMENT,
-                         "unknown version of dlg_send_options: initialise it with DLG_SEND_OPTIONS_INIT");
+    int code = versioned_read(&versioned_send_options, options, given, error);
+    if (code != DLG_OK)
+        return code;
+    if (options->flags & ~DLG_SEND_CHECK_RECIPIENT)
+        return error_set(error, DLG_E_ARGUMENT, "unknown flag in dlg_send_options: give DLG_SEND_CHECK_RECIPIENT or 0");
     if (!options->key)
-        return DLG_OK;
-    *key_length = options->key_length == DLG_NTS ? strlen(options->key) : options->key_length;
-    if (*key_length < 1 || *key_length > DLG_KEY_LIMIT)
+        options->key_length = 0;
+    else if (options->key_length == DLG_NTS)
+        options->key_length = strlen(options->key);
+    if (options->key && (options->key_length < 1 || options->key_length > DLG_KEY_LIMIT))
         return error_set(error, DLG_E_ARGUMENT, "an idempotency key has 1 to %d bytes", DLG_KEY_LIMIT);
     return DLG_OK;
 }
 
 static int send_new(dlg_client *client, const dlg_uuid *author, const dlg_uuid *recipient, const char *text,
-                    size_t length, const dlg_send_options *options, struct send **out, dlg_error **error)
+                    size_t length, const dlg_send_options *given, struct send **out, dlg_error **error)
 {
-    size_t key_length;
+    dlg_send_options options;
     int code = client_check(client, error);
     if (code == DLG_OK)
         code = message_check(client, author, recipient, text, &length, error);
     if (code == DLG_OK)
-        code = options_check(options, &key_length, error);
+        code = options_read(&options, given, error);
     if (code != DLG_OK)
         return code;
-    size_t size = sizeof(struct send) + length + key_length;
+    size_t size = sizeof(struct send) + length + options.key_length;
     struct send *send = request_new(size, REQUEST_SEND);
     if (!send)
         return error_set(error, DLG_E_MEMORY, "out of memory");
@@ -255,29 +275,30 @@ static int send_new(dlg_client *client, const dlg_uuid *author, const dlg_uuid *
     send->request.step = send_start;
     send->author = *author;
     send->recipient = *recipient;
-    send->check_recipient = options && (options->flags & DLG_SEND_CHECK_RECIPIENT);
+    send->check_recipient = options.flags & DLG_SEND_CHECK_RECIPIENT;
+    send->timeout_us = options.timeout_us;
     send->text_length = length;
     memcpy(send->text, text, length);
     send->key = send->text + length;
-    send->key_length = key_length;
-    if (key_length)
-        memcpy(send->text + length, options->key, key_length);
+    send->key_length = options.key_length;
+    if (options.key_length)
+        memcpy(send->text + length, options.key, options.key_length);
     *out = send;
     return DLG_OK;
 }
 
-int dlg_send(dlg_client *client, const dlg_uuid *author, const dlg_uuid *recipient, const char *text, size_t length,
-             const dlg_send_options *options, dlg_receipt *receipt, dlg_error **error)
+int dlg_send(dlg_receipt *receipt, dlg_client *client, const dlg_uuid *author, const dlg_uuid *recipient,
+             const char *text, size_t length, const dlg_send_options *options, dlg_error **error)
 {
     struct send *send;
-    if (receipt && receipt->version != DLG_RECEIPT_VERSION)
-        return error_set(error, DLG_E_ARGUMENT, "unknown version of dlg_receipt: initialise it with DLG_RECEIPT_INIT");
-    int code = send_new(client, author, recipient, text, length, options, &send, error);
+    int code = receipt ? versioned_check(&versioned_receipt, receipt, error) : DLG_OK;
+    if (code == DLG_OK)
+        code = send_new(client, author, recipient, text, length, options, &send, error);
     if (code != DLG_OK)
         return code;
-    code = engine_call(&client->engine, &send->request, options ? options->timeout_us : 0, error);
+    code = engine_call(&client->engine, &send->request, send->timeout_us, error);
     if (code == DLG_OK && receipt)
-        *receipt = send->receipt;
+        versioned_write(&versioned_receipt, receipt, &send->receipt);
     request_release(&send->request);
     return code;
 }
@@ -290,7 +311,7 @@ int dlg_send_async(dlg_client *client, const dlg_uuid *author, const dlg_uuid *r
     int code = send_new(client, author, recipient, text, length, options, &send, error);
     if (code != DLG_OK)
         return code;
-    return engine_post(&client->engine, &send->request, options ? options->timeout_us : 0, callback, payload, error);
+    return engine_post(&client->engine, &send->request, send->timeout_us, callback, payload, error);
 }
 
 const dlg_receipt *dlg_reply_receipt(const dlg_reply *reply)

@@ -4,6 +4,9 @@
 
 #include "client/client.h"
 
+/* Reads a caller's message, of any version. Its text stays the caller's, and its length may be DLG_NTS. */
+int message_from_caller(dlg_message *message, const dlg_message_input *given, dlg_error **error);
+
 /*
  * Whether this may be kept: both users given and not nil, the text valid and within its limit.
  * `*length` may be DLG_NTS; it is replaced by the length.

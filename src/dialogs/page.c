@@ -1,6 +1,7 @@
 #include "dialogs/page.h"
 
 #include "base/uuid.h"
+#include "dialogs/messages.h"
 
 #include <stdlib.h>
 
@@ -17,7 +18,7 @@ size_t dlg_page_count(const dlg_page *page)
     return page ? page->count : 0;
 }
 
-const dlg_message *dlg_page_message(const dlg_page *page, size_t index)
+const dlg_message *dlg_page_at(const dlg_page *page, size_t index)
 {
     return page && index < page->count ? &page->messages[index] : NULL;
 }
@@ -88,7 +89,7 @@ const char *dlg_page_after(const dlg_page *page)
     return text;
 }
 
-int dlg_page_cursor(const dlg_page *page, size_t count, char *cursor)
+int dlg_page_cursor(char *cursor, const dlg_page *page, size_t count)
 {
     if (!page || !cursor || count > page->count)
         return DLG_E_ARGUMENT;
@@ -96,18 +97,22 @@ int dlg_page_cursor(const dlg_page *page, size_t count, char *cursor)
     return DLG_OK;
 }
 
-int dlg_feed_cursor(const dlg_uuid *user, const dlg_message *message, char *cursor)
+int dlg_feed_cursor(char *cursor, const dlg_uuid *user, const dlg_message_input *given)
 {
     static const dlg_uuid everybody = {{0}};
     struct cursor read;
-    if (!user || !message || !cursor)
+    dlg_message message;
+    if (!user || !cursor)
         return DLG_E_ARGUMENT;
-    bool theirs = dlg_uuid_compare(&message->author, user) == 0 || dlg_uuid_compare(&message->recipient, user) == 0;
+    int code = message_from_caller(&message, given, NULL);
+    if (code != DLG_OK)
+        return code;
+    bool theirs = dlg_uuid_compare(&message.author, user) == 0 || dlg_uuid_compare(&message.recipient, user) == 0;
     if (!theirs)
         return DLG_E_ARGUMENT;
     if (!cursor_read(&read, user, &everybody, cursor))
         return DLG_E_CURSOR;
-    cursor_add(&read, message_position(message, user, &everybody));
+    cursor_add(&read, message_position(&message, user, &everybody));
     cursor_write(&read, user, &everybody, cursor);
     return DLG_OK;
 }

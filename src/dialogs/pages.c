@@ -1,6 +1,7 @@
 #include "dialogs/pages.h"
 
 #include "base/uuid.h"
+#include "base/versioned.h"
 #include "dialogs/catch_up.h"
 #include "dialogs/list.h"
 #include "dialogs/merge.h"
@@ -178,21 +179,27 @@ static void list_destroy(struct request *request)
 
 /* ---- Calls ---- */
 
-static int options_read(struct list *list, const dlg_list_options *options, dlg_error **error)
+static int options_check(const dlg_list_options *options, dlg_error **error)
 {
-    static const dlg_list_options defaults = DLG_LIST_OPTIONS_INIT;
-    if (!options)
-        options = &defaults;
-    if (options->version != DLG_LIST_OPTIONS_VERSION)
-        return error_set(error, DLG_E_ARGUMENT,
-                         "unknown version of dlg_list_options: initialise it with DLG_LIST_OPTIONS_INIT");
     if (options->limit < 1 || options->limit > DLG_PAGE_LIMIT)
         return error_set(error, DLG_E_ARGUMENT, "limit is out of range: give 1 to %d", DLG_PAGE_LIMIT);
     if (options->before && options->after)
         return error_set(error, DLG_E_ARGUMENT, "before and after exclude each other: give one of them");
-    list->limit = options->limit;
-    list->backwards = !options->after;
-    const char *text = options->after ? options->after : options->before ? options->before : "";
+    return DLG_OK;
+}
+
+static int options_read(struct list *list, const dlg_list_options *given, dlg_error **error)
+{
+    dlg_list_options options;
+    int code = versioned_read(&versioned_list_options, &options, given, error);
+    if (code == DLG_OK)
+        code = options_check(&options, error);
+    if (code != DLG_OK)
+        return code;
+    list->timeout_us = options.timeout_us;
+    list->limit = options.limit;
+    list->backwards = !options.after;
+    const char *text = options.after ? options.after : options.before ? options.before : "";
     if (!*text)
         cursor_at(&list->from, list->backwards ? POSITION_LAST : POSITION_FIRST);
     else if (!cursor_read(&list->from, &list->user, &list->peer, text))
@@ -260,34 +267,38 @@ dlg_page *list_take(struct request *request)
     return page;
 }
 
-static int list_call(dlg_client *client, struct request *request, const dlg_list_options *options, dlg_page **page,
-                     dlg_error **error)
+static int64_t timeout_of(const struct request *request)
 {
-    int code = engine_call(&client->engine, request, options ? options->timeout_us : 0, error);
+    return ((const struct list *)request)->timeout_us;
+}
+
+static int list_call(dlg_client *client, struct request *request, dlg_page **page, dlg_error **error)
+{
+    int code = engine_call(&client->engine, request, timeout_of(request), error);
     if (code == DLG_OK)
         *page = list_take(request);
     request_release(request);
     return code;
 }
 
-int dlg_list(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, const dlg_list_options *options,
-             dlg_page **page, dlg_error **error)
+int dlg_list(dlg_page **page, dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer,
+             const dlg_list_options *options, dlg_error **error)
 {
     struct request *request;
     if (!page)
         return error_set(error, DLG_E_ARGUMENT, "dlg_list() needs the address of a pointer for the page");
     int code = list_new(client, user, peer, options, &request, error);
-    return code == DLG_OK ? list_call(client, request, options, page, error) : code;
+    return code == DLG_OK ? list_call(client, request, page, error) : code;
 }
 
-int dlg_feed(dlg_client *client, const dlg_uuid *user, const dlg_list_options *options, dlg_page **page,
+int dlg_feed(dlg_page **page, dlg_client *client, const dlg_uuid *user, const dlg_list_options *options,
              dlg_error **error)
 {
     struct request *request;
     if (!page)
         return error_set(error, DLG_E_ARGUMENT, "dlg_feed() needs the address of a pointer for the page");
     int code = feed_new(client, user, options, &request, error);
-    return code == DLG_OK ? list_call(client, request, options, page, error) : code;
+    return code == DLG_OK ? list_call(client, request, page, error) : code;
 }
 
 int dlg_feed_async(dlg_client *client, const dlg_uuid *user, const dlg_list_options *options, dlg_callback callback,
@@ -297,7 +308,7 @@ int dlg_feed_async(dlg_client *client, const dlg_uuid *user, const dlg_list_opti
     int code = feed_new(client, user, options, &request, error);
     if (code != DLG_OK)
         return code;
-    return engine_post(&client->engine, request, options ? options->timeout_us : 0, callback, payload, error);
+    return engine_post(&client->engine, request, timeout_of(request), callback, payload, error);
 }
 
 int dlg_list_async(dlg_client *client, const dlg_uuid *user, const dlg_uuid *peer, const dlg_list_options *options,
@@ -307,7 +318,7 @@ int dlg_list_async(dlg_client *client, const dlg_uuid *user, const dlg_uuid *pee
     int code = list_new(client, user, peer, options, &request, error);
     if (code != DLG_OK)
         return code;
-    return engine_post(&client->engine, request, options ? options->timeout_us : 0, callback, payload, error);
+    return engine_post(&client->engine, request, timeout_of(request), callback, payload, error);
 }
 
 const dlg_page *dlg_reply_page(const dlg_reply *reply)

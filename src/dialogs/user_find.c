@@ -155,7 +155,7 @@ static int place_check(dlg_users **users, dlg_error **error)
                  : error_set(error, DLG_E_ARGUMENT, "a search for users needs the address of a pointer for the result");
 }
 
-int dlg_user_get(dlg_client *client, const dlg_uuid *id, dlg_users **users, dlg_error **error)
+int dlg_user_get(dlg_users **users, dlg_client *client, const dlg_uuid *id, dlg_error **error)
 {
     struct find *find;
     int code = place_check(users, error);
@@ -171,8 +171,8 @@ int dlg_user_get_async(dlg_client *client, const dlg_uuid *id, dlg_callback call
     return code == DLG_OK ? engine_post(&client->engine, &find->request, 0, callback, payload, error) : code;
 }
 
-int dlg_user_search(dlg_client *client, const char *first_name, const char *second_name, int32_t limit,
-                    dlg_users **users, dlg_error **error)
+int dlg_user_search(dlg_users **users, dlg_client *client, const char *first_name, const char *second_name,
+                    int32_t limit, dlg_error **error)
 {
     struct find *find;
     int code = place_check(users, error);

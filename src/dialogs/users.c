@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "base/uuid.h"
+#include "base/versioned.h"
 #include "dialogs/credential.h"
 #include "engine/complete.h"
 #include "engine/dispatch.h"
@@ -39,11 +40,13 @@ static int date_check(const char *text, dlg_error **error)
     return error_set(error, DLG_E_ARGUMENT, "birthdate is not a date: write YYYY-MM-DD");
 }
 
-int user_check(const dlg_user *user, dlg_error **error)
+int user_from_caller(dlg_user *user, const dlg_user *given, dlg_error **error)
 {
-    if (!user || user->version != DLG_USER_VERSION)
-        return error_set(error, DLG_E_ARGUMENT, "unknown version of dlg_user: initialise it with DLG_USER_INIT");
-    int code = user_field_check("first_name", user->first_name, DLG_NAME_LIMIT, error);
+    int code = versioned_check(&versioned_user, given, error);
+    if (code == DLG_OK)
+        code = versioned_read(&versioned_user, user, given, error);
+    if (code == DLG_OK)
+        code = user_field_check("first_name", user->first_name, DLG_NAME_LIMIT, error);
     if (code == DLG_OK)
         code = user_field_check("second_name", user->second_name, DLG_NAME_LIMIT, error);
     if (code == DLG_OK)
@@ -151,21 +154,22 @@ static struct create *create_build(const dlg_user *user, const char *password, s
     return create;
 }
 
-static int create_new(dlg_client *client, const dlg_user *user, const char *password, size_t length,
+static int create_new(dlg_client *client, const dlg_user *given, const char *password, size_t length,
                       struct create **create, dlg_error **error)
 {
+    dlg_user user;
     int code = client_check(client, error);
     if (code == DLG_OK)
-        code = user_check(user, error);
+        code = user_from_caller(&user, given, error);
     if (code == DLG_OK)
         code = password_check(password, &length, error);
     if (code != DLG_OK)
         return code;
-    *create = create_build(user, password, length);
+    *create = create_build(&user, password, length);
     return *create ? DLG_OK : error_set(error, DLG_E_MEMORY, "out of memory");
 }
 
-int dlg_user_create(dlg_client *client, const dlg_user *user, const char *password, size_t length, dlg_uuid *id,
+int dlg_user_create(dlg_uuid *id, dlg_client *client, const dlg_user *user, const char *password, size_t length,
                     dlg_error **error)
 {
     struct create *create;

@@ -4,8 +4,8 @@
 
 #include "client/client.h"
 
-/* Whether this may be kept: texts valid and within their limits, the date a date. */
-int user_check(const dlg_user *user, dlg_error **error);
+/* Reads a caller's user, of any version, and checks it: texts valid and within their limits, the date a date. */
+int user_from_caller(dlg_user *user, const dlg_user *given, dlg_error **error);
 int user_field_check(const char *name, const char *text, size_t limit, dlg_error **error);
 
 #endif

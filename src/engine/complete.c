@@ -85,7 +85,7 @@ void request_fail(struct request *request, struct query *query)
 static void reply_wait(struct engine *engine, int64_t timeout_us)
 {
     struct timespec until;
-    clock_timespec(timeout_us < 0 ? INT64_MAX : clock_deadline(timeout_us), &until);
+    clock_timespec(clock_deadline(timeout_us), &until);
     engine->arrival_waiters++;
     while (TAILQ_EMPTY(&engine->replies) && !engine->ended)
         if (pthread_cond_timedwait(&engine->arrival, &engine->lock, &until) == ETIMEDOUT)

@@ -10,7 +10,7 @@ void request_complete(struct request *request, dlg_error *error);
 /* The request is done, with the error of one of its queries. I/O thread. */
 void request_fail(struct request *request, struct query *query);
 
-/* Takes a reply from the queue; waits as dlg_reply_next() says. Any thread. */
+/* Takes a reply from the queue; waits as dlg_reply_next() does, but 0 means not at all. Any thread. */
 dlg_reply *engine_next_reply(struct engine *engine, int64_t timeout_us);
 
 #endif

@@ -58,8 +58,6 @@ static int engine_submit(struct engine *engine, struct request *request, int64_t
 {
     if (engine_is_forked(engine))
         return error_set(error, DLG_E_FORKED, "the client was opened before fork(): open another one in this process");
-    if (timeout_us < 0)
-        return error_set(error, DLG_E_ARGUMENT, "a timeout is 0 (the setting) or positive, in microseconds");
     int cancellable; /* a thread that was cancelled in here would keep a lock */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellable);
     request->engine = engine;

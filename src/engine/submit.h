@@ -9,7 +9,7 @@
 
 /*
  * A blocking call: waits for room in the queue and for the request, at most until the deadline
- * (`timeout_us` 0: the setting), and returns its outcome. The caller keeps its reference.
+ * (`timeout_us` 0: the setting; negative: without limit), and returns its outcome. The caller keeps its reference.
  */
 int engine_call(struct engine *engine, struct request *request, int64_t timeout_us, dlg_error **error);
 

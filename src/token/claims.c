@@ -26,7 +26,7 @@ int claims_write(const struct claims *claims, const char *issuer, char **json, d
     json_t *name = json_string(issuer);
     if (!name)
         return error_set(error, DLG_E_ARGUMENT, "token_issuer must be UTF-8");
-    dlg_uuid_format(&claims->user, user);
+    dlg_uuid_format(user, &claims->user);
     random_text(id);
     json_t *object = json_pack("{s:s, s:o, s:s, s:s, s:s, s:s}", "sub", user, "iss", name, "iat", starts, "nbf", starts,
                                "exp", expires, "jti", id);
@@ -45,7 +45,7 @@ static bool read_user(const json_t *object, dlg_uuid *user)
 {
     const json_t *value = json_object_get(object, "sub");
     return json_is_string(value) &&
-           dlg_uuid_parse(json_string_value(value), json_string_length(value), user) == DLG_OK && !uuid_is_nil(user);
+           dlg_uuid_parse(user, json_string_value(value), json_string_length(value)) == DLG_OK && !uuid_is_nil(user);
 }
 
 static bool read_issuer(const json_t *object, const char *issuer)

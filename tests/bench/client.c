@@ -123,7 +123,7 @@ static void measure_rate(struct load *load)
     run(load, load->seconds);
     double seconds = clock_now() - began;
     dlg_stats stats = DLG_STATS_INIT;
-    dlg_stats_get(load->client, &stats);
+    dlg_stats_get(&stats, load->client);
     printf("{\"rate\": %.1f, \"failed\": %ld, \"cpu_us\": %.3f, \"batches\": %llu, \"sends\": %llu, \"routed\": %llu, "
            "\"fallback\": %llu}\n",
            (double)load->done / seconds, load->failed, (cpu_seconds() - cpu) * 1e6 / (double)load->done,
@@ -142,8 +142,8 @@ static int call(void *payload)
     dlg_list_options options = DLG_LIST_OPTIONS_INIT;
     options.limit = load->limit;
     dlg_page *page = NULL;
-    int code = load->lists ? dlg_list(load->client, &author, &recipient, &options, &page, &error)
-                           : dlg_send(load->client, &author, &recipient, text, sizeof text - 1, NULL, NULL, &error);
+    int code = load->lists ? dlg_list(&page, load->client, &author, &recipient, &options, &error)
+                           : dlg_send(NULL, load->client, &author, &recipient, text, sizeof text - 1, NULL, &error);
     dlg_page_free(page);
     if (code != DLG_OK) {
         load->failed++;
@@ -219,5 +219,5 @@ int main(int argc, char **argv)
     else
         clock_pace(call, &load, load.pace, load.seconds);
     dlg_settings_free(settings);
-    return dlg_close(load.client, 0, NULL) != DLG_OK || load.failed > 0;
+    return dlg_close(NULL, load.client, 0) != DLG_OK || load.failed > 0;
 }

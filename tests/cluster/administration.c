@@ -30,7 +30,7 @@ static int start(void **state)
 static int stop(void **state)
 {
     (void)state;
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
     test_cluster_free(cluster);
     return 0;
 }
@@ -74,7 +74,7 @@ static void a_status_before_anything_is_distributed(void **state)
     free(citus);
     assert_int_equal(dlg_cluster_node_count(status), 3);
     assert_int_equal(dlg_cluster_problem_count(status), 0);
-    assert_int_equal(dlg_cluster_job_state(status), DLG_JOB_NONE);
+    assert_int_equal(dlg_cluster_job_state(status), DLG_JOB_STATE_NONE);
     assert_null(dlg_cluster_job(status));
     assert_null(dlg_cluster_node_at(status, 3));
     assert_null(dlg_cluster_hot_at(status, 0));
@@ -100,12 +100,12 @@ static void what_needs_shards_says_that_there_are_none(void **state)
     static const char words[] = "not distributed|dlgctl cluster distribute";
     dlg_uuid user;
     dlg_uuid_random(&user);
-    operator_expect(dlg_cluster_rebalance(client, NULL, NULL, NULL, NULL, &error), DLG_E_NOT_CLUSTER, &error, words);
-    operator_expect(dlg_cluster_rebalance_wait(client, NULL, NULL, NULL, NULL, &error), DLG_E_NOT_CLUSTER, &error,
+    operator_expect(dlg_cluster_rebalance(NULL, client, NULL, NULL, NULL, &error), DLG_E_NOT_CLUSTER, &error, words);
+    operator_expect(dlg_cluster_rebalance_wait(NULL, client, NULL, NULL, NULL, &error), DLG_E_NOT_CLUSTER, &error,
                     words);
     operator_expect(dlg_cluster_rebalance_cancel(client, 0, &error), DLG_E_NOT_CLUSTER, &error, words);
     operator_expect(dlg_cluster_undistribute(client, 0, NULL, NULL, &error), DLG_E_NOT_CLUSTER, &error, words);
-    operator_expect(dlg_cluster_isolate(client, &user, NULL, NULL, NULL, NULL, &error), DLG_E_NOT_CLUSTER, &error,
+    operator_expect(dlg_cluster_isolate(NULL, client, &user, NULL, NULL, NULL, &error), DLG_E_NOT_CLUSTER, &error,
                     words);
 }
 
@@ -126,25 +126,24 @@ static void arguments_are_checked(void **state)
     distribute.version = 9;
     operator_expect(dlg_cluster_distribute(client, &distribute, NULL, NULL, &error), DLG_E_ARGUMENT, &error, "_INIT");
     rebalance.mode = (dlg_transfer_mode)7;
-    operator_expect(dlg_cluster_rebalance(client, &rebalance, NULL, NULL, NULL, &error), DLG_E_ARGUMENT, &error,
+    operator_expect(dlg_cluster_rebalance(NULL, client, &rebalance, NULL, NULL, &error), DLG_E_ARGUMENT, &error,
                     "mode");
-    rebalance.mode = DLG_TRANSFER_AUTO;
+    rebalance.mode = DLG_TRANSFER_MODE_AUTO;
     rebalance.retries = -2;
-    operator_expect(dlg_cluster_rebalance(client, &rebalance, NULL, NULL, NULL, &error), DLG_E_ARGUMENT, &error,
+    operator_expect(dlg_cluster_rebalance(NULL, client, &rebalance, NULL, NULL, &error), DLG_E_ARGUMENT, &error,
                     "retries");
     rebalance.retries = 0;
-    rebalance.timeout_us = -1;
-    operator_expect(dlg_cluster_rebalance(client, &rebalance, NULL, NULL, NULL, &error), DLG_E_ARGUMENT, &error,
-                    "timeout");
-    operator_expect(dlg_cluster_rebalance_cancel(client, -1, &error), DLG_E_ARGUMENT, &error, "timeout");
+    rebalance.flags = 128;
+    operator_expect(dlg_cluster_rebalance(NULL, client, &rebalance, NULL, NULL, &error), DLG_E_ARGUMENT, &error,
+                    "DLG_REBALANCE_DRY_RUN");
     operator_expect(dlg_cluster_add_node(client, "", 5432, NULL, &error), DLG_E_ARGUMENT, &error, "host");
     operator_expect(dlg_cluster_add_node(client, "somewhere", 0, NULL, &error), DLG_E_ARGUMENT, &error, "65535");
     node.flags = 128;
-    operator_expect(dlg_cluster_add_node(client, "somewhere", 1, &node, &error), DLG_E_ARGUMENT, &error, "_INIT");
-    operator_expect(dlg_cluster_isolate(client, NULL, NULL, NULL, NULL, NULL, &error), DLG_E_ARGUMENT, &error,
+    operator_expect(dlg_cluster_add_node(client, "somewhere", 1, &node, &error), DLG_E_ARGUMENT, &error, "_WAL_LEVEL");
+    operator_expect(dlg_cluster_isolate(NULL, client, NULL, NULL, NULL, NULL, &error), DLG_E_ARGUMENT, &error,
                     "recipient");
     isolate.host = "somewhere";
-    operator_expect(dlg_cluster_isolate(client, &user, &isolate, NULL, NULL, NULL, &error), DLG_E_ARGUMENT, &error,
+    operator_expect(dlg_cluster_isolate(NULL, client, &user, &isolate, NULL, NULL, &error), DLG_E_ARGUMENT, &error,
                     "port");
 }
 
@@ -152,13 +151,13 @@ static void a_worker_does_not_administer(void **state)
 {
     (void)state;
     dlg_client *other = operator_open(cluster, 1, NULL, NULL);
-    operator_expect(dlg_cluster_status(other, NULL, &error), DLG_E_PRECONDITION, &error, "is a worker|group 1");
-    assert_int_equal(dlg_close(other, 0, NULL), DLG_OK);
+    operator_expect(dlg_cluster_status(NULL, other, &error), DLG_E_PRECONDITION, &error, "is a worker|group 1");
+    assert_int_equal(dlg_close(NULL, other, 0), DLG_OK);
     char words[96];
     snprintf(words, sizeof words, "connect to its coordinator, %s", operator_name(cluster, 0));
     other = operator_open(cluster, 1, NULL, NULL);
     operator_expect(dlg_cluster_distribute(other, NULL, NULL, NULL, &error), DLG_E_PRECONDITION, &error, words);
-    dlg_close(other, 0, NULL);
+    dlg_close(NULL, other, 0);
 }
 
 /* ---- Distributing ---- */
@@ -170,8 +169,8 @@ static void wait_until_routed(void)
     dlg_uuid_random(&ann);
     dlg_uuid_random(&ben);
     for (int i = 0; i < 200; i++) {
-        assert_ok(dlg_send(client, &ann, &ben, "hello", DLG_NTS, NULL, NULL, &error), error);
-        assert_int_equal(dlg_stats_get(client, &stats), DLG_OK);
+        assert_ok(dlg_send(NULL, client, &ann, &ben, "hello", DLG_NTS, NULL, &error), error);
+        assert_int_equal(dlg_stats_get(&stats, client), DLG_OK);
         if (stats.routed > 0)
             break;
         usleep(20000);
@@ -267,11 +266,11 @@ static void a_dry_run_lists_moves_and_makes_none(void **state)
     dlg_rebalance *plan = NULL;
     int64_t before = placements();
     options.flags = DLG_REBALANCE_DRY_RUN;
-    assert_ok(dlg_cluster_rebalance(client, &options, NULL, NULL, &plan, &error), error);
+    assert_ok(dlg_cluster_rebalance(&plan, client, &options, NULL, NULL, &error), error);
     assert_int_equal(dlg_rebalance_move_count(plan), 2);
     assert_int_equal(dlg_rebalance_describe(plan)->moves_total, 2);
     assert_int_equal(dlg_rebalance_describe(plan)->job, 0);
-    assert_int_equal(dlg_rebalance_describe(plan)->state, DLG_JOB_NONE);
+    assert_int_equal(dlg_rebalance_describe(plan)->state, DLG_JOB_STATE_NONE);
     for (size_t i = 0; i < 2; i++) {
         const dlg_shard_move *move = dlg_rebalance_move_at(plan, i);
         assert_true(move->bytes > 0);
@@ -293,9 +292,9 @@ static void a_rebalance_spreads_the_shards(void **state)
     (void)state;
     struct told told = {0};
     dlg_rebalance *rebalance = NULL;
-    assert_ok(dlg_cluster_rebalance(client, NULL, tell, &told, &rebalance, &error), error);
+    assert_ok(dlg_cluster_rebalance(&rebalance, client, NULL, tell, &told, &error), error);
     const dlg_rebalance_info *info = dlg_rebalance_describe(rebalance);
-    assert_int_equal(info->state, DLG_JOB_FINISHED);
+    assert_int_equal(info->state, DLG_JOB_STATE_FINISHED);
     assert_true(info->job > 0);
     assert_int_equal(info->moves_done, 2);
     assert_int_equal(info->moves_total, 2);
@@ -317,19 +316,19 @@ static void balanced_shards_are_left_alone(void **state)
 {
     (void)state;
     dlg_rebalance *rebalance = NULL;
-    assert_ok(dlg_cluster_rebalance(client, NULL, NULL, NULL, &rebalance, &error), error);
+    assert_ok(dlg_cluster_rebalance(&rebalance, client, NULL, NULL, NULL, &error), error);
     assert_int_equal(dlg_rebalance_move_count(rebalance), 0);
-    assert_int_equal(dlg_rebalance_describe(rebalance)->state, DLG_JOB_FINISHED);
+    assert_int_equal(dlg_rebalance_describe(rebalance)->state, DLG_JOB_STATE_FINISHED);
     dlg_rebalance_free(rebalance);
-    assert_ok(dlg_cluster_rebalance(client, NULL, NULL, NULL, NULL, &error), error);
+    assert_ok(dlg_cluster_rebalance(NULL, client, NULL, NULL, NULL, &error), error);
 }
 
 static void waiting_for_nothing_tells_of_the_last_one(void **state)
 {
     (void)state;
     dlg_rebalance *rebalance = NULL;
-    assert_ok(dlg_cluster_rebalance_wait(client, NULL, NULL, NULL, &rebalance, &error), error);
-    assert_int_equal(dlg_rebalance_describe(rebalance)->state, DLG_JOB_FINISHED);
+    assert_ok(dlg_cluster_rebalance_wait(&rebalance, client, NULL, NULL, NULL, &error), error);
+    assert_int_equal(dlg_rebalance_describe(rebalance)->state, DLG_JOB_STATE_FINISHED);
     assert_int_equal(dlg_rebalance_describe(rebalance)->moves_done, 2);
     dlg_rebalance_free(rebalance);
     operator_expect(dlg_cluster_rebalance_cancel(client, 0, &error), DLG_E_STATE, &error, "no rebalance");
@@ -340,9 +339,9 @@ static void waiting_for_nothing_tells_of_the_last_one(void **state)
 static void a_node_that_is_none_cannot_be_removed(void **state)
 {
     (void)state;
-    operator_expect(dlg_cluster_remove_node(client, "127.0.0.1", 1, NULL, NULL, NULL, NULL, &error), DLG_E_STATE,
+    operator_expect(dlg_cluster_remove_node(NULL, client, "127.0.0.1", 1, NULL, NULL, NULL, &error), DLG_E_STATE,
                     &error, "has no node 127.0.0.1:1");
-    operator_expect(dlg_cluster_remove_node(client, OPERATOR_NODE(cluster, 0), NULL, NULL, NULL, NULL, &error),
+    operator_expect(dlg_cluster_remove_node(NULL, client, OPERATOR_NODE(cluster, 0), NULL, NULL, NULL, &error),
                     DLG_E_ARGUMENT, &error, "coordinator");
 }
 
@@ -351,7 +350,7 @@ static void a_removed_node_has_nothing_left(void **state)
     (void)state;
     struct told told = {0};
     dlg_rebalance *rebalance = NULL;
-    assert_ok(dlg_cluster_remove_node(client, OPERATOR_NODE(cluster, 3), NULL, tell, &told, &rebalance, &error), error);
+    assert_ok(dlg_cluster_remove_node(&rebalance, client, OPERATOR_NODE(cluster, 3), NULL, tell, &told, &error), error);
     assert_int_equal(dlg_rebalance_describe(rebalance)->moves_done, 2);
     assert_true(told.shard_seen);
     dlg_rebalance_free(rebalance);
@@ -371,7 +370,7 @@ static void an_empty_node_comes_and_goes(void **state)
     (void)state;
     dlg_rebalance *rebalance = NULL;
     assert_ok(dlg_cluster_add_node(client, OPERATOR_NODE(cluster, 3), NULL, &error), error);
-    assert_ok(dlg_cluster_remove_node(client, OPERATOR_NODE(cluster, 3), NULL, NULL, NULL, &rebalance, &error), error);
+    assert_ok(dlg_cluster_remove_node(&rebalance, client, OPERATOR_NODE(cluster, 3), NULL, NULL, NULL, &error), error);
     assert_int_equal(dlg_rebalance_move_count(rebalance), 0);
     dlg_rebalance_free(rebalance);
     assert_int_equal(test_cluster_number(cluster, 0, "SELECT count(*) FROM pg_dist_node"), 3);
@@ -431,7 +430,7 @@ static void undistributed_tables_are_as_before(void **state)
     assert_int_equal(test_cluster_number(cluster, 0, "SELECT nextval('dialogs_id_seq')"), 501);
     assert_int_equal(test_cluster_number(cluster, 0, "SELECT count(*) FROM pg_dist_partition"), 0);
     assert_int_equal(operator_content(cluster), content);
-    assert_ok(dlg_send(client, &ann, &ben, "hello again", DLG_NTS, NULL, NULL, &error), error);
+    assert_ok(dlg_send(NULL, client, &ann, &ben, "hello again", DLG_NTS, NULL, &error), error);
     assert_int_equal(test_cluster_number(cluster, 0, "SELECT count(*) FROM ONLY dialogs WHERE text = 'hello again'"),
                      1);
 }

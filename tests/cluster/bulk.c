@@ -48,7 +48,7 @@ static int group_setup(void **state)
     plain = test_server_start(NULL);
     if (!cluster || !plain)
         return -1;
-    dlg_close(open_client(coordinator(), "install"), 0, NULL);
+    dlg_close(NULL, open_client(coordinator(), "install"), 0);
     return test_cluster_distribute(cluster, 8) ? 0 : -1;
 }
 
@@ -76,13 +76,14 @@ static void load_row(dlg_loader *loader, int number)
     char text[64];
     dlg_error *error = NULL;
     snprintf(text, sizeof text, "message %d", number);
-    dlg_message message = {.id = (INT64_C(1) << 60) + number,
-                           .author = user_id(number % USERS),
-                           .recipient = user_id(number / 3 % USERS),
-                           .created_us = INT64_C(1700000000000000) + number,
-                           .updated_us = number % 5 ? 0 : INT64_C(1700000001000000),
-                           .text = text,
-                           .length = DLG_NTS};
+    dlg_message_input message = {.version = DLG_MESSAGE_INPUT_VERSION,
+                                 .id = (INT64_C(1) << 60) + number,
+                                 .author = user_id(number % USERS),
+                                 .recipient = user_id(number / 3 % USERS),
+                                 .created_us = INT64_C(1700000000000000) + number,
+                                 .updated_us = number % 5 ? 0 : INT64_C(1700000001000000),
+                                 .text = text,
+                                 .length = DLG_NTS};
     assert_ok(dlg_loader_message(loader, &message, &error), error);
 }
 
@@ -91,8 +92,8 @@ static uint64_t load_all(dlg_client *client, int messages)
 {
     dlg_error *error = NULL;
     dlg_loader *loader = NULL;
-    dlg_progress done;
-    assert_ok(dlg_loader_open(client, &loader, &error), error);
+    dlg_progress done = DLG_PROGRESS_INIT;
+    assert_ok(dlg_loader_open(&loader, client, &error), error);
     for (int i = 0; i < USERS; i++) {
         dlg_user user = DLG_USER_INIT;
         user.id = user_id(i);
@@ -103,7 +104,7 @@ static uint64_t load_all(dlg_client *client, int messages)
     for (int i = 0; i < messages; i++)
         load_row(loader, i);
     assert_ok(dlg_loader_flush(loader, &error), error);
-    dlg_loader_progress(loader, &done);
+    dlg_loader_progress(&done, loader);
     dlg_loader_free(loader);
     assert_int_equal(done.users, USERS);
     assert_int_equal(done.messages, messages);
@@ -128,7 +129,7 @@ static void loads_through(dlg_client *client)
     assert_int_equal(load_all(client, MESSAGES), MESSAGES - half + USERS);
     assert_int_equal(count("dialogs"), MESSAGES);
     assert_int_equal(count("(SELECT DISTINCT id, text FROM dialogs) AS rows"), MESSAGES);
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
 }
 
 static void loads_through_the_coordinator(void **state)
@@ -193,7 +194,7 @@ static void a_worker_that_dies_loses_and_doubles_nothing(void **state)
     assert_true(atomic_load(&kills) > 1);
     assert_int_equal(count("dialogs"), messages);
     assert_int_equal(count("(SELECT DISTINCT id FROM dialogs) AS ids"), messages);
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
 }
 
 static void load_without_patience(void)
@@ -201,7 +202,7 @@ static void load_without_patience(void)
     dlg_error *error = NULL;
     dlg_loader *loader = NULL;
     dlg_client *client = open_patient(coordinator(), "install", "5000");
-    assert_ok(dlg_loader_open(client, &loader, &error), error);
+    assert_ok(dlg_loader_open(&loader, client, &error), error);
     for (int i = 0; i < USERS; i++)
         load_row(loader, i);
     assert_true(test_server_kill(test_cluster_server(cluster, 2)));
@@ -209,7 +210,7 @@ static void load_without_patience(void)
     assert_int_equal(dlg_error_retriable(error), 1);
     dlg_error_free(error);
     dlg_loader_free(loader);
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
 }
 
 static void *restart_late(void *worker)
@@ -232,7 +233,7 @@ static void a_worker_that_is_away_is_waited_for(void **state)
     assert_non_null(restarted);
     finish_commits();
     assert_int_equal(count("dialogs"), MESSAGES);
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
 }
 
 static void check_same(void)
@@ -266,8 +267,8 @@ static void archives_go_between_clusters_and_servers(void **state)
     dump_and_restore(many, one);
     assert_true(test_cluster_execute(cluster, 0, "TRUNCATE dialogs, users"));
     dump_and_restore(one, many);
-    dlg_close(many, 0, NULL);
-    dlg_close(one, 0, NULL);
+    dlg_close(NULL, many, 0);
+    dlg_close(NULL, one, 0);
 }
 
 int main(void)

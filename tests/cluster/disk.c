@@ -26,7 +26,7 @@ static int start(void **state)
 static int stop(void **state)
 {
     (void)state;
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
     test_cluster_free(cluster);
     return 0;
 }
@@ -67,7 +67,7 @@ static void expect_full(void)
 {
     dlg_rebalance_options options = DLG_REBALANCE_OPTIONS_INIT;
     options.retries = 0;
-    int code = dlg_cluster_rebalance(client, &options, NULL, NULL, NULL, &error);
+    int code = dlg_cluster_rebalance(NULL, client, &options, NULL, NULL, &error);
     assert_string_equal(dlg_error_sqlstate(error), "53100");
     operator_expect(code, DLG_E_DATABASE, &error,
                     "No space left on device|0 of 2 moves are done|make room on the disks");
@@ -77,8 +77,8 @@ static void expect_full(void)
 static void expect_finished(dlg_cluster_progress_fn progress, void *payload)
 {
     dlg_rebalance *rebalance = NULL;
-    assert_ok(dlg_cluster_rebalance(client, NULL, progress, payload, &rebalance, &error), error);
-    assert_int_equal(dlg_rebalance_describe(rebalance)->state, DLG_JOB_FINISHED);
+    assert_ok(dlg_cluster_rebalance(&rebalance, client, NULL, progress, payload, &error), error);
+    assert_int_equal(dlg_rebalance_describe(rebalance)->state, DLG_JOB_STATE_FINISHED);
     assert_int_equal(dlg_rebalance_describe(rebalance)->moves_done, SHARDS / 3);
     dlg_rebalance_free(rebalance);
     for (int node = 1; node <= NEWCOMER; node++)

@@ -27,7 +27,7 @@ static int start_with(const struct test_cluster_options *options)
     cluster = test_cluster_start(2, options);
     if (!cluster)
         return -1;
-    dlg_close(open_client(), 0, NULL);
+    dlg_close(NULL, open_client(), 0);
     return test_cluster_distribute(cluster, 8) ? 0 : -1;
 }
 
@@ -67,7 +67,7 @@ static void finish(struct load *load, dlg_client *client, const char *what)
     assert_int_equal(result.unseen, 0);
     assert_int_equal(load_count_wrong(load, client), 0);
     load_free(load);
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
 }
 
 /* Everything within the deadline waits for the worker to come back. */
@@ -94,7 +94,7 @@ static void the_coordinator_is_killed(void **state)
     wait_for_sends(load, 500);
     assert_true(test_server_kill(test_cluster_server(cluster, 0)));
     wait_for_sends(load, 500);
-    assert_int_equal(dlg_schema_install(client, NULL, &error), DLG_E_UNAVAILABLE);
+    assert_int_equal(dlg_schema_install(NULL, client, &error), DLG_E_UNAVAILABLE);
     assert_int_equal(dlg_ready(client), 0);
     dlg_error_free(error);
     assert_true(test_server_restart(test_cluster_server(cluster, 0)));
@@ -112,11 +112,11 @@ static void a_worker_moves_to_another_port(void **state)
     assert_true(test_cluster_announce(cluster, 2));
     wait_for_sends(load, 500);
     dlg_stats stats = DLG_STATS_INIT;
-    dlg_stats_get(client, &stats);
+    dlg_stats_get(&stats, client);
     uint64_t routed = stats.routed;
     usleep(6000000); /* the map is asked for every five seconds, and soon after a loss */
     wait_for_sends(load, 200);
-    dlg_stats_get(client, &stats);
+    dlg_stats_get(&stats, client);
     assert_true(stats.routed > routed);
     finish(load, client, "worker moved");
 }
@@ -144,7 +144,7 @@ static void shards_move_under_a_client_that_does_not_know(void **state)
     wait_for_sends(load, 500);
     usleep(6000000);
     dlg_stats stats = DLG_STATS_INIT;
-    dlg_stats_get(client, &stats);
+    dlg_stats_get(&stats, client);
     assert_true(stats.stale > 0);
     finish(load, client, "shards moved");
 }
@@ -165,7 +165,7 @@ static void workers_out_of_reach_are_served_by_the_coordinator(void **state)
     struct load *load = load_start(client, 4, 2);
     wait_for_sends(load, 300);
     dlg_stats stats = DLG_STATS_INIT;
-    dlg_stats_get(client, &stats);
+    dlg_stats_get(&stats, client);
     assert_int_equal(stats.routed, 0);
     assert_true(stats.fallback > 0);
     finish(load, client, "workers out of reach");

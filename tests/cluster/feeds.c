@@ -20,7 +20,7 @@ static int start(void **state)
     dlg_client *client = operator_open(cluster, 0, NULL, NULL);
     operator_fill(cluster, USERS, MESSAGES);
     operator_distribute(client, SHARDS);
-    return dlg_close(client, 0, NULL) == DLG_OK ? 0 : -1;
+    return dlg_close(NULL, client, 0) == DLG_OK ? 0 : -1;
 }
 
 static int stop(void **state)
@@ -40,7 +40,7 @@ static dlg_uuid user_id(int number)
 {
     dlg_uuid user;
     char *text = test_cluster_value(cluster, 0, "SELECT md5('user %d')::uuid", number);
-    assert_int_equal(dlg_uuid_parse(text, strlen(text), &user), DLG_OK);
+    assert_int_equal(dlg_uuid_parse(&user, text, strlen(text)), DLG_OK);
     free(text);
     return user;
 }
@@ -48,7 +48,7 @@ static dlg_uuid user_id(int number)
 static int64_t messages_of(const dlg_uuid *user)
 {
     char id[DLG_UUID_TEXT_SIZE];
-    dlg_uuid_format(user, id);
+    dlg_uuid_format(id, user);
     return test_cluster_number(cluster, 0, "SELECT count(*) FROM dialogs WHERE '%s' IN (user_id, to_user_id)", id);
 }
 
@@ -63,12 +63,12 @@ static int follow_with(dlg_client *client, const dlg_uuid *user, const dlg_uuid 
         dlg_page *page = NULL;
         options.limit = LIMIT;
         options.after = cursor;
-        int code = peer ? dlg_list(client, user, peer, &options, &page, &error)
-                        : dlg_feed(client, user, &options, &page, &error);
+        int code = peer ? dlg_list(&page, client, user, peer, &options, &error)
+                        : dlg_feed(&page, client, user, &options, &error);
         assert_ok(code, error);
         for (size_t i = 0; i < dlg_page_count(page); i++, count++) {
-            assert_true(dlg_page_message(page, i)->created_us >= last_us);
-            last_us = dlg_page_message(page, i)->created_us;
+            assert_true(dlg_page_at(page, i)->created_us >= last_us);
+            last_us = dlg_page_at(page, i)->created_us;
         }
         more = dlg_page_has_more(page);
         snprintf(cursor, DLG_CURSOR_SIZE, "%s", dlg_page_after(page));
@@ -87,8 +87,8 @@ static void appear(const dlg_uuid *user, const dlg_uuid *peer, int count, const 
 {
     static int64_t last = 2000000;
     char id[DLG_UUID_TEXT_SIZE], other[DLG_UUID_TEXT_SIZE];
-    dlg_uuid_format(user, id);
-    dlg_uuid_format(peer, other);
+    dlg_uuid_format(id, user);
+    dlg_uuid_format(other, peer);
     for (int way = 0; way < 2; way++, last += count)
         assert_true(test_cluster_execute(cluster, 0,
                                          "INSERT INTO dialogs (id, user_id, to_user_id, text, create_date) SELECT "
@@ -123,7 +123,7 @@ static void check_beginning(dlg_client *client, const dlg_uuid *user, const dlg_
     dlg_list_options options = DLG_LIST_OPTIONS_INIT;
     options.limit = 1;
     appear(user, peer, CROWD, "0 s");
-    assert_ok(dlg_feed(client, user, &options, &page, &error), error);
+    assert_ok(dlg_feed(&page, client, user, &options, &error), error);
     snprintf(cursor, sizeof cursor, "%s", dlg_page_after(page));
     dlg_page_free(page);
     appear(user, peer, LATE, "2 s");
@@ -137,12 +137,12 @@ static void check_feed(dlg_client *client, dlg_client *writer, int number)
     dlg_error *error = NULL;
     dlg_uuid user = user_id(number), peer = user_id(number + 1);
     char cursor[DLG_CURSOR_SIZE] = "", id[DLG_UUID_TEXT_SIZE];
-    dlg_uuid_format(&user, id);
+    dlg_uuid_format(id, &user);
     assert_true(messages_of(&user) > 2 * LIMIT);
     assert_int_equal(follow(client, &user, cursor), messages_of(&user));
     assert_int_equal(follow(client, &user, cursor), 0);
-    assert_ok(dlg_send(writer, &user, &peer, "from", DLG_NTS, NULL, NULL, &error), error);
-    assert_ok(dlg_send(writer, &peer, &user, "to", DLG_NTS, NULL, NULL, &error), error);
+    assert_ok(dlg_send(NULL, writer, &user, &peer, "from", DLG_NTS, NULL, &error), error);
+    assert_ok(dlg_send(NULL, writer, &peer, &user, "to", DLG_NTS, NULL, &error), error);
     assert_int_equal(follow(client, &user, cursor), 2);
     assert_true(test_cluster_execute(cluster, 0,
                                      "INSERT INTO dialogs (id, user_id, to_user_id, text, create_date) VALUES "
@@ -172,11 +172,11 @@ static void wanted_after_the_tables_were_distributed(void **state)
     dlg_client *client = open_with_feed(0);
     check_indexes();
     check_feed(client, writer, 1);
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
     client = open_with_feed(0); /* they are there */
     check_feed(client, writer, 2);
-    dlg_close(client, 0, NULL);
-    dlg_close(writer, 0, NULL);
+    dlg_close(NULL, client, 0);
+    dlg_close(NULL, writer, 0);
 }
 
 static void asked_of_a_worker(void **state)
@@ -185,8 +185,8 @@ static void asked_of_a_worker(void **state)
     dlg_client *writer = operator_open(cluster, 0, NULL, NULL);
     dlg_client *client = open_with_feed(1);
     check_feed(client, writer, 3);
-    dlg_close(client, 0, NULL);
-    dlg_close(writer, 0, NULL);
+    dlg_close(NULL, client, 0);
+    dlg_close(NULL, writer, 0);
 }
 
 static void wanted_before_the_tables_are_distributed(void **state)
@@ -199,7 +199,7 @@ static void wanted_before_the_tables_are_distributed(void **state)
     operator_distribute(client, SHARDS);
     check_indexes();
     check_feed(client, client, 5);
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
 }
 
 int main(void)

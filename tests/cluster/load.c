@@ -58,7 +58,7 @@ static void *write_on(void *argument)
         snprintf(text, sizeof text, "%u", atomic_load(&writer->acknowledged[to]) + writer->uncertain[to]);
         dlg_error *error = NULL;
         int64_t began_us = clock_monotonic_us();
-        if (dlg_send(load->client, &writer->author, &load->recipients[to], text, DLG_NTS, NULL, NULL, &error) ==
+        if (dlg_send(NULL, load->client, &writer->author, &load->recipients[to], text, DLG_NTS, NULL, &error) ==
             DLG_OK) {
             note_send(load, clock_monotonic_us() - began_us);
             atomic_fetch_add(&writer->acknowledged[to], 1);
@@ -77,7 +77,7 @@ static bool page_is_right(const dlg_page *page, unsigned acknowledged)
     size_t count = dlg_page_count(page);
     long last = -1;
     for (size_t i = 0; i < count; i++) {
-        long number = atol(dlg_page_message(page, i)->text);
+        long number = atol(dlg_page_at(page, i)->text);
         if (number <= last)
             return false;
         last = number;
@@ -97,7 +97,7 @@ static void *read_on(void *argument)
         unsigned acknowledged = atomic_load(&writer->acknowledged[to]);
         dlg_page *page = NULL;
         dlg_error *error = NULL;
-        if (dlg_list(load->client, &writer->author, &load->recipients[to], &options, &page, &error) != DLG_OK)
+        if (dlg_list(&page, load->client, &writer->author, &load->recipients[to], &options, &error) != DLG_OK)
             note_error(load, "list", error);
         bool right = !page || page_is_right(page, acknowledged);
         pthread_mutex_lock(&load->lock);
@@ -155,12 +155,12 @@ static uint64_t dialog_wrong(struct load *load, dlg_client *client, const struct
     unsigned attempts = acknowledged + writer->uncertain[to];
     dlg_iterator *walk = NULL;
     const dlg_message *message = NULL;
-    if (dlg_iterate(client, &writer->author, &load->recipients[to], NULL, &walk, NULL) != DLG_OK)
+    if (dlg_iterate(&walk, client, &writer->author, &load->recipients[to], NULL, NULL) != DLG_OK)
         return attempts;
     uint64_t wrong = 0;
     unsigned found = 0;
     long last = -1;
-    while (dlg_iterator_next(walk, &message, NULL) == DLG_OK && message) {
+    while (dlg_iterator_next(&message, walk, NULL) == DLG_OK && message) {
         long number = atol(message->text);
         wrong += number <= last || number >= (long)attempts;
         last = number;

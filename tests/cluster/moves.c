@@ -26,7 +26,7 @@ static int start(void **state)
 static int stop(void **state)
 {
     (void)state;
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
     test_cluster_free(cluster);
     return 0;
 }
@@ -59,13 +59,13 @@ static void a_stopped_rebalance_may_be_started_again(void **state)
     struct load_result result;
     struct load *load = load_start(client, 4, 4);
     dlg_rebalance *rebalance = NULL;
-    operator_expect(dlg_cluster_rebalance(client, NULL, stop_after_one, NULL, NULL, &error), DLG_E_CANCELLED, &error,
+    operator_expect(dlg_cluster_rebalance(NULL, client, NULL, stop_after_one, NULL, &error), DLG_E_CANCELLED, &error,
                     NULL);
     int64_t moved = operator_shards(cluster, NEWCOMER);
     assert_true(moved >= 1 && moved < SHARDS / 3);
     assert_nothing_is_left();
-    assert_ok(dlg_cluster_rebalance(client, NULL, NULL, NULL, &rebalance, &error), error);
-    assert_int_equal(dlg_rebalance_describe(rebalance)->state, DLG_JOB_FINISHED);
+    assert_ok(dlg_cluster_rebalance(&rebalance, client, NULL, NULL, NULL, &error), error);
+    assert_int_equal(dlg_rebalance_describe(rebalance)->state, DLG_JOB_STATE_FINISHED);
     assert_int_equal(dlg_rebalance_describe(rebalance)->moves_done, SHARDS / 3 - moved);
     dlg_rebalance_free(rebalance);
     assert_even();
@@ -95,13 +95,13 @@ static void only_one_runs_at_a_time(void **state)
     options.flags = DLG_REBALANCE_NO_WAIT;
     unbalance();
     dlg_uuid_random(&user);
-    assert_ok(dlg_cluster_rebalance(client, &options, NULL, NULL, NULL, &error), error);
-    operator_expect(dlg_cluster_rebalance(client, NULL, NULL, NULL, NULL, &error), DLG_E_BUSY, &error, NULL);
-    operator_expect(dlg_cluster_isolate(client, &user, NULL, NULL, NULL, NULL, &error), DLG_E_BUSY, &error, NULL);
-    operator_expect(dlg_cluster_remove_node(client, OPERATOR_NODE(cluster, 2), NULL, NULL, NULL, NULL, &error),
+    assert_ok(dlg_cluster_rebalance(NULL, client, &options, NULL, NULL, &error), error);
+    operator_expect(dlg_cluster_rebalance(NULL, client, NULL, NULL, NULL, &error), DLG_E_BUSY, &error, NULL);
+    operator_expect(dlg_cluster_isolate(NULL, client, &user, NULL, NULL, NULL, &error), DLG_E_BUSY, &error, NULL);
+    operator_expect(dlg_cluster_remove_node(NULL, client, OPERATOR_NODE(cluster, 2), NULL, NULL, NULL, &error),
                     DLG_E_BUSY, &error, NULL);
-    assert_ok(dlg_cluster_rebalance_wait(client, NULL, NULL, NULL, &rebalance, &error), error);
-    assert_int_equal(dlg_rebalance_describe(rebalance)->state, DLG_JOB_FINISHED);
+    assert_ok(dlg_cluster_rebalance_wait(&rebalance, client, NULL, NULL, NULL, &error), error);
+    assert_int_equal(dlg_rebalance_describe(rebalance)->state, DLG_JOB_STATE_FINISHED);
     assert_int_equal(dlg_rebalance_describe(rebalance)->moves_total, 2);
     dlg_rebalance_free(rebalance);
     assert_even();
@@ -115,15 +115,15 @@ static void it_can_be_stopped_from_elsewhere(void **state)
     dlg_rebalance_options options = DLG_REBALANCE_OPTIONS_INIT;
     options.flags = DLG_REBALANCE_NO_WAIT;
     unbalance();
-    assert_ok(dlg_cluster_rebalance(client, &options, NULL, NULL, NULL, &error), error);
+    assert_ok(dlg_cluster_rebalance(NULL, client, &options, NULL, NULL, &error), error);
     dlg_client *other = operator_open(cluster, 0, NULL, NULL);
     assert_ok(dlg_cluster_rebalance_cancel(other, 0, &error), error);
-    dlg_close(other, 0, NULL);
-    assert_ok(dlg_cluster_rebalance_wait(client, NULL, NULL, NULL, &rebalance, &error), error);
-    assert_int_equal(dlg_rebalance_describe(rebalance)->state, DLG_JOB_CANCELLED);
+    dlg_close(NULL, other, 0);
+    assert_ok(dlg_cluster_rebalance_wait(&rebalance, client, NULL, NULL, NULL, &error), error);
+    assert_int_equal(dlg_rebalance_describe(rebalance)->state, DLG_JOB_STATE_CANCELLED);
     dlg_rebalance_free(rebalance);
     assert_nothing_is_left();
-    assert_ok(dlg_cluster_rebalance(client, NULL, NULL, NULL, NULL, &error), error);
+    assert_ok(dlg_cluster_rebalance(NULL, client, NULL, NULL, NULL, &error), error);
     assert_even();
 }
 
@@ -153,12 +153,12 @@ static void a_target_that_dies_leaves_nothing_behind(void **state)
     dlg_rebalance_options options = DLG_REBALANCE_OPTIONS_INIT;
     options.retries = 0;
     empty_the_newcomer();
-    operator_expect(dlg_cluster_rebalance(client, &options, kill_target, &killed, NULL, &error), DLG_E_DATABASE, &error,
+    operator_expect(dlg_cluster_rebalance(NULL, client, &options, kill_target, &killed, &error), DLG_E_DATABASE, &error,
                     NULL);
     assert_true(killed);
     assert_true(test_server_restart(test_cluster_server(cluster, NEWCOMER)));
     assert_int_equal(operator_content(cluster), content);
-    assert_ok(dlg_cluster_rebalance(client, NULL, NULL, NULL, NULL, &error), error);
+    assert_ok(dlg_cluster_rebalance(NULL, client, NULL, NULL, NULL, &error), error);
     assert_even();
     assert_nothing_is_left();
     assert_int_equal(operator_content(cluster), content);
@@ -180,13 +180,13 @@ static void a_recipient_gets_a_shard_on_a_node_of_choice(void **state)
     dlg_uuid user;
     int64_t shard = 0, again = 0, content = operator_content(cluster);
     char *text = test_cluster_value(cluster, 0, "SELECT md5('user 1')::uuid");
-    dlg_uuid_parse(text, DLG_NTS, &user);
+    dlg_uuid_parse(&user, text, DLG_NTS);
     dlg_isolate_options options = DLG_ISOLATE_OPTIONS_INIT;
     operator_admit_splits(cluster);
     for (int node = 1; node <= 2; node++) { /* the second time it is only moved */
         options.host = "127.0.0.1";
         options.port = test_server_port(test_cluster_server(cluster, node));
-        assert_ok(dlg_cluster_isolate(client, &user, &options, NULL, NULL, node == 1 ? &shard : &again, &error), error);
+        assert_ok(dlg_cluster_isolate(node == 1 ? &shard : &again, client, &user, &options, NULL, NULL, &error), error);
         int64_t found = test_cluster_number(cluster, 0, "SELECT nodeport FROM citus_shards WHERE shardid = %lld",
                                             (long long)(node == 1 ? shard : again));
         assert_int_equal(found, options.port);
@@ -201,7 +201,7 @@ static void a_recipient_gets_a_shard_on_a_node_of_choice(void **state)
     assert_true(shards() > SHARDS && shards() <= SHARDS + 2);
     assert_int_equal(operator_content(cluster), content);
     options.port = 1;
-    operator_expect(dlg_cluster_isolate(client, &user, &options, NULL, NULL, NULL, &error), DLG_E_ARGUMENT, &error,
+    operator_expect(dlg_cluster_isolate(NULL, client, &user, &options, NULL, NULL, &error), DLG_E_ARGUMENT, &error,
                     NULL);
     free(text);
 }

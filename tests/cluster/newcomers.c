@@ -32,7 +32,7 @@ static int start(void **state)
 static int stop(void **state)
 {
     (void)state;
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
     test_cluster_free(cluster);
     test_cluster_free(other);
     test_server_free(plain);
@@ -94,7 +94,7 @@ static void a_server_that_the_coordinator_does_not_reach(void **state)
     dlg_client *mapped = operator_open(cluster, 0, "node_addresses", setting);
     operator_expect(dlg_cluster_add_node(mapped, "worker.invalid", port, NULL, &error), DLG_E_PRECONDITION, &error,
                     "the coordinator does not reach worker.invalid");
-    dlg_close(mapped, 0, NULL);
+    dlg_close(NULL, mapped, 0);
     assert_true(test_cluster_execute(cluster, 0, "SELECT citus_set_coordinator_host('127.0.0.1', %d)",
                                      test_server_port(test_cluster_server(cluster, 0))));
 }
@@ -145,7 +145,7 @@ static void a_coordinator_registers_itself(void **state)
                                          test_server_port(test_cluster_server(other, 0))),
                      1);
     operator_distribute(lone, 4);
-    dlg_close(lone, 0, NULL);
+    dlg_close(NULL, lone, 0);
 }
 
 int main(void)

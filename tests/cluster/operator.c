@@ -125,7 +125,7 @@ dlg_cluster *operator_status(dlg_client *client)
 {
     dlg_error *error = NULL;
     dlg_cluster *status = NULL;
-    assert_ok(dlg_cluster_status(client, &status, &error), error);
+    assert_ok(dlg_cluster_status(&status, client, &error), error);
     assert_non_null(status);
     return status;
 }

@@ -23,7 +23,7 @@ static int start(void **state)
 static int stop(void **state)
 {
     (void)state;
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
     test_cluster_free(cluster);
     return 0;
 }
@@ -31,7 +31,7 @@ static int stop(void **state)
 /* The rebalance is refused with these words, nothing has moved, and a status says the same. */
 static void refused(const char *check, int node, const char *words)
 {
-    operator_expect(dlg_cluster_rebalance(client, NULL, NULL, NULL, NULL, &error), DLG_E_PRECONDITION, &error, words);
+    operator_expect(dlg_cluster_rebalance(NULL, client, NULL, NULL, NULL, &error), DLG_E_PRECONDITION, &error, words);
     assert_int_equal(operator_shards(cluster, 3), 0);
     assert_int_equal(test_cluster_number(cluster, 0, "SELECT count(*) FROM pg_dist_background_job"), 0);
     dlg_cluster *status = operator_status(client);
@@ -137,14 +137,14 @@ static void somebody_elses_table(void **state)
     assert_ok(dlg_open(&app, other, NULL, &error), error);
     char words[256];
     snprintf(words, sizeof words, "the table public.dialogs belongs to|GRANT|TO app");
-    operator_expect(dlg_cluster_rebalance(app, NULL, NULL, NULL, NULL, &error), DLG_E_PRECONDITION, &error, words);
+    operator_expect(dlg_cluster_rebalance(NULL, app, NULL, NULL, NULL, &error), DLG_E_PRECONDITION, &error, words);
     operator_expect(dlg_cluster_undistribute(app, 0, NULL, NULL, &error), DLG_E_PRECONDITION, &error, "owner");
     operator_expect(dlg_cluster_add_node(app, "127.0.0.1", 1, NULL, &error), DLG_E_PRECONDITION, &error,
                     "needs a superuser|app");
-    operator_expect(dlg_cluster_remove_node(app, OPERATOR_NODE(cluster, 3), NULL, NULL, NULL, NULL, &error),
+    operator_expect(dlg_cluster_remove_node(NULL, app, OPERATOR_NODE(cluster, 3), NULL, NULL, NULL, &error),
                     DLG_E_PRECONDITION, &error, "needs a superuser");
     assert_int_equal(operator_shards(cluster, 3), 0);
-    dlg_close(app, 0, NULL);
+    dlg_close(NULL, app, 0);
 }
 
 static void the_last_node_that_takes_shards(void **state)
@@ -155,7 +155,7 @@ static void the_last_node_that_takes_shards(void **state)
                                          "SELECT citus_set_node_property('127.0.0.1', %d, "
                                          "'shouldhaveshards', false)",
                                          test_server_port(test_cluster_server(cluster, node))));
-    operator_expect(dlg_cluster_remove_node(client, OPERATOR_NODE(cluster, 1), NULL, NULL, NULL, NULL, &error),
+    operator_expect(dlg_cluster_remove_node(NULL, client, OPERATOR_NODE(cluster, 1), NULL, NULL, NULL, &error),
                     DLG_E_PRECONDITION, &error, "last node that takes shards|add-node|undistribute");
     assert_int_equal(operator_shards(cluster, 1), SHARDS / 2);
     execute(0, "SELECT citus_set_node_property(nodename, nodeport, 'shouldhaveshards', groupid > 0) FROM pg_dist_node");
@@ -167,7 +167,7 @@ static void a_refused_removal_changes_nothing(void **state)
     (void)state;
     execute(2, "ALTER SYSTEM SET wal_level = replica");
     restart(2);
-    operator_expect(dlg_cluster_remove_node(client, OPERATOR_NODE(cluster, 2), NULL, NULL, NULL, NULL, &error),
+    operator_expect(dlg_cluster_remove_node(NULL, client, OPERATOR_NODE(cluster, 2), NULL, NULL, NULL, &error),
                     DLG_E_PRECONDITION, &error, "wal_level");
     assert_int_equal(test_cluster_number(cluster, 0, "SELECT count(*) FROM pg_dist_node WHERE shouldhaveshards"), 3);
     assert_int_equal(operator_shards(cluster, 2), SHARDS / 2);
@@ -183,11 +183,11 @@ static void blocking_writes_when_told_so(void **state)
     dlg_rebalance *rebalance = NULL;
     execute(1, "ALTER SYSTEM SET wal_level = replica");
     restart(1);
-    options.mode = DLG_TRANSFER_FORCE_LOGICAL;
-    operator_expect(dlg_cluster_rebalance(client, &options, NULL, NULL, NULL, &error), DLG_E_PRECONDITION, &error,
+    options.mode = DLG_TRANSFER_MODE_FORCE_LOGICAL;
+    operator_expect(dlg_cluster_rebalance(NULL, client, &options, NULL, NULL, &error), DLG_E_PRECONDITION, &error,
                     "wal_level");
-    options.mode = DLG_TRANSFER_BLOCK_WRITES;
-    assert_ok(dlg_cluster_rebalance(client, &options, NULL, NULL, &rebalance, &error), error);
+    options.mode = DLG_TRANSFER_MODE_BLOCK_WRITES;
+    assert_ok(dlg_cluster_rebalance(&rebalance, client, &options, NULL, NULL, &error), error);
     assert_true(dlg_rebalance_describe(rebalance)->moves_done > 0);
     assert_true(operator_shards(cluster, 3) > 0);
     dlg_rebalance_free(rebalance);

@@ -29,7 +29,7 @@ static dlg_client *open_client(const char *name, const char *value)
 static dlg_stats stats_of(dlg_client *client)
 {
     dlg_stats stats = DLG_STATS_INIT;
-    assert_int_equal(dlg_stats_get(client, &stats), DLG_OK);
+    assert_int_equal(dlg_stats_get(&stats, client), DLG_OK);
     return stats;
 }
 
@@ -42,11 +42,11 @@ static void exercise(dlg_client *client, int count)
         dlg_page *page = NULL;
         dlg_uuid_random(&author);
         dlg_uuid_random(&recipient);
-        assert_ok(dlg_send(client, &author, &recipient, "hello", DLG_NTS, NULL, NULL, &error), error);
-        assert_ok(dlg_send(client, &recipient, &author, "hello to you", DLG_NTS, NULL, NULL, &error), error);
-        assert_ok(dlg_list(client, &author, &recipient, NULL, &page, &error), error);
+        assert_ok(dlg_send(NULL, client, &author, &recipient, "hello", DLG_NTS, NULL, &error), error);
+        assert_ok(dlg_send(NULL, client, &recipient, &author, "hello to you", DLG_NTS, NULL, &error), error);
+        assert_ok(dlg_list(&page, client, &author, &recipient, NULL, &error), error);
         assert_int_equal(dlg_page_count(page), 2);
-        assert_string_equal(dlg_page_message(page, 0)->text, "hello");
+        assert_string_equal(dlg_page_at(page, 0)->text, "hello");
         dlg_page_free(page);
     }
 }
@@ -57,7 +57,7 @@ static int start(void **state)
     cluster = test_cluster_start(WORKERS, NULL);
     if (!cluster)
         return -1;
-    dlg_close(open_client(NULL, NULL), 0, NULL); /* makes the tables */
+    dlg_close(NULL, open_client(NULL, NULL), 0); /* makes the tables */
     return test_cluster_distribute(cluster, 32) ? 0 : -1;
 }
 
@@ -93,7 +93,7 @@ static void the_map_is_the_servers_for_100000_uuids(void **state)
     assert_int_equal(PQntuples(rows), UUIDS);
     for (int i = 0; i < UUIDS; i++) {
         dlg_uuid uuid;
-        assert_int_equal(dlg_uuid_parse(PQgetvalue(rows, i, 0), DLG_NTS, &uuid), DLG_OK);
+        assert_int_equal(dlg_uuid_parse(&uuid, PQgetvalue(rows, i, 0), DLG_NTS), DLG_OK);
         const struct shard *shard = shard_map_find(&map, &uuid);
         assert_non_null(shard);
         assert_int_equal(shard->id, atoll(PQgetvalue(rows, i, 1)));
@@ -128,7 +128,7 @@ static void statements_go_to_the_owner(void **state)
     dlg_stats after = stats_of(client);
     assert_int_equal(after.routed - before.routed, 200); /* two sends, and two halves of a list, each */
     assert_int_equal(after.fallback, before.fallback);
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
 }
 
 static void nothing_is_routed_when_told_so(void **state)
@@ -139,7 +139,7 @@ static void nothing_is_routed_when_told_so(void **state)
     exercise(client, 20);
     assert_int_equal(stats_of(client).routed, 0);
     assert_true(stats_of(client).connections <= 4);
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
 }
 
 static void users_are_found_where_they_are(void **state)
@@ -155,14 +155,14 @@ static void users_are_found_where_they_are(void **state)
         dlg_uuid id;
         char *token = NULL;
         dlg_users *found = NULL;
-        assert_ok(dlg_user_create(client, &user, "secret", DLG_NTS, &id, &error), error);
-        assert_ok(dlg_auth(client, &id, "secret", DLG_NTS, &token, &error), error);
-        assert_ok(dlg_user_search(client, "Ro", "Pa", 100, &found, &error), error);
+        assert_ok(dlg_user_create(&id, client, &user, "secret", DLG_NTS, &error), error);
+        assert_ok(dlg_auth(&token, client, &id, "secret", DLG_NTS, &error), error);
+        assert_ok(dlg_user_search(&found, client, "Ro", "Pa", 100, &error), error);
         assert_int_equal(dlg_users_count(found), i + 1);
         dlg_users_free(found);
         dlg_free(token);
     }
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
 }
 
 /* Sends that wait together share commits, but never across workers: no commit of theirs is a distributed one. */
@@ -191,7 +191,7 @@ static void no_commit_is_distributed(void **state)
         after += test_cluster_number(cluster, node, "SELECT count(*) FROM pg_dist_transaction");
     assert_int_equal(after, before);
     assert_true(stats_of(client).batches - batches < 1000);
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
 }
 
 /* The sessions of the client end on the workers, under its name. */
@@ -204,7 +204,7 @@ static void sessions_are_on_the_workers(void **state)
         assert_true(test_cluster_number(cluster, node,
                                         "SELECT count(*) FROM pg_stat_activity "
                                         "WHERE application_name = 'libdialogs'") >= 2);
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
 }
 
 int main(void)

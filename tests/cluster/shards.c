@@ -34,7 +34,7 @@ static dlg_client *open_client(const char *conninfo, const char *name, const cha
 static void say(dlg_client *client, const dlg_uuid *author, const dlg_uuid *recipient, const char *text)
 {
     dlg_error *error = NULL;
-    assert_ok(dlg_send(client, author, recipient, text, DLG_NTS, NULL, NULL, &error), error);
+    assert_ok(dlg_send(NULL, client, author, recipient, text, DLG_NTS, NULL, &error), error);
 }
 
 /* What anna and boris said, oldest first, "a b c". */
@@ -45,10 +45,9 @@ static void expect_dialog(dlg_client *client, const char *cursor_first, const ch
     dlg_page *page = NULL;
     dlg_list_options options = DLG_LIST_OPTIONS_INIT;
     options.after = cursor_first;
-    assert_ok(dlg_list(client, &anna, &boris, &options, &page, &error), error);
+    assert_ok(dlg_list(&page, client, &anna, &boris, &options, &error), error);
     for (size_t i = 0; i < dlg_page_count(page); i++)
-        snprintf(said + strlen(said), sizeof said - strlen(said), "%s%s", i ? " " : "",
-                 dlg_page_message(page, i)->text);
+        snprintf(said + strlen(said), sizeof said - strlen(said), "%s%s", i ? " " : "", dlg_page_at(page, i)->text);
     assert_string_equal(said, expected);
     dlg_page_free(page);
 }
@@ -59,10 +58,10 @@ static void wait_until_routed(dlg_client *client)
     for (int i = 0; i < 100; i++) {
         dlg_stats before = DLG_STATS_INIT, after = DLG_STATS_INIT;
         dlg_page *page = NULL;
-        dlg_stats_get(client, &before);
-        assert_int_equal(dlg_list(client, &anna, &boris, NULL, &page, NULL), DLG_OK);
+        dlg_stats_get(&before, client);
+        assert_int_equal(dlg_list(&page, client, &anna, &boris, NULL, NULL), DLG_OK);
         dlg_page_free(page);
-        dlg_stats_get(client, &after);
+        dlg_stats_get(&after, client);
         if (after.routed >= before.routed + 2)
             return;
         usleep(50000);
@@ -81,7 +80,7 @@ static int64_t on_workers(const char *query)
 static long long shard_of(const dlg_uuid *uuid)
 {
     char text[DLG_UUID_TEXT_SIZE];
-    dlg_uuid_format(uuid, text);
+    dlg_uuid_format(text, uuid);
     return test_cluster_number(cluster, 0, "SELECT get_shard_id_for_distribution_column('dialogs', '%s'::uuid)", text);
 }
 
@@ -109,7 +108,7 @@ static int start(void **state)
     cluster = test_cluster_start(WORKERS, NULL);
     if (!cluster)
         return -1;
-    dlg_close(open_client(test_cluster_conninfo(cluster, 0), NULL, NULL), 0, NULL); /* makes the tables */
+    dlg_close(NULL, open_client(test_cluster_conninfo(cluster, 0), NULL, NULL), 0); /* makes the tables */
     return test_cluster_distribute(cluster, 32) ? 0 : -1;
 }
 
@@ -142,7 +141,7 @@ static void pages_come_from_the_shards_tables(void **state)
     expect_dialog(client, "", "a b c");
     assert_true(on_workers(READS_OF_SHARDS) > 0);
     assert_int_equal(on_workers(READS_OF_TABLE), 0);
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
 }
 
 static void not_when_told_to_leave_it_to_the_coordinator(void **state)
@@ -152,7 +151,7 @@ static void not_when_told_to_leave_it_to_the_coordinator(void **state)
     say(client, &anna, &boris, "a");
     expect_dialog(client, NULL, "a");
     assert_int_equal(on_workers(READS_OF_SHARDS), 0);
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
 }
 
 /*
@@ -178,8 +177,8 @@ static void a_moved_shard_is_not_read_where_it_was(void **state)
         expect_dialog(client, NULL, expected[i]);
         expect_dialog(client, "", expected[i]);
     }
-    dlg_close(other, 0, NULL);
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, other, 0);
+    dlg_close(NULL, client, 0);
 }
 
 /* A map that is asked for every few seconds says nothing of what happens meanwhile: the table has just been dropped. */
@@ -194,7 +193,7 @@ static void a_dropped_table_is_no_error(void **state)
     assert_true(test_cluster_execute(cluster, 0, "CALL citus_cleanup_orphaned_resources()"));
     expect_dialog(client, NULL, "a");
     expect_dialog(client, "", "a"); /* not prepared before */
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
 }
 
 static void a_role_that_may_not_see_placements_reads_the_table(void **state)
@@ -212,7 +211,7 @@ static void a_role_that_may_not_see_placements_reads_the_table(void **state)
     say(client, &anna, &boris, "a");
     expect_dialog(client, NULL, "a");
     assert_true(on_workers(READS_OF_TABLE) > 0);
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
     for (int node = 1; node <= WORKERS; node++)
         assert_true(test_cluster_execute(cluster, node, "GRANT SELECT ON pg_dist_placement TO public"));
 }

@@ -32,7 +32,7 @@ static int start(void **state)
 static int stop(void **state)
 {
     (void)state;
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
     test_cluster_free(cluster);
     return 0;
 }
@@ -85,7 +85,7 @@ static struct parts run(const char *name, bool one_author, bool one_recipient)
         before[node] = work(node);
     dlg_client *writer = operator_open(cluster, 0, NULL, NULL);
     send_all(writer, one_author, one_recipient);
-    dlg_close(writer, 0, NULL);
+    dlg_close(NULL, writer, 0);
     assert_true(test_cluster_execute(cluster, 0, "ANALYZE dialogs"));
     usleep(200000);
     dlg_cluster *status = operator_status(client);
@@ -138,7 +138,7 @@ static void the_hot_recipient_gets_a_shard(void **state)
     (void)state;
     int64_t shard = 0;
     operator_admit_splits(cluster);
-    assert_ok(dlg_cluster_isolate(client, &users[0], NULL, NULL, NULL, &shard, &error), error);
+    assert_ok(dlg_cluster_isolate(&shard, client, &users[0], NULL, NULL, NULL, &error), error);
     assert_true(test_cluster_execute(cluster, 0, "ANALYZE dialogs"));
     dlg_cluster *status = operator_status(client);
     const dlg_hot_recipient *hot = dlg_cluster_hot_at(status, 0);

@@ -31,7 +31,7 @@ static int start(void **state)
 static int stop(void **state)
 {
     (void)state;
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
     test_cluster_free(cluster);
     return 0;
 }
@@ -152,8 +152,8 @@ static void the_cluster_grows_under_load(void **state)
         assert_string_equal(level, "logical");
         free(level);
     }
-    assert_ok(dlg_cluster_rebalance(client, NULL, show_move, &last, &result, &error), error);
-    assert_int_equal(dlg_rebalance_describe(result)->state, DLG_JOB_FINISHED);
+    assert_ok(dlg_cluster_rebalance(&result, client, NULL, show_move, &last, &error), error);
+    assert_int_equal(dlg_rebalance_describe(result)->state, DLG_JOB_STATE_FINISHED);
     assert_int_equal(dlg_rebalance_describe(result)->moves_done, 18);
     dlg_rebalance_free(result);
     char *finished = test_cluster_value(cluster, 0, "SELECT state FROM citus_rebalance_status()");
@@ -168,7 +168,7 @@ static void everything_is_routed_again(void **state)
     (void)state;
     dlg_cluster *status = NULL;
     dlg_error *error = NULL;
-    assert_ok(dlg_cluster_status(client, &status, &error), error);
+    assert_ok(dlg_cluster_status(&status, client, &error), error);
     assert_int_equal(dlg_cluster_node_count(status), 6);
     for (size_t i = 0; i < dlg_cluster_node_count(status); i++)
         assert_true(dlg_cluster_node_at(status, i)->answers && dlg_cluster_node_at(status, i)->reachable);
@@ -177,13 +177,13 @@ static void everything_is_routed_again(void **state)
 
     struct load_result so_far;
     dlg_stats before = DLG_STATS_INIT, after = DLG_STATS_INIT;
-    dlg_stats_get(client, &before);
+    dlg_stats_get(&before, client);
     struct load *load = load_start(client, 8, 8);
     do
         load_look(load, &so_far);
     while (so_far.failed == 0 && (so_far.sent < 500 || so_far.listed < 500));
     check_count(load);
-    dlg_stats_get(client, &after);
+    dlg_stats_get(&after, client);
     assert_true(after.routed - before.routed > 1000);
 }
 

@@ -12,7 +12,7 @@ static const char introduction[] =
     "take `--set NAME=VALUE`. `dialogsd` also reads `DIALOGSD_NAME` from the environment. Unless told otherwise it\n"
     "opens with `open=lazy` and `feed=on`.\n"
     "\n"
-    "Times end in `_ms` (milliseconds) or `_s` (seconds). `dlg_setting_describe()` gives the same table to a program.\n"
+    "Times end in `_ms` (milliseconds) or `_s` (seconds). `dlg_setting_at()` gives the same table to a program.\n"
     "\n"
     "| name | default | values | what it is |\n"
     "|---|---|---|---|\n";
@@ -31,16 +31,13 @@ static void put_cell(const char *text)
 
 int main(void)
 {
-    const char *name;
-    const char *initial;
-    const char *range;
-    const char *purpose;
     fputs(introduction, stdout);
-    for (size_t i = 0; dlg_setting_describe(i, &name, &initial, &range, &purpose); i++) {
-        printf("| `%s` |", name);
-        put_cell(*initial ? initial : "(empty)");
-        put_cell(range);
-        put_cell(purpose);
+    for (size_t i = 0; i < dlg_setting_count(); i++) {
+        const dlg_setting *setting = dlg_setting_at(i);
+        printf("| `%s` |", setting->name);
+        put_cell(*setting->default_value ? setting->default_value : "(empty)");
+        put_cell(setting->range);
+        put_cell(setting->purpose);
         putchar('\n');
     }
     return 0;

@@ -65,12 +65,12 @@ static void a_late_answer_is_nobody_elses(void **state)
     fake_on(*state, (struct fake_rule){.on = "Execute dlg_dialog_before", .rows = &own});
     dlg_list_options options = DLG_LIST_OPTIONS_INIT;
     options.timeout_us = 50000;
-    assert_refused(dlg_list(client, &pair.ann, &pair.ben, &options, &page, &error), DLG_E_TIMEOUT, DLG_FATE_NOT_WRITTEN,
+    assert_refused(dlg_list(&page, client, &pair.ann, &pair.ben, &options, &error), DLG_E_TIMEOUT, DLG_FATE_NOT_WRITTEN,
                    "", "the deadline passed", error);
     fake_release(*state);
     page = list_newest(client, &pair, 10);
     assert_int_equal(dlg_page_count(page), 1);
-    assert_text(dlg_page_message(page, 0), "own");
+    assert_text(dlg_page_at(page, 0), "own");
     dlg_page_free(page);
     client_close(client);
     fake_stop(*state);

@@ -43,7 +43,7 @@ int try_send(dlg_client *client, const char *text, int64_t timeout_us, dlg_error
     struct pair pair = pair_new();
     dlg_send_options options = DLG_SEND_OPTIONS_INIT;
     options.timeout_us = timeout_us;
-    return dlg_send(client, &pair.ann, &pair.ben, text, DLG_NTS, &options, NULL, error);
+    return dlg_send(NULL, client, &pair.ann, &pair.ben, text, DLG_NTS, &options, error);
 }
 
 /* ---- Many at once ---- */

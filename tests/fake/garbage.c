@@ -13,7 +13,7 @@ static int try_list(dlg_client *client, int64_t timeout_us, dlg_error **error)
     dlg_page *page = NULL;
     dlg_list_options options = DLG_LIST_OPTIONS_INIT;
     options.timeout_us = timeout_us;
-    int code = dlg_list(client, &pair.ann, &pair.ben, &options, &page, error);
+    int code = dlg_list(&page, client, &pair.ann, &pair.ben, &options, error);
     dlg_page_free(page);
     return code;
 }

@@ -11,7 +11,7 @@ static dlg_page *list_or(dlg_client *client, const struct pair *pair, const char
     dlg_list_options options = DLG_LIST_OPTIONS_INIT;
     options.limit = 10;
     options.after = after;
-    *code = dlg_list(client, &pair->ann, &pair->ben, &options, &page, error);
+    *code = dlg_list(&page, client, &pair->ann, &pair->ben, &options, error);
     return page;
 }
 
@@ -20,7 +20,7 @@ static void assert_texts(const dlg_page *page, const char *expected)
 {
     char texts[256] = "";
     for (size_t i = 0; i < dlg_page_count(page); i++)
-        strncat(texts, dlg_page_message(page, i)->text, sizeof texts - strlen(texts) - 1);
+        strncat(texts, dlg_page_at(page, i)->text, sizeof texts - strlen(texts) - 1);
     assert_string_equal(texts, expected);
 }
 
@@ -91,7 +91,7 @@ static void more_rows_than_asked_for_are_no_more_messages(void **state)
     fake_on(*state, (struct fake_rule){.on = "Execute dlg_dialog_before", .rows = &rows});
     dlg_page *page = list_newest(client, &pair, 10);
     assert_int_equal(dlg_page_count(page), 10);
-    assert_int_equal(dlg_page_message(page, 9)->id, 100);
+    assert_int_equal(dlg_page_at(page, 9)->id, 100);
     assert_true(dlg_page_has_more(page));
     dlg_page_free(page);
     client_close(client);
@@ -120,8 +120,8 @@ static void two_halves_become_one_page(void **state)
     fake_on(cluster.nodes[1], (struct fake_rule){.on = "Execute dlg_page_before_102008", .rows = &received});
     dlg_page *page = list_newest(client, &pair, 10);
     assert_texts(page, "abcde");
-    assert_memory_equal(&dlg_page_message(page, 4)->author, &pair.ann, sizeof pair.ann);
-    assert_memory_equal(&dlg_page_message(page, 0)->author, &pair.ben, sizeof pair.ben);
+    assert_memory_equal(&dlg_page_at(page, 4)->author, &pair.ann, sizeof pair.ann);
+    assert_memory_equal(&dlg_page_at(page, 0)->author, &pair.ben, sizeof pair.ben);
     dlg_page_free(page);
     client_close(client);
     fake_cluster_stop(&cluster);

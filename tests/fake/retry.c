@@ -160,12 +160,12 @@ static void a_read_is_tried_again_too(void **state)
                                        .sqlstate = "40001",
                                        .text = "conflict with recovery",
                                        .times = 1});
-    assert_ok(dlg_list(client, &pair.ann, &pair.ben, NULL, &page, &error), error);
+    assert_ok(dlg_list(&page, client, &pair.ann, &pair.ben, NULL, &error), error);
     dlg_page_free(page);
     fake_on(*state,
             (struct fake_rule){
                 .on = "Execute dlg_dialog_before", .deed = FAKE_ERROR, .sqlstate = "57P01", .text = "shutting down"});
-    assert_refused(dlg_list(client, &pair.ann, &pair.ben, &options, &page, &error), DLG_E_UNAVAILABLE,
+    assert_refused(dlg_list(&page, client, &pair.ann, &pair.ben, &options, &error), DLG_E_UNAVAILABLE,
                    DLG_FATE_NOT_WRITTEN, "57P01", "shutting down", error);
     client_close(client);
 }
@@ -181,7 +181,7 @@ static void a_refused_read_fails_alone(void **state)
                                        .deed = FAKE_ERROR,
                                        .sqlstate = "42501",
                                        .text = "permission denied for table users"});
-    assert_refused(dlg_user_get(client, &pair.ann, &list, &error), DLG_E_DATABASE, DLG_FATE_NOT_WRITTEN, "42501",
+    assert_refused(dlg_user_get(&list, client, &pair.ann, &error), DLG_E_DATABASE, DLG_FATE_NOT_WRITTEN, "42501",
                    "permission denied", error);
     dlg_page_free(list_newest(client, &pair, 10));
     assert_int_equal(fake_count(*state, "Execute dlg_user_get"), 1);

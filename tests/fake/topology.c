@@ -40,7 +40,7 @@ static int send_to(struct setting *setting, int shard, const char *text, int64_t
     dlg_uuid_random(&ann);
     dlg_send_options options = DLG_SEND_OPTIONS_INIT;
     options.timeout_us = timeout_us;
-    return dlg_send(setting->client, &ann, &ben, text, DLG_NTS, &options, NULL, error);
+    return dlg_send(NULL, setting->client, &ann, &ben, text, DLG_NTS, &options, error);
 }
 
 static int inserts(struct fake *fake)
@@ -126,7 +126,7 @@ static void a_shard_that_moved_while_it_was_read_is_read_again(void **state)
     fake_on(setting->one, (struct fake_rule){.on = "Execute dlg_page_before", .rows = &good});
     dlg_page *page = list_newest(setting->client, &pair, 10);
     assert_int_equal(dlg_page_count(page), 1);
-    assert_text(dlg_page_message(page, 0), "good");
+    assert_text(dlg_page_at(page, 0), "good");
     dlg_page_free(page);
     fake_behave(setting->one);
     fake_rows_free(&stale);

@@ -9,10 +9,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     dlg_uuid uuid;
     char text[DLG_UUID_TEXT_SIZE];
-    if (dlg_uuid_parse((const char *)data, size, &uuid) != DLG_OK)
+    if (dlg_uuid_parse(&uuid, (const char *)data, size) != DLG_OK)
         return 0;
     FUZZ_CHECK(size == DLG_UUID_TEXT_SIZE - 1);
-    dlg_uuid_format(&uuid, text);
+    dlg_uuid_format(text, &uuid);
     for (size_t i = 0; i < size; i++)
         FUZZ_CHECK(text[i] == tolower(data[i]));
     return 0;

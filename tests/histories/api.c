@@ -96,7 +96,7 @@ struct api *api_open(const char *conninfo, const char *const *settings, int coun
 
 void api_close(struct api *api)
 {
-    dlg_close(api->client, 0, NULL);
+    dlg_close(NULL, api->client, 0);
     free(api);
 }
 
@@ -115,7 +115,7 @@ void api_send(struct api *api, const struct message *message, struct outcome *ou
     dlg_send_options options = send_options(message);
     dlg_receipt receipt = DLG_RECEIPT_INIT;
     dlg_error *error = NULL;
-    int code = dlg_send(api->client, &author, &recipient, message->text, DLG_NTS, &options, &receipt, &error);
+    int code = dlg_send(&receipt, api->client, &author, &recipient, message->text, DLG_NTS, &options, &error);
     if (code == DLG_OK)
         set_receipt(outcome, &receipt);
     else
@@ -163,7 +163,7 @@ static void copy_page(const dlg_page *page, struct view *view)
     view->count = dlg_page_count(page);
     view->more = dlg_page_has_more(page);
     for (size_t i = 0; i < view->count && i < API_PAGE; i++)
-        view->entries[i] = entry_of(dlg_page_message(page, i));
+        view->entries[i] = entry_of(dlg_page_at(page, i));
     snprintf(view->before, sizeof view->before, "%s", dlg_page_before(page));
     snprintf(view->after, sizeof view->after, "%s", dlg_page_after(page));
 }
@@ -177,8 +177,8 @@ void api_list(struct api *api, const struct range *range, struct view *view)
     options.after = range->after;
     dlg_page *page = NULL;
     dlg_error *error = NULL;
-    int code = range->peer < 0 ? dlg_feed(api->client, &user, &options, &page, &error)
-                               : dlg_list(api->client, &user, &peer, &options, &page, &error);
+    int code = range->peer < 0 ? dlg_feed(&page, api->client, &user, &options, &error)
+                               : dlg_list(&page, api->client, &user, &peer, &options, &error);
     view->outcome = (struct outcome){0};
     if (code == DLG_OK)
         copy_page(page, view);
@@ -196,8 +196,8 @@ void api_walk(struct api *api, const struct range *range, api_each each, void *p
     dlg_iterator *walk = NULL;
     const dlg_message *message = NULL;
     dlg_error *error = NULL;
-    int code = dlg_iterate(api->client, &user, &peer, &options, &walk, &error);
-    while (code == DLG_OK && (code = dlg_iterator_next(walk, &message, &error)) == DLG_OK && message) {
+    int code = dlg_iterate(&walk, api->client, &user, &peer, &options, &error);
+    while (code == DLG_OK && (code = dlg_iterator_next(&message, walk, &error)) == DLG_OK && message) {
         struct entry entry = entry_of(message);
         each(&entry, payload);
     }

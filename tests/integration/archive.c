@@ -19,13 +19,14 @@ static void load_texts(const struct corpus *corpus)
 {
     dlg_error *error = NULL;
     dlg_loader *loader = NULL;
-    assert_ok(dlg_loader_open(pair.first, &loader, &error), error);
+    assert_ok(dlg_loader_open(&loader, pair.first, &error), error);
     for (size_t i = 0; i < corpus->count; i++) {
-        dlg_message message = {.author = {{1, (uint8_t)i}},
-                               .recipient = {{2, (uint8_t)(i / 7)}},
-                               .updated_us = i % 3 ? 0 : INT64_C(1700000000000001),
-                               .text = corpus->texts[i],
-                               .length = strlen(corpus->texts[i])};
+        dlg_message_input message = {.version = DLG_MESSAGE_INPUT_VERSION,
+                                     .author = {{1, (uint8_t)i}},
+                                     .recipient = {{2, (uint8_t)(i / 7)}},
+                                     .updated_us = i % 3 ? 0 : INT64_C(1700000000000001),
+                                     .text = corpus->texts[i],
+                                     .length = strlen(corpus->texts[i])};
         int code = dlg_loader_message(loader, &message, &error);
         if (code != DLG_E_TOO_LARGE)
             assert_ok(code, error);
@@ -46,9 +47,9 @@ static void create_users(void)
     user.birthdate = "1999-12-31";
     user.biography = "";
     user.city = "Ulm";
-    assert_ok(dlg_user_create(pair.first, &user, "a password", DLG_NTS, &id, &error), error);
+    assert_ok(dlg_user_create(&id, pair.first, &user, "a password", DLG_NTS, &error), error);
     user = (dlg_user)DLG_USER_INIT;
-    assert_ok(dlg_user_create(pair.first, &user, "another", DLG_NTS, &id, &error), error);
+    assert_ok(dlg_user_create(&id, pair.first, &user, "another", DLG_NTS, &error), error);
 }
 
 /* ---- What goes in comes out ---- */

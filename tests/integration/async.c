@@ -161,17 +161,17 @@ static void try_to_block(dlg_reply *reply, void *payload)
     const dlg_message *message;
     char *text;
     int *code = inside->codes;
-    *code++ = dlg_send(client, ann, ben, "x", 1, NULL, NULL, NULL);
-    *code++ = dlg_list(client, ann, ben, NULL, &page, NULL);
-    *code++ = dlg_user_create(client, &user, "x", 1, NULL, NULL);
-    *code++ = dlg_user_get(client, ann, &users, NULL);
-    *code++ = dlg_user_search(client, "", "", 1, &users, NULL);
+    *code++ = dlg_send(NULL, client, ann, ben, "x", 1, NULL, NULL);
+    *code++ = dlg_list(&page, client, ann, ben, NULL, NULL);
+    *code++ = dlg_user_create(NULL, client, &user, "x", 1, NULL);
+    *code++ = dlg_user_get(&users, client, ann, NULL);
+    *code++ = dlg_user_search(&users, client, "", "", 1, NULL);
     *code++ = dlg_user_set_password(client, ann, "x", 1, NULL);
-    *code++ = dlg_auth(client, ann, "x", 1, &text, NULL);
-    *code++ = dlg_schema_install(client, NULL, NULL);
-    *code++ = dlg_password_hash(client, "x", 1, &text, NULL);
-    *code++ = dlg_iterator_next(inside->iterator, &message, NULL);
-    *code++ = dlg_close(client, 0, NULL);
+    *code++ = dlg_auth(&text, client, ann, "x", 1, NULL);
+    *code++ = dlg_schema_install(NULL, client, NULL);
+    *code++ = dlg_password_hash(&text, client, "x", 1, NULL);
+    *code++ = dlg_iterator_next(&message, inside->iterator, NULL);
+    *code++ = dlg_close(NULL, client, 0);
     *code++ = DLG_E_STATE;
     inside->took_reply = dlg_reply_next(client, -1) != NULL;
     dlg_iterator_free(inside->iterator);
@@ -183,7 +183,7 @@ static void a_callback_may_not_block(void **state)
 {
     struct fixture *fixture = *state;
     struct inside inside = {.client = fixture->client, .pair = pair_new()};
-    assert_int_equal(dlg_iterate(inside.client, &inside.pair.ann, &inside.pair.ben, NULL, &inside.iterator, NULL),
+    assert_int_equal(dlg_iterate(&inside.iterator, inside.client, &inside.pair.ann, &inside.pair.ben, NULL, NULL),
                      DLG_OK);
     assert_int_equal(
         dlg_list_async(inside.client, &inside.pair.ann, &inside.pair.ben, NULL, try_to_block, &inside, NULL), DLG_OK);
@@ -214,14 +214,14 @@ static void the_descriptor_tells_when_replies_wait(void **state)
     int fd = dlg_reply_fd(fixture->client);
     assert_true(fd >= 0);
     assert_false(is_readable(fd, 0));
-    assert_null(dlg_reply_next(fixture->client, 0));
+    assert_null(dlg_reply_poll(fixture->client));
     for (int round = 0; round < 20; round++) {
         assert_int_equal(ask(fixture->client, &pair, &pair), DLG_OK);
         assert_int_equal(ask(fixture->client, &pair, &fd), DLG_OK);
         int first = 0, second = 0; /* reads that are under way at once may end in either order */
         for (int taken = 0; taken < 2; taken++) {
             assert_true(is_readable(fd, 60000));
-            dlg_reply *reply = dlg_reply_next(fixture->client, 0);
+            dlg_reply *reply = dlg_reply_poll(fixture->client);
             assert_non_null(reply);
             first += dlg_reply_payload(reply) == &pair;
             second += dlg_reply_payload(reply) == &fd;
@@ -248,7 +248,7 @@ static void an_event_loop_gets_all(void **state)
     while (taken < COUNT) {
         assert_int_equal(epoll_wait(loop, &event, 1, 60000), 1);
         dlg_reply *reply;
-        for (; (reply = dlg_reply_next(fixture->client, 0)); taken++) {
+        for (; (reply = dlg_reply_poll(fixture->client)); taken++) {
             assert_int_equal(dlg_reply_code(reply), DLG_OK);
             dlg_reply_free(reply);
         }
@@ -326,7 +326,7 @@ static void replies_outlive_the_client(void **state)
         assert_int_equal(ask(client, &pair, &pair), DLG_OK);
     dlg_reply *reply = dlg_reply_next(client, -1);
     client_close(client); /* which frees the other two */
-    assert_text(dlg_page_message(dlg_reply_page(reply), 0), "hi");
+    assert_text(dlg_page_at(dlg_reply_page(reply), 0), "hi");
     assert_ptr_equal(dlg_reply_payload(reply), &pair);
     assert_true(*dlg_page_after(dlg_reply_page(reply)) != '\0');
     dlg_reply_free(reply);

@@ -13,7 +13,7 @@ static dlg_uuid user_with(dlg_client *client, const char *password)
     dlg_uuid id;
     dlg_error *error = NULL;
     dlg_user user = DLG_USER_INIT;
-    assert_ok(dlg_user_create(client, &user, password, DLG_NTS, &id, &error), error);
+    assert_ok(dlg_user_create(&id, client, &user, password, DLG_NTS, &error), error);
     return id;
 }
 
@@ -23,8 +23,8 @@ static void assert_logs_in(dlg_client *client, const dlg_uuid *id, const char *p
     dlg_error *error = NULL;
     dlg_uuid who;
     int64_t expires_us;
-    assert_ok(dlg_auth(client, id, password, DLG_NTS, &token, &error), error);
-    assert_ok(dlg_token_verify(client, token, DLG_NTS, &who, &expires_us, &error), error);
+    assert_ok(dlg_auth(&token, client, id, password, DLG_NTS, &error), error);
+    assert_ok(dlg_token_verify(&who, &expires_us, client, token, DLG_NTS, &error), error);
     assert_int_equal(dlg_uuid_compare(&who, id), 0);
     dlg_free(token);
 }
@@ -49,7 +49,7 @@ static void the_right_password_gets_a_token(void **state)
     dlg_uuid id = user_with(fixture->client, "пароль 🔑");
     assert_logs_in(fixture->client, &id, "пароль 🔑");
     dlg_error *error = NULL;
-    assert_ok(dlg_auth(fixture->client, &id, "пароль 🔑", DLG_NTS, NULL, &error), error);
+    assert_ok(dlg_auth(NULL, fixture->client, &id, "пароль 🔑", DLG_NTS, &error), error);
 }
 
 static void passwords_are_bytes(void **state)
@@ -58,10 +58,10 @@ static void passwords_are_bytes(void **state)
     dlg_uuid id;
     dlg_error *error = NULL;
     dlg_user user = DLG_USER_INIT;
-    assert_ok(dlg_user_create(fixture->client, &user, "a\0b\xff", 4, &id, &error), error);
-    assert_ok(dlg_auth(fixture->client, &id, "a\0b\xff", 4, NULL, &error), error);
-    assert_fails(dlg_auth(fixture->client, &id, "a\0c\xff", 4, NULL, &error), DLG_E_PASSWORD, error);
-    assert_fails(dlg_auth(fixture->client, &id, "a", 1, NULL, &error), DLG_E_PASSWORD, error);
+    assert_ok(dlg_user_create(&id, fixture->client, &user, "a\0b\xff", 4, &error), error);
+    assert_ok(dlg_auth(NULL, fixture->client, &id, "a\0b\xff", 4, &error), error);
+    assert_fails(dlg_auth(NULL, fixture->client, &id, "a\0c\xff", 4, &error), DLG_E_PASSWORD, error);
+    assert_fails(dlg_auth(NULL, fixture->client, &id, "a", 1, &error), DLG_E_PASSWORD, error);
 }
 
 static void a_wrong_password_gets_none(void **state)
@@ -71,10 +71,10 @@ static void a_wrong_password_gets_none(void **state)
     dlg_uuid_random(&nobody);
     char *token = NULL;
     dlg_error *error = NULL;
-    assert_fails(dlg_auth(fixture->client, &id, "wrong", DLG_NTS, &token, &error), DLG_E_PASSWORD, error);
-    assert_fails(dlg_auth(fixture->client, &id, "righ", DLG_NTS, &token, &error), DLG_E_PASSWORD, error);
-    assert_fails(dlg_auth(fixture->client, &id, "right ", DLG_NTS, &token, &error), DLG_E_PASSWORD, error);
-    assert_fails(dlg_auth(fixture->client, &nobody, "right", DLG_NTS, &token, &error), DLG_E_NOT_FOUND, error);
+    assert_fails(dlg_auth(&token, fixture->client, &id, "wrong", DLG_NTS, &error), DLG_E_PASSWORD, error);
+    assert_fails(dlg_auth(&token, fixture->client, &id, "righ", DLG_NTS, &error), DLG_E_PASSWORD, error);
+    assert_fails(dlg_auth(&token, fixture->client, &id, "right ", DLG_NTS, &error), DLG_E_PASSWORD, error);
+    assert_fails(dlg_auth(&token, fixture->client, &nobody, "right", DLG_NTS, &error), DLG_E_NOT_FOUND, error);
     assert_null(token);
 }
 
@@ -86,11 +86,11 @@ static void damaged_hashes_fit_no_password(void **state)
     dlg_uuid id = user_with(fixture->client, "x");
     for (size_t i = 0; i < sizeof hashes / sizeof *hashes; i++) {
         sql_run(fixture->sql, "UPDATE users SET password_hash = '%s' WHERE id = '%s'", hashes[i], uuid_text(&id));
-        assert_fails(dlg_auth(fixture->client, &id, "x", 1, NULL, &error), DLG_E_PASSWORD, error);
+        assert_fails(dlg_auth(NULL, fixture->client, &id, "x", 1, &error), DLG_E_PASSWORD, error);
         assert_string_equal(hash_of(fixture, &id), hashes[i]);
     }
     sql_run(fixture->sql, "UPDATE users SET password_hash = repeat('a', 10000) WHERE id = '%s'", uuid_text(&id));
-    assert_fails(dlg_auth(fixture->client, &id, "x", 1, NULL, &error), DLG_E_PASSWORD, error);
+    assert_fails(dlg_auth(NULL, fixture->client, &id, "x", 1, &error), DLG_E_PASSWORD, error);
 }
 
 static void a_password_is_changed(void **state)
@@ -101,7 +101,7 @@ static void a_password_is_changed(void **state)
     dlg_uuid_random(&nobody);
     assert_ok(dlg_user_set_password(fixture->client, &id, "new", DLG_NTS, &error), error);
     assert_logs_in(fixture->client, &id, "new");
-    assert_fails(dlg_auth(fixture->client, &id, "old", DLG_NTS, NULL, &error), DLG_E_PASSWORD, error);
+    assert_fails(dlg_auth(NULL, fixture->client, &id, "old", DLG_NTS, &error), DLG_E_PASSWORD, error);
     assert_fails(dlg_user_set_password(fixture->client, &nobody, "new", DLG_NTS, &error), DLG_E_NOT_FOUND, error);
     assert_fails(dlg_user_set_password(fixture->client, &id, "", 0, &error), DLG_E_ARGUMENT, error);
     assert_fails(dlg_user_set_password(fixture->client, &id, NULL, 3, &error), DLG_E_ARGUMENT, error);
@@ -117,15 +117,15 @@ static void bad_calls_are_refused(void **state)
     dlg_uuid id = user_with(fixture->client, "x");
     char password[DLG_PASSWORD_LIMIT + 1] = {0};
     dlg_client *client = fixture->client;
-    assert_fails(dlg_auth(client, NULL, "x", 1, &text, &error), DLG_E_ARGUMENT, error);
-    assert_fails(dlg_auth(client, &id, NULL, 1, &text, &error), DLG_E_ARGUMENT, error);
-    assert_fails(dlg_auth(client, &id, "", DLG_NTS, &text, &error), DLG_E_ARGUMENT, error);
-    assert_fails(dlg_auth(client, &id, password, sizeof password, &text, &error), DLG_E_TOO_LARGE, error);
-    assert_fails(dlg_auth(NULL, &id, "x", 1, &text, &error), DLG_E_ARGUMENT, error);
-    assert_fails(dlg_password_hash(client, "", 0, &text, &error), DLG_E_ARGUMENT, error);
-    assert_fails(dlg_password_hash(client, "x", 1, NULL, &error), DLG_E_ARGUMENT, error);
-    assert_fails(dlg_token_issue(client, &(dlg_uuid){{0}}, &text, &error), DLG_E_ARGUMENT, error);
-    assert_fails(dlg_token_verify(client, "", 0, &id, NULL, &error), DLG_E_TOKEN, error);
+    assert_fails(dlg_auth(&text, client, NULL, "x", 1, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_auth(&text, client, &id, NULL, 1, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_auth(&text, client, &id, "", DLG_NTS, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_auth(&text, client, &id, password, sizeof password, &error), DLG_E_TOO_LARGE, error);
+    assert_fails(dlg_auth(&text, NULL, &id, "x", 1, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_password_hash(&text, client, "", 0, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_password_hash(NULL, client, "x", 1, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_token_issue(&text, client, &(dlg_uuid){{0}}, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_token_verify(&id, NULL, client, "", 0, &error), DLG_E_TOKEN, error);
     assert_null(text);
 }
 
@@ -138,7 +138,7 @@ static void a_weak_hash_is_renewed(void **state)
     dlg_error *error = NULL;
     assert_hash_like(fixture, &id, "$m=8,t=1,");
     dlg_client *strong = client_open(test_server_conninfo(fixture->server), "hash_memory_kib=64 hash_operations=3");
-    assert_fails(dlg_auth(strong, &id, "wrong", DLG_NTS, NULL, &error), DLG_E_PASSWORD, error);
+    assert_fails(dlg_auth(NULL, strong, &id, "wrong", DLG_NTS, &error), DLG_E_PASSWORD, error);
     assert_hash_like(fixture, &id, "$m=8,t=1,");
     assert_logs_in(strong, &id, "x");
     assert_hash_like(fixture, &id, "$m=64,t=3,");
@@ -163,7 +163,7 @@ static void a_renewal_does_not_undo_a_change(void **state)
     dlg_error *error = NULL;
     char *hash = NULL;
     _Atomic int outcome = 0;
-    assert_ok(dlg_password_hash(fixture->client, "new", DLG_NTS, &hash, &error), error);
+    assert_ok(dlg_password_hash(&hash, fixture->client, "new", DLG_NTS, &error), error);
     dlg_client *strong = client_open(test_server_conninfo(fixture->server), "hash_memory_kib=64");
     sql_run(fixture->sql, "BEGIN; UPDATE users SET password_hash = '%s' WHERE id = '%s'", hash, uuid_text(&id));
     assert_ok(dlg_auth_async(strong, &id, "old", DLG_NTS, note, &outcome, &error), error);
@@ -173,7 +173,7 @@ static void a_renewal_does_not_undo_a_change(void **state)
         pause_ms(1);
     assert_int_equal(outcome, 1); /* it was right when it was asked */
     assert_string_equal(hash_of(fixture, &id), hash);
-    assert_fails(dlg_auth(fixture->client, &id, "old", DLG_NTS, NULL, &error), DLG_E_PASSWORD, error);
+    assert_fails(dlg_auth(NULL, fixture->client, &id, "old", DLG_NTS, &error), DLG_E_PASSWORD, error);
     assert_logs_in(fixture->client, &id, "new");
     client_close(strong);
     dlg_free(hash);
@@ -185,7 +185,7 @@ static void a_renewal_does_not_undo_a_change(void **state)
 static struct cost cost_of(dlg_client *client, const dlg_uuid *id, int expected)
 {
     cost_take();
-    assert_int_equal(dlg_auth(client, id, "wrong", DLG_NTS, NULL, NULL), expected);
+    assert_int_equal(dlg_auth(NULL, client, id, "wrong", DLG_NTS, NULL), expected);
     return cost_take();
 }
 
@@ -252,14 +252,14 @@ static void tokens_are_good_for_all_who_have_the_key(void **state)
     dlg_uuid_random(&id);
     dlg_client *other = client_open(test_server_conninfo(fixture->server), "");
     dlg_client *foreign = client_open(test_server_conninfo(fixture->server), "token_issuer=somebody");
-    assert_ok(dlg_token_issue(fixture->client, &id, &token, &error), error);
-    assert_ok(dlg_token_verify(other, token, DLG_NTS, &who, NULL, &error), error);
+    assert_ok(dlg_token_issue(&token, fixture->client, &id, &error), error);
+    assert_ok(dlg_token_verify(&who, NULL, other, token, DLG_NTS, &error), error);
     assert_int_equal(dlg_uuid_compare(&who, &id), 0);
-    assert_fails(dlg_token_verify(foreign, token, DLG_NTS, &who, NULL, &error), DLG_E_TOKEN, error);
+    assert_fails(dlg_token_verify(&who, NULL, foreign, token, DLG_NTS, &error), DLG_E_TOKEN, error);
     assert_ok(dlg_token_rotate(other, &error), error);
-    assert_ok(dlg_token_verify(fixture->client, token, DLG_NTS, &who, NULL, &error), error);
+    assert_ok(dlg_token_verify(&who, NULL, fixture->client, token, DLG_NTS, &error), error);
     token[30] = token[30] == 'a' ? 'b' : 'a';
-    assert_fails(dlg_token_verify(fixture->client, token, DLG_NTS, &who, NULL, &error), DLG_E_TOKEN, error);
+    assert_fails(dlg_token_verify(&who, NULL, fixture->client, token, DLG_NTS, &error), DLG_E_TOKEN, error);
     dlg_free(token);
     client_close(foreign);
     client_close(other);

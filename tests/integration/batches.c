@@ -90,7 +90,7 @@ static void the_settings_bound_a_batch(void **state)
 static void send_one(dlg_client *client, const struct pair *pair)
 {
     dlg_error *error = NULL;
-    assert_ok(dlg_send(client, &pair->ann, &pair->ben, "one", DLG_NTS, NULL, NULL, &error), error);
+    assert_ok(dlg_send(NULL, client, &pair->ann, &pair->ben, "one", DLG_NTS, NULL, &error), error);
 }
 
 static void batches_are_counted_by_size(void **state)
@@ -100,7 +100,7 @@ static void batches_are_counted_by_size(void **state)
     struct outcome outcome = {0};
     dlg_client *client = client_open(test_server_conninfo(fixture->server), "batch_messages=7");
     dlg_user user = DLG_USER_INIT;
-    assert_int_equal(dlg_user_create(client, &user, "secret", DLG_NTS, NULL, NULL), DLG_OK); /* no batch of messages */
+    assert_int_equal(dlg_user_create(NULL, client, &user, "secret", DLG_NTS, NULL), DLG_OK); /* no batch of messages */
     assert_int_equal(client_stats(client).batches, 0);
     send_one(client, &pair);
     dlg_stats one = client_stats(client);
@@ -127,15 +127,15 @@ static void older_programs_get_what_they_know(void **state)
     send_one(fixture->client, &pair);
     memset(&stats, 0xaa, sizeof stats);
     stats.version = 1;
-    assert_int_equal(dlg_stats_get(fixture->client, &stats), DLG_OK);
+    assert_int_equal(dlg_stats_get(&stats, fixture->client), DLG_OK);
     assert_int_equal(stats.version, 1);
     assert_true(stats.sends >= 1 && stats.sends < 1000000);
     assert_true(stats.batched == UINT64_C(0xaaaaaaaaaaaaaaaa));
     assert_true(stats.batch_sizes[DLG_BATCH_SIZES - 1] == UINT64_C(0xaaaaaaaaaaaaaaaa));
     stats.version = 0;
-    assert_int_equal(dlg_stats_get(fixture->client, &stats), DLG_E_ARGUMENT);
+    assert_int_equal(dlg_stats_get(&stats, fixture->client), DLG_E_ARGUMENT);
     stats.version = DLG_STATS_VERSION + 1;
-    assert_int_equal(dlg_stats_get(fixture->client, &stats), DLG_E_ARGUMENT);
+    assert_int_equal(dlg_stats_get(&stats, fixture->client), DLG_E_ARGUMENT);
 }
 
 static void messages_are_listed_in_the_order_of_sending(void **state)
@@ -150,7 +150,7 @@ static void messages_are_listed_in_the_order_of_sending(void **state)
     for (int i = 0; i < MESSAGES; i++) {
         char text[32];
         snprintf(text, sizeof text, "text %d", i);
-        assert_text(dlg_page_message(page, (size_t)i), text);
+        assert_text(dlg_page_at(page, (size_t)i), text);
     }
     dlg_page_free(page);
     client_close(client);

@@ -98,7 +98,7 @@ struct caller {
 static void *call(void *argument)
 {
     struct caller *caller = argument;
-    caller->code = dlg_send(caller->client, &caller->pair.ann, &caller->pair.ben, "x", 1, NULL, NULL, NULL);
+    caller->code = dlg_send(NULL, caller->client, &caller->pair.ann, &caller->pair.ben, "x", 1, NULL, NULL);
     return NULL;
 }
 
@@ -136,7 +136,7 @@ static void blocking_calls_wait_until_their_deadline(void **state)
     for (int i = 0; i < 2; i++)
         assert_ok(post(client, &pair, "x", &outcome, &error), error);
     int64_t before = now_us();
-    int code = dlg_send(client, &pair.ann, &pair.ben, "x", 1, &options, NULL, &error);
+    int code = dlg_send(NULL, client, &pair.ann, &pair.ben, "x", 1, &options, &error);
     assert_int_equal(dlg_error_fate(error), DLG_FATE_NOT_WRITTEN);
     assert_fails(code, DLG_E_OVERLOAD, error);
     assert_true(now_us() - before >= 200000);

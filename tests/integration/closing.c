@@ -61,7 +61,7 @@ static void what_is_not_finished_in_time_is_counted(void **state)
     for (int i = 0; i < COUNT; i++)
         send_async(client, &pair, "x", &outcome);
     int64_t before = now_us();
-    assert_int_equal(dlg_close(client, 200000, &undelivered), DLG_OK);
+    assert_int_equal(dlg_close(&undelivered, client, 200000), DLG_OK);
     int64_t took = now_us() - before;
     assert_int_equal(undelivered, COUNT);
     assert_int_equal(outcome.replies, COUNT); /* all callbacks have run */
@@ -86,7 +86,7 @@ static void a_negative_timeout_waits_for_nothing(void **state)
     for (int i = 0; i < 10; i++)
         send_async(client, &pair, "x", &outcome);
     int64_t before = now_us();
-    assert_int_equal(dlg_close(client, -1, &undelivered), DLG_OK);
+    assert_int_equal(dlg_close_now(&undelivered, client), DLG_OK);
     assert_true(now_us() - before < 20 * 1000000);
     assert_int_equal(undelivered, 10);
     assert_int_equal(outcome.closed, 10);
@@ -113,7 +113,7 @@ static void a_close_may_wait_for_ever(void **state)
     for (int i = 0; i < 10; i++)
         send_async(client, &pair, "x", &outcome);
     assert_int_equal(pthread_create(&thread, NULL, unlock_later, fixture), 0);
-    assert_int_equal(dlg_close(client, INT64_MAX, &undelivered), DLG_OK);
+    assert_int_equal(dlg_close(&undelivered, client, INT64_MAX), DLG_OK);
     assert_int_equal(undelivered, 0);
     assert_int_equal(outcome.stored, 10);
     pthread_join(thread, NULL);
@@ -132,7 +132,7 @@ static void *call(void *argument)
 {
     struct caller *caller = argument;
     dlg_error *error = NULL;
-    caller->code = dlg_send(caller->client, &caller->pair.ann, &caller->pair.ben, "x", 1, NULL, NULL, &error);
+    caller->code = dlg_send(NULL, caller->client, &caller->pair.ann, &caller->pair.ben, "x", 1, NULL, &error);
     if (dlg_error_code(error) != caller->code)
         caller->code = DLG_OK;
     dlg_error_free(error);
@@ -159,7 +159,7 @@ static void blocked_callers_are_let_go(void **state)
     }
     while (callers_inside(client) < CALLERS)
         pause_ms(1);
-    assert_int_equal(dlg_close(client, 50000, &undelivered), DLG_OK);
+    assert_int_equal(dlg_close(&undelivered, client, 50000), DLG_OK);
     assert_int_equal(undelivered, ROOM);
     for (int i = 0; i < CALLERS; i++) {
         pthread_join(callers[i].thread, NULL);
@@ -210,12 +210,12 @@ static void password_checks_are_counted_too(void **state)
     size_t undelivered = 0;
     dlg_client *client =
         client_open(test_server_conninfo(fixture->server), "hash_threads=1 hash_memory_kib=65536 hash_operations=2");
-    assert_ok(dlg_user_create(client, &user, "x", 1, &user.id, &error), error);
+    assert_ok(dlg_user_create(&user.id, client, &user, "x", 1, &error), error);
     for (int i = 0; i < LOGINS; i++)
         assert_ok(dlg_auth_async(client, &user.id, "x", 1, note, &outcome, &error), error);
     while (client_stats(client).hash_queued == 0)
         pause_ms(1);
-    assert_int_equal(dlg_close(client, -1, &undelivered), DLG_OK);
+    assert_int_equal(dlg_close_now(&undelivered, client), DLG_OK);
     assert_int_equal(outcome.replies, LOGINS);
     assert_int_equal(outcome.other, 0);
     assert_int_equal(outcome.closed, undelivered);
@@ -235,7 +235,7 @@ static void a_frozen_server_does_not_hold_it_up(void **state)
     for (int i = 0; i < 10; i++)
         send_async(client, &pair, "x", &outcome);
     int64_t before = now_us();
-    assert_int_equal(dlg_close(client, 100000, &undelivered), DLG_OK);
+    assert_int_equal(dlg_close(&undelivered, client, 100000), DLG_OK);
     assert_true(now_us() - before < 20 * 1000000);
     assert_int_equal(undelivered, 10);
     assert_int_equal(outcome.closed, 10);
@@ -252,11 +252,11 @@ static void a_client_that_never_connected_closes(void **state)
     assert_false(dlg_ready(client));
     for (int i = 0; i < 10; i++)
         send_async(client, &pair, "x", &outcome);
-    assert_int_equal(dlg_close(client, 20000, &undelivered), DLG_OK);
+    assert_int_equal(dlg_close(&undelivered, client, 20000), DLG_OK);
     assert_int_equal(undelivered, 10);
     assert_int_equal(outcome.closed, 10);
     assert_int_equal(outcome.possibly, 0);
-    assert_int_equal(dlg_close(NULL, 0, &undelivered), DLG_OK);
+    assert_int_equal(dlg_close(&undelivered, NULL, 0), DLG_OK);
     assert_int_equal(undelivered, 0);
 }
 
@@ -264,7 +264,7 @@ static void opening_and_closing_leaves_nothing_behind(void **state)
 {
     struct fixture *fixture = *state;
     for (int i = 0; i < 10; i++)
-        assert_int_equal(dlg_close(client_open(test_server_conninfo(fixture->server), "open=lazy"), -1, NULL), DLG_OK);
+        assert_int_equal(dlg_close_now(NULL, client_open(test_server_conninfo(fixture->server), "open=lazy")), DLG_OK);
     for (int i = 0; i < 5; i++)
         client_close(client_open(test_server_conninfo(fixture->server), ""));
     while (sql_number(fixture->sql, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'libdialogs'"))

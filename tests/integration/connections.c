@@ -202,12 +202,12 @@ static void lazy_opening_needs_nobody(void **state)
     dlg_page *page = NULL;
     dlg_client *client = client_open("host=127.0.0.1 port=1 user=x", "open=lazy timeout_ms=300");
     assert_false(dlg_ready(client));
-    int code = dlg_send(client, &pair.ann, &pair.ben, "x", 1, NULL, NULL, &error);
+    int code = dlg_send(NULL, client, &pair.ann, &pair.ben, "x", 1, NULL, &error);
     assert_int_equal(dlg_error_fate(error), DLG_FATE_NOT_WRITTEN);
     assert_true(dlg_error_retriable(error));
     assert_non_null(strstr(dlg_error_message(error), "refused"));
     assert_fails(code, DLG_E_UNAVAILABLE, error);
-    assert_fails(dlg_list(client, &pair.ann, &pair.ben, NULL, &page, &error), DLG_E_UNAVAILABLE, error);
+    assert_fails(dlg_list(&page, client, &pair.ann, &pair.ben, NULL, &error), DLG_E_UNAVAILABLE, error);
     client_close(client);
 }
 

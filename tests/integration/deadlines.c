@@ -65,7 +65,7 @@ static int send_within(dlg_client *client, int64_t timeout_us, dlg_error **error
     struct pair pair = pair_new();
     dlg_send_options options = DLG_SEND_OPTIONS_INIT;
     options.timeout_us = timeout_us;
-    return dlg_send(client, &pair.ann, &pair.ben, "x", 1, &options, NULL, error);
+    return dlg_send(NULL, client, &pair.ann, &pair.ben, "x", 1, &options, error);
 }
 
 static void a_call_may_have_its_own_deadline(void **state)
@@ -73,7 +73,12 @@ static void a_call_may_have_its_own_deadline(void **state)
     struct fixture *fixture = *state;
     dlg_error *error = NULL;
     dlg_client *slow = open_client(fixture, "timeout_ms=60000"), *fast = open_client(fixture, "timeout_ms=300");
+    struct fates unlimited = {0};
+    struct pair pair = pair_new();
+    dlg_send_options options = DLG_SEND_OPTIONS_INIT;
+    options.timeout_us = -1;
     lock_table(fixture);
+    assert_ok(dlg_send_async(fast, &pair.ann, &pair.ben, "x", 1, &options, note, &unlimited, &error), error);
     int64_t before = now_us();
     assert_fails(send_within(slow, 200000, &error), DLG_E_TIMEOUT, error);
     int64_t took = now_us() - before;
@@ -84,9 +89,14 @@ static void a_call_may_have_its_own_deadline(void **state)
     before = now_us();
     assert_fails(send_within(fast, 900000, &error), DLG_E_TIMEOUT, error);
     assert_true(now_us() - before >= 900000);
+    assert_int_equal(unlimited.replies, 0);
     unlock_table(fixture);
     assert_ok(send_within(fast, INT64_MAX, &error), error);
     assert_ok(send_within(slow, INT64_MAX - 1, &error), error);
+    assert_ok(send_within(slow, INT64_MIN, &error), error);
+    while (unlimited.replies == 0)
+        pause_ms(5);
+    assert_int_equal(unlimited.stored, 1);
     client_close(slow);
     client_close(fast);
 }
@@ -100,12 +110,12 @@ static void lists_have_deadlines(void **state)
     dlg_list_options options = DLG_LIST_OPTIONS_INIT;
     options.timeout_us = 200000;
     sql_run(fixture->sql, "BEGIN; LOCK TABLE dialogs IN ACCESS EXCLUSIVE MODE");
-    int code = dlg_list(fixture->client, &pair.ann, &pair.ben, &options, &page, &error);
+    int code = dlg_list(&page, fixture->client, &pair.ann, &pair.ben, &options, &error);
     assert_int_equal(dlg_error_fate(error), DLG_FATE_NOT_WRITTEN);
     assert_fails(code, DLG_E_TIMEOUT, error);
     assert_null(page);
     unlock_table(fixture);
-    assert_ok(dlg_list(fixture->client, &pair.ann, &pair.ben, &options, &page, &error), error);
+    assert_ok(dlg_list(&page, fixture->client, &pair.ann, &pair.ben, &options, &error), error);
     dlg_page_free(page);
 }
 
@@ -182,13 +192,13 @@ static void a_frozen_server_costs_one_deadline(void **state)
     dlg_client *client = open_client(fixture, "timeout_ms=500");
     assert_true(test_server_freeze(fixture->server));
     int64_t before = now_us();
-    int code = dlg_send(client, &pair.ann, &pair.ben, "x", 1, NULL, NULL, &error);
+    int code = dlg_send(NULL, client, &pair.ann, &pair.ben, "x", 1, NULL, &error);
     assert_int_equal(dlg_error_fate(error), DLG_FATE_POSSIBLY_WRITTEN);
     assert_fails(code, DLG_E_TIMEOUT, error);
-    assert_int_not_equal(dlg_list(client, &pair.ann, &pair.ben, NULL, &page, NULL), DLG_OK);
+    assert_int_not_equal(dlg_list(&page, client, &pair.ann, &pair.ben, NULL, NULL), DLG_OK);
     assert_true(now_us() - before < GENEROUS_US);
     assert_true(test_server_thaw(fixture->server));
-    while (dlg_list(client, &pair.ann, &pair.ben, NULL, &page, NULL) != DLG_OK)
+    while (dlg_list(&page, client, &pair.ann, &pair.ben, NULL, NULL) != DLG_OK)
         pause_ms(10);
     dlg_page_free(page);
     client_close(client);

@@ -30,7 +30,7 @@ static int group_setup(void **state)
 static int group_teardown(void **state)
 {
     (void)state;
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
     test_server_free(server);
     return 0;
 }
@@ -45,7 +45,7 @@ static double now(void)
 static dlg_uuid uuid_at(const PGresult *result, int row, int column)
 {
     dlg_uuid uuid;
-    assert_int_equal(dlg_uuid_parse(PQgetvalue(result, row, column), DLG_NTS, &uuid), DLG_OK);
+    assert_int_equal(dlg_uuid_parse(&uuid, PQgetvalue(result, row, column), DLG_NTS), DLG_OK);
     return uuid;
 }
 
@@ -55,11 +55,11 @@ static int check_dialog(const PGresult *result, int first)
     dlg_error *error = NULL;
     dlg_iterator *iterator = NULL;
     dlg_uuid a = uuid_at(result, first, 0), b = uuid_at(result, first, 1);
-    assert_ok(dlg_iterate(client, &b, &a, NULL, &iterator, &error), error);
+    assert_ok(dlg_iterate(&iterator, client, &b, &a, NULL, &error), error);
     const dlg_message *message = NULL;
     int row = first;
     for (;; row++) {
-        assert_ok(dlg_iterator_next(iterator, &message, &error), error);
+        assert_ok(dlg_iterator_next(&message, iterator, &error), error);
         if (!message)
             break;
         dlg_uuid author = uuid_at(result, row, 2);

@@ -38,7 +38,7 @@ static void send_next(struct load *load, const struct pair *pair)
     }
     snprintf(text, sizeof text, "%d", number);
     int64_t started_us = now_us();
-    int code = dlg_send(load->client, &pair->ann, &pair->ben, text, DLG_NTS, NULL, NULL, &error);
+    int code = dlg_send(NULL, load->client, &pair->ann, &pair->ben, text, DLG_NTS, NULL, &error);
     note_time(load, started_us);
     load->acknowledged += code == DLG_OK;
     load->failed += code != DLG_OK;
@@ -62,7 +62,7 @@ static void *list_all(void *argument)
         dlg_page *page = NULL;
         const struct pair *pair = &load->pairs[i % SENDERS];
         int64_t started_us = now_us();
-        load->listed += dlg_list(load->client, &pair->ann, &pair->ben, NULL, &page, NULL) == DLG_OK;
+        load->listed += dlg_list(&page, load->client, &pair->ann, &pair->ben, NULL, NULL) == DLG_OK;
         note_time(load, started_us);
         dlg_page_free(page);
         pause_ms(1);
@@ -287,7 +287,7 @@ static dlg_error *refused_send(struct fixture *fixture, const struct pair *pair)
     dlg_send_options options = DLG_SEND_OPTIONS_INIT;
     options.timeout_us = 500000;
     int64_t before = now_us();
-    int code = dlg_send(fixture->client, &pair->ann, &pair->ben, "x", 1, &options, NULL, &error);
+    int code = dlg_send(NULL, fixture->client, &pair->ann, &pair->ben, "x", 1, &options, &error);
     assert_true(now_us() - before >= 500000);
     assert_int_equal(code, dlg_error_code(error));
     return error;

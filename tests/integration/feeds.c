@@ -28,7 +28,7 @@ static dlg_page *feed(struct reader *reader, dlg_list_options options)
 {
     dlg_page *page = NULL;
     dlg_error *error = NULL;
-    assert_ok(dlg_feed(reader->fixture->client, &reader->user, &options, &page, &error), error);
+    assert_ok(dlg_feed(&page, reader->fixture->client, &reader->user, &options, &error), error);
     return page;
 }
 
@@ -45,7 +45,7 @@ static void follow(struct reader *reader, int limit)
     for (bool more = true; more;) {
         dlg_page *page = feed_after(reader, limit);
         for (size_t i = 0; i < dlg_page_count(page); i++)
-            reader->seen[atoi(dlg_page_message(page, i)->text)]++;
+            reader->seen[atoi(dlg_page_at(page, i)->text)]++;
         more = dlg_page_has_more(page);
         snprintf(reader->cursor, sizeof reader->cursor, "%s", dlg_page_after(page));
         dlg_page_free(page);
@@ -92,7 +92,7 @@ static void has_all_dialogs_in_order(void **state)
     assert_int_equal(dlg_page_count(page), 30);
     assert_false(dlg_page_has_more(page));
     for (int i = 0; i < 30; i++) {
-        const dlg_message *message = dlg_page_message(page, (size_t)i);
+        const dlg_message *message = dlg_page_at(page, (size_t)i);
         snprintf(text, sizeof text, "%d", i);
         assert_text(message, text);
         const dlg_uuid *peer = i == 15 ? &reader.user : &reader.peers[i % PEERS];
@@ -115,7 +115,7 @@ static void pages_go_both_ways(void **state)
     for (int pages = 0; pages < 3; pages++) {
         dlg_page *page = feed(&reader, options);
         for (size_t i = dlg_page_count(page); i > 0; i--)
-            assert_int_equal(atoi(dlg_page_message(page, i - 1)->text), expected--);
+            assert_int_equal(atoi(dlg_page_at(page, i - 1)->text), expected--);
         assert_int_equal(dlg_page_has_more(page), pages < 2);
         snprintf(cursor, sizeof cursor, "%s", dlg_page_before(page));
         dlg_page_free(page);
@@ -189,8 +189,8 @@ static void begin_at_newest(struct reader *reader, int limit, size_t shown)
     options.limit = limit;
     dlg_page *page = feed(reader, options);
     for (size_t i = 0; i < shown; i++)
-        reader->seen[atoi(dlg_page_message(page, i)->text)]++;
-    assert_int_equal(dlg_page_cursor(page, shown, reader->cursor), DLG_OK);
+        reader->seen[atoi(dlg_page_at(page, i)->text)]++;
+    assert_int_equal(dlg_page_cursor(reader->cursor, page, shown), DLG_OK);
     dlg_page_free(page);
 }
 
@@ -237,9 +237,9 @@ static void every_message_has_its_cursor(void **state)
         dlg_page *page = feed_after(&reader, 50);
         assert_int_equal(dlg_page_count(page), 20);
         for (size_t i = 0; i < stop; i++)
-            reader.seen[atoi(dlg_page_message(page, i)->text)]++;
-        assert_int_equal(dlg_page_cursor(page, stop, reader.cursor), DLG_OK);
-        assert_int_equal(dlg_page_cursor(page, 21, reader.cursor), DLG_E_ARGUMENT);
+            reader.seen[atoi(dlg_page_at(page, i)->text)]++;
+        assert_int_equal(dlg_page_cursor(reader.cursor, page, stop), DLG_OK);
+        assert_int_equal(dlg_page_cursor(reader.cursor, page, 21), DLG_E_ARGUMENT);
         dlg_page_free(page);
         follow(&reader, 7);
         assert_each_once(&reader, 20);
@@ -254,15 +254,19 @@ static void messages_may_come_by_other_means(void **state)
     follow(&reader, 50);
     for (int i = 1; i < 600; i++) {
         char text[16];
-        int length = snprintf(text, sizeof text, "%d", i);
+        snprintf(text, sizeof text, "%d", i);
         const dlg_uuid *peer = &reader.peers[i % PEERS];
         if (i % 5 == 0) {
             appear(&reader, i, 3000); /* behind the others, and nobody says so */
             continue;
         }
         dlg_receipt receipt = send_text(reader.fixture->client, peer, &reader.user, text);
-        const dlg_message message = {receipt.id, *peer, reader.user, receipt.created_us, 0, text, (size_t)length};
-        assert_int_equal(dlg_feed_cursor(&reader.user, &message, reader.cursor), DLG_OK);
+        const dlg_message_input message = {.version = DLG_MESSAGE_INPUT_VERSION,
+                                           .id = receipt.id,
+                                           .author = *peer,
+                                           .recipient = reader.user,
+                                           .created_us = receipt.created_us};
+        assert_int_equal(dlg_feed_cursor(reader.cursor, &reader.user, &message), DLG_OK);
         reader.seen[i]++;
     }
     follow(&reader, 9);
@@ -281,14 +285,18 @@ static void refuses_what_is_not_the_users(void **state)
     appear(&reader, 0, 0);
     follow(&reader, 50);
     options.after = reader.cursor;
-    assert_fails(dlg_feed(client, &other.user, &options, &page, &error), DLG_E_CURSOR, error);
-    assert_fails(dlg_list(client, &reader.user, &reader.user, &options, &page, &error), DLG_E_CURSOR, error);
-    assert_fails(dlg_feed(client, &nil, NULL, &page, &error), DLG_E_ARGUMENT, error);
-    assert_fails(dlg_feed(client, &reader.user, NULL, NULL, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_feed(&page, client, &other.user, &options, &error), DLG_E_CURSOR, error);
+    assert_fails(dlg_list(&page, client, &reader.user, &reader.user, &options, &error), DLG_E_CURSOR, error);
+    assert_fails(dlg_feed(&page, client, &nil, NULL, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_feed(NULL, client, &reader.user, NULL, &error), DLG_E_ARGUMENT, error);
     assert_null(page);
-    const dlg_message message = {.id = 1, .author = reader.user, .recipient = reader.peers[0], .created_us = 1};
-    assert_int_equal(dlg_feed_cursor(&other.user, &message, reader.cursor), DLG_E_ARGUMENT);
-    assert_int_equal(dlg_feed_cursor(&reader.peers[0], &message, reader.cursor), DLG_E_CURSOR);
+    const dlg_message_input message = {.version = DLG_MESSAGE_INPUT_VERSION,
+                                       .id = 1,
+                                       .author = reader.user,
+                                       .recipient = reader.peers[0],
+                                       .created_us = 1};
+    assert_int_equal(dlg_feed_cursor(reader.cursor, &other.user, &message), DLG_E_ARGUMENT);
+    assert_int_equal(dlg_feed_cursor(reader.cursor, &reader.peers[0], &message), DLG_E_CURSOR);
 }
 
 static void answers_asynchronously_too(void **state)

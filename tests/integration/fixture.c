@@ -83,14 +83,14 @@ dlg_client *client_open(const char *conninfo, const char *settings)
 void client_close(dlg_client *client)
 {
     size_t undelivered = 1;
-    assert_int_equal(dlg_close(client, 0, &undelivered), DLG_OK);
+    assert_int_equal(dlg_close(&undelivered, client, 0), DLG_OK);
     assert_int_equal(undelivered, 0);
 }
 
 dlg_stats client_stats(dlg_client *client)
 {
     dlg_stats stats = DLG_STATS_INIT;
-    assert_int_equal(dlg_stats_get(client, &stats), DLG_OK);
+    assert_int_equal(dlg_stats_get(&stats, client), DLG_OK);
     return stats;
 }
 
@@ -108,7 +108,7 @@ dlg_receipt send_text(dlg_client *client, const dlg_uuid *author, const dlg_uuid
 {
     dlg_receipt receipt = DLG_RECEIPT_INIT;
     dlg_error *error = NULL;
-    assert_ok(dlg_send(client, author, recipient, text, DLG_NTS, NULL, &receipt, &error), error);
+    assert_ok(dlg_send(&receipt, client, author, recipient, text, DLG_NTS, NULL, &error), error);
     return receipt;
 }
 
@@ -118,7 +118,7 @@ dlg_page *list_newest(dlg_client *client, const struct pair *pair, int32_t limit
     dlg_error *error = NULL;
     dlg_list_options options = DLG_LIST_OPTIONS_INIT;
     options.limit = limit;
-    assert_ok(dlg_list(client, &pair->ann, &pair->ben, &options, &page, &error), error);
+    assert_ok(dlg_list(&page, client, &pair->ann, &pair->ben, &options, &error), error);
     return page;
 }
 
@@ -216,7 +216,7 @@ const char *uuid_text(const dlg_uuid *uuid)
     static char texts[4][DLG_UUID_TEXT_SIZE];
     static unsigned next;
     char *text = texts[next++ % 4];
-    dlg_uuid_format(uuid, text);
+    dlg_uuid_format(text, uuid);
     return text;
 }
 

@@ -30,9 +30,9 @@ static bool follow_page(struct follower *follower, int limit)
     options.limit = limit;
     options.after = follower->cursor;
     const struct pair *pair = &follower->pair;
-    assert_ok(dlg_list(follower->fixture->client, &pair->ann, &pair->ben, &options, &page, &error), error);
+    assert_ok(dlg_list(&page, follower->fixture->client, &pair->ann, &pair->ben, &options, &error), error);
     for (size_t i = 0; i < dlg_page_count(page); i++)
-        follower->seen[atoi(dlg_page_message(page, i)->text)]++;
+        follower->seen[atoi(dlg_page_at(page, i)->text)]++;
     bool more = dlg_page_has_more(page);
     snprintf(follower->cursor, sizeof follower->cursor, "%s", dlg_page_after(page));
     dlg_page_free(page);

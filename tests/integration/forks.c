@@ -72,29 +72,29 @@ static int call_everything(void *payload)
     dlg_uuid who;
     dlg_stats stats = DLG_STATS_INIT;
     char *text = NULL;
-    CHECK(is_forked(dlg_send(client, ann, ben, "x", 1, NULL, NULL, &error), &error));
+    CHECK(is_forked(dlg_send(NULL, client, ann, ben, "x", 1, NULL, &error), &error));
     CHECK(is_forked(dlg_send_async(client, ann, ben, "x", 1, NULL, NULL, NULL, &error), &error));
-    CHECK(is_forked(dlg_list(client, ann, ben, NULL, &page, &error), &error));
+    CHECK(is_forked(dlg_list(&page, client, ann, ben, NULL, &error), &error));
     CHECK(is_forked(dlg_list_async(client, ann, ben, NULL, NULL, NULL, &error), &error));
-    CHECK(is_forked(dlg_iterate(client, ann, ben, NULL, &iterator, &error), &error));
-    CHECK(!inherited->iterator || is_forked(dlg_iterator_next(inherited->iterator, &message, &error), &error));
-    CHECK(is_forked(dlg_user_create(client, &user, "x", 1, NULL, &error), &error));
-    CHECK(is_forked(dlg_user_get(client, ann, &users, &error), &error));
-    CHECK(is_forked(dlg_user_search(client, "", "", 1, &users, &error), &error));
+    CHECK(is_forked(dlg_iterate(&iterator, client, ann, ben, NULL, &error), &error));
+    CHECK(!inherited->iterator || is_forked(dlg_iterator_next(&message, inherited->iterator, &error), &error));
+    CHECK(is_forked(dlg_user_create(NULL, client, &user, "x", 1, &error), &error));
+    CHECK(is_forked(dlg_user_get(&users, client, ann, &error), &error));
+    CHECK(is_forked(dlg_user_search(&users, client, "", "", 1, &error), &error));
     CHECK(is_forked(dlg_user_set_password(client, ann, "x", 1, &error), &error));
-    CHECK(is_forked(dlg_auth(client, ann, "x", 1, &text, &error), &error));
-    CHECK(is_forked(dlg_token_issue(client, ann, &text, &error), &error));
-    CHECK(is_forked(dlg_token_verify(client, "x", 1, &who, NULL, &error), &error));
+    CHECK(is_forked(dlg_auth(&text, client, ann, "x", 1, &error), &error));
+    CHECK(is_forked(dlg_token_issue(&text, client, ann, &error), &error));
+    CHECK(is_forked(dlg_token_verify(&who, NULL, client, "x", 1, &error), &error));
     CHECK(is_forked(dlg_token_rotate(client, &error), &error));
-    CHECK(is_forked(dlg_password_hash(client, "x", 1, &text, &error), &error));
-    CHECK(is_forked(dlg_schema_install(client, NULL, &error), &error));
-    CHECK(dlg_stats_get(client, &stats) == DLG_E_FORKED);
+    CHECK(is_forked(dlg_password_hash(&text, client, "x", 1, &error), &error));
+    CHECK(is_forked(dlg_schema_install(NULL, client, &error), &error));
+    CHECK(dlg_stats_get(&stats, client) == DLG_E_FORKED);
     CHECK(!dlg_ready(client));
     CHECK(dlg_reply_fd(client) == -1);
     CHECK(!dlg_reply_next(client, -1));
     dlg_iterator_free(inherited->iterator);
     size_t undelivered = 7;
-    CHECK(dlg_close(client, 0, &undelivered) == DLG_OK);
+    CHECK(dlg_close(&undelivered, client, 0) == DLG_OK);
     CHECK(undelivered == 0);
     return 0;
 }
@@ -111,7 +111,7 @@ static void the_child_is_told_and_the_parent_goes_on(void **state)
     struct inherited inherited = {.client = fixture->client, .pair = pair_new()};
     char before[256];
     assert_int_equal(
-        dlg_iterate(fixture->client, &inherited.pair.ann, &inherited.pair.ben, NULL, &inherited.iterator, NULL),
+        dlg_iterate(&inherited.iterator, fixture->client, &inherited.pair.ann, &inherited.pair.ben, NULL, NULL),
         DLG_OK);
     send_text(fixture->client, &inherited.pair.ann, &inherited.pair.ben, "before");
     snprintf(before, sizeof before, "%s", sessions(fixture));
@@ -128,7 +128,7 @@ static void the_child_is_told_and_the_parent_goes_on(void **state)
 static int close_client(void *payload)
 {
     struct inherited *inherited = payload;
-    CHECK(dlg_close(inherited->client, 0, NULL) == DLG_OK);
+    CHECK(dlg_close(NULL, inherited->client, 0) == DLG_OK);
     return 0;
 }
 
@@ -159,10 +159,10 @@ static int open_another(void *payload)
     struct inherited *inherited = payload;
     dlg_client *client = NULL;
     CHECK(client_try(&client, inherited->conninfo, "", NULL) == DLG_OK);
-    CHECK(dlg_send(client, &inherited->pair.ann, &inherited->pair.ben, "from the child", DLG_NTS, NULL, NULL, NULL) ==
+    CHECK(dlg_send(NULL, client, &inherited->pair.ann, &inherited->pair.ben, "from the child", DLG_NTS, NULL, NULL) ==
           DLG_OK);
-    CHECK(dlg_close(inherited->client, 0, NULL) == DLG_OK);
-    CHECK(dlg_close(client, 0, NULL) == DLG_OK);
+    CHECK(dlg_close(NULL, inherited->client, 0) == DLG_OK);
+    CHECK(dlg_close(NULL, client, 0) == DLG_OK);
     return 0;
 }
 
@@ -173,7 +173,7 @@ static void a_child_may_open_its_own(void **state)
         .client = fixture->client, .conninfo = test_server_conninfo(fixture->server), .pair = pair_new()};
     in_child(open_another, &inherited);
     dlg_page *page = list_newest(fixture->client, &inherited.pair, 5);
-    assert_text(dlg_page_message(page, 0), "from the child");
+    assert_text(dlg_page_at(page, 0), "from the child");
     dlg_page_free(page);
 }
 
@@ -193,7 +193,7 @@ static int close_and_count(void *payload)
     struct inherited *inherited = payload;
     int before = sockets_open();
     CHECK(before >= 4);
-    CHECK(dlg_close(inherited->client, 0, NULL) == DLG_OK);
+    CHECK(dlg_close(NULL, inherited->client, 0) == DLG_OK);
     CHECK(sockets_open() <= before - 2); /* at least one for reads and one for commits */
     return 0;
 }

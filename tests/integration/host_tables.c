@@ -43,14 +43,14 @@ static void assert_user_calls_say_why_not(dlg_client *client)
     dlg_user user = DLG_USER_INIT;
     dlg_uuid id;
     dlg_uuid_random(&id);
-    int code = dlg_user_get(client, &id, &users, &error);
+    int code = dlg_user_get(&users, client, &id, &error);
     assert_non_null(strstr(dlg_error_message(error), "another shape"));
     assert_false(dlg_error_retriable(error));
     assert_fails(code, DLG_E_SCHEMA, error);
-    assert_fails(dlg_user_create(client, &user, "x", 1, NULL, &error), DLG_E_SCHEMA, error);
-    assert_fails(dlg_user_search(client, "a", "b", 5, &users, &error), DLG_E_SCHEMA, error);
+    assert_fails(dlg_user_create(NULL, client, &user, "x", 1, &error), DLG_E_SCHEMA, error);
+    assert_fails(dlg_user_search(&users, client, "a", "b", 5, &error), DLG_E_SCHEMA, error);
     assert_fails(dlg_user_set_password(client, &id, "x", 1, &error), DLG_E_SCHEMA, error);
-    assert_fails(dlg_auth(client, &id, "x", 1, NULL, &error), DLG_E_SCHEMA, error);
+    assert_fails(dlg_auth(NULL, client, &id, "x", 1, &error), DLG_E_SCHEMA, error);
 }
 
 static int send_checked(dlg_client *client, const dlg_uuid *recipient, dlg_error **error)
@@ -59,7 +59,7 @@ static int send_checked(dlg_client *client, const dlg_uuid *recipient, dlg_error
     dlg_uuid_random(&author);
     dlg_send_options options = DLG_SEND_OPTIONS_INIT;
     options.flags = DLG_SEND_CHECK_RECIPIENT;
-    return dlg_send(client, &author, recipient, "x", 1, &options, NULL, error);
+    return dlg_send(NULL, client, &author, recipient, "x", 1, &options, error);
 }
 
 static void a_table_with_other_keys_is_left_alone(void **state)
@@ -92,7 +92,7 @@ static void a_table_with_our_keys_tells_recipients(void **state)
     snprintf(before, sizeof before, "%s", users_table(fixture->sql));
     dlg_error *error = NULL;
     dlg_uuid recipient;
-    dlg_uuid_parse("0cc175b9-c0f1-b6a8-31c3-99e269772661", DLG_NTS, &recipient); /* md5('a') */
+    dlg_uuid_parse(&recipient, "0cc175b9-c0f1-b6a8-31c3-99e269772661", DLG_NTS); /* md5('a') */
     assert_ok(send_checked(client, &recipient, &error), error);
     recipient.bytes[0]++;
     assert_fails(send_checked(client, &recipient, &error), DLG_E_RECIPIENT, error);
@@ -123,9 +123,9 @@ static void a_table_of_our_shape_is_used(void **state)
     dlg_users *users = NULL;
     dlg_user user = DLG_USER_INIT;
     user.first_name = "Ann";
-    assert_ok(dlg_user_create(client, &user, "x", 1, &user.id, &error), error);
-    assert_ok(dlg_auth(client, &user.id, "x", 1, NULL, &error), error);
-    assert_ok(dlg_user_search(client, "A", "", 5, &users, &error), error);
+    assert_ok(dlg_user_create(&user.id, client, &user, "x", 1, &error), error);
+    assert_ok(dlg_auth(NULL, client, &user.id, "x", 1, &error), error);
+    assert_ok(dlg_user_search(&users, client, "A", "", 5, &error), error);
     assert_int_equal(dlg_users_count(users), 1);
     dlg_users_free(users);
     client_close(client);

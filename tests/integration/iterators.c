@@ -24,7 +24,7 @@ static dlg_iterator *walk(dlg_client *client, const struct pair *pair, int limit
     dlg_list_options options = DLG_LIST_OPTIONS_INIT;
     options.limit = limit;
     options.after = after;
-    assert_ok(dlg_iterate(client, &pair->ann, &pair->ben, &options, &iterator, &error), error);
+    assert_ok(dlg_iterate(&iterator, client, &pair->ann, &pair->ben, &options, &error), error);
     return iterator;
 }
 
@@ -33,7 +33,7 @@ static int next_number(dlg_iterator *iterator)
 {
     const dlg_message *message;
     dlg_error *error = NULL;
-    assert_ok(dlg_iterator_next(iterator, &message, &error), error);
+    assert_ok(dlg_iterator_next(&message, iterator, &error), error);
     return message ? atoi(message->text) : 0;
 }
 
@@ -60,7 +60,7 @@ static void the_defaults_walk_too(void **state)
     struct pair pair = dialog_make(fixture, 1500);
     dlg_iterator *iterator = NULL;
     dlg_error *error = NULL;
-    assert_ok(dlg_iterate(fixture->client, &pair.ben, &pair.ann, NULL, &iterator, &error), error);
+    assert_ok(dlg_iterate(&iterator, fixture->client, &pair.ben, &pair.ann, NULL, &error), error);
     for (int number = 1; number <= 1500; number++)
         assert_int_equal(next_number(iterator), number);
     assert_int_equal(next_number(iterator), 0);
@@ -148,10 +148,10 @@ static void a_walk_goes_on_after_an_error(void **state)
     dlg_list_options options = DLG_LIST_OPTIONS_INIT;
     options.limit = 10;
     options.timeout_us = 300000;
-    assert_ok(dlg_iterate(fixture->client, &pair.ann, &pair.ben, &options, &iterator, &error), error);
+    assert_ok(dlg_iterate(&iterator, fixture->client, &pair.ann, &pair.ben, &options, &error), error);
     sql_run(fixture->sql, "BEGIN; LOCK TABLE dialogs IN ACCESS EXCLUSIVE MODE");
     const dlg_message *message;
-    assert_fails(dlg_iterator_next(iterator, &message, &error), DLG_E_TIMEOUT, error);
+    assert_fails(dlg_iterator_next(&message, iterator, &error), DLG_E_TIMEOUT, error);
     assert_null(message);
     sql_run(fixture->sql, "COMMIT");
     for (int number = 1; number <= 25; number++)
@@ -185,16 +185,16 @@ static void bad_input_is_refused(void **state)
     dlg_error *error = NULL;
     dlg_list_options options = DLG_LIST_OPTIONS_INIT;
     options.before = "";
-    assert_fails(dlg_iterate(client, &pair.ann, &pair.ben, &options, &iterator, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_iterate(&iterator, client, &pair.ann, &pair.ben, &options, &error), DLG_E_ARGUMENT, error);
     options = (dlg_list_options)DLG_LIST_OPTIONS_INIT;
     options.limit = 0;
-    assert_fails(dlg_iterate(client, &pair.ann, &pair.ben, &options, &iterator, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_iterate(&iterator, client, &pair.ann, &pair.ben, &options, &error), DLG_E_ARGUMENT, error);
     options = (dlg_list_options)DLG_LIST_OPTIONS_INIT;
     options.after = "forged";
-    assert_fails(dlg_iterate(client, &pair.ann, &pair.ben, &options, &iterator, &error), DLG_E_CURSOR, error);
-    assert_fails(dlg_iterate(client, &pair.ann, NULL, NULL, &iterator, &error), DLG_E_ARGUMENT, error);
-    assert_fails(dlg_iterate(client, &pair.ann, &pair.ben, NULL, NULL, &error), DLG_E_ARGUMENT, error);
-    assert_fails(dlg_iterate(NULL, &pair.ann, &pair.ben, NULL, &iterator, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_iterate(&iterator, client, &pair.ann, &pair.ben, &options, &error), DLG_E_CURSOR, error);
+    assert_fails(dlg_iterate(&iterator, client, &pair.ann, NULL, NULL, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_iterate(NULL, client, &pair.ann, &pair.ben, NULL, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_iterate(&iterator, NULL, &pair.ann, &pair.ben, NULL, &error), DLG_E_ARGUMENT, error);
     assert_null(iterator);
 }
 

@@ -13,7 +13,7 @@ static dlg_receipt send_keyed(dlg_client *client, const struct pair *pair, const
     dlg_error *error = NULL;
     dlg_send_options options = DLG_SEND_OPTIONS_INIT;
     options.key = key;
-    assert_ok(dlg_send(client, &pair->ann, &pair->ben, text, DLG_NTS, &options, &receipt, &error), error);
+    assert_ok(dlg_send(&receipt, client, &pair->ann, &pair->ben, text, DLG_NTS, &options, &error), error);
     return receipt;
 }
 
@@ -60,17 +60,17 @@ static void two_clients_get_one_receipt(void **state)
 static int send_and_print(char **arguments)
 {
     struct pair pair;
-    dlg_uuid_parse(arguments[1], DLG_NTS, &pair.ann);
-    dlg_uuid_parse(arguments[2], DLG_NTS, &pair.ben);
+    dlg_uuid_parse(&pair.ann, arguments[1], DLG_NTS);
+    dlg_uuid_parse(&pair.ben, arguments[2], DLG_NTS);
     dlg_client *client = NULL;
     if (client_try(&client, arguments[0], "", NULL) != DLG_OK)
         return 1;
     dlg_receipt receipt = DLG_RECEIPT_INIT;
     dlg_send_options options = DLG_SEND_OPTIONS_INIT;
     options.key = "p";
-    int code = dlg_send(client, &pair.ann, &pair.ben, "hi", 2, &options, &receipt, NULL);
+    int code = dlg_send(&receipt, client, &pair.ann, &pair.ben, "hi", 2, &options, NULL);
     printf("%lld %lld\n", (long long)receipt.id, (long long)receipt.created_us);
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
     return code == DLG_OK ? 0 : 1;
 }
 
@@ -159,7 +159,7 @@ static void another_text_is_refused(void **state)
     dlg_send_options options = DLG_SEND_OPTIONS_INIT;
     options.key = "k";
     send_keyed(fixture->client, &pair, "one", "k");
-    int code = dlg_send(fixture->client, &pair.ann, &pair.ben, "two", DLG_NTS, &options, NULL, &error);
+    int code = dlg_send(NULL, fixture->client, &pair.ann, &pair.ben, "two", DLG_NTS, &options, &error);
     assert_int_equal(dlg_error_fate(error), DLG_FATE_NOT_WRITTEN);
     assert_fails(code, DLG_E_KEY_REUSED, error);
     assert_int_equal(count(fixture, &pair), 1);
@@ -201,18 +201,18 @@ static void keys_have_1_to_255_bytes_of_anything(void **state)
     key[sizeof key - 1] = '\0';
     dlg_send_options options = DLG_SEND_OPTIONS_INIT;
     options.key = key;
-    assert_fails(dlg_send(fixture->client, &pair.ann, &pair.ben, "x", 1, &options, NULL, &error), DLG_E_ARGUMENT,
+    assert_fails(dlg_send(NULL, fixture->client, &pair.ann, &pair.ben, "x", 1, &options, &error), DLG_E_ARGUMENT,
                  error);
     options.key = "";
-    assert_fails(dlg_send(fixture->client, &pair.ann, &pair.ben, "x", 1, &options, NULL, &error), DLG_E_ARGUMENT,
+    assert_fails(dlg_send(NULL, fixture->client, &pair.ann, &pair.ben, "x", 1, &options, &error), DLG_E_ARGUMENT,
                  error);
     key[DLG_KEY_LIMIT] = '\0';
     send_keyed(fixture->client, &pair, "x", key);
     options.key = "a\0b";
     options.key_length = 3;
-    assert_ok(dlg_send(fixture->client, &pair.ann, &pair.ben, "x", 1, &options, NULL, &error), error);
+    assert_ok(dlg_send(NULL, fixture->client, &pair.ann, &pair.ben, "x", 1, &options, &error), error);
     options.key = "a\0c";
-    assert_ok(dlg_send(fixture->client, &pair.ann, &pair.ben, "x", 1, &options, NULL, &error), error);
+    assert_ok(dlg_send(NULL, fixture->client, &pair.ann, &pair.ben, "x", 1, &options, &error), error);
     assert_int_equal(count(fixture, &pair), 3);
 }
 

@@ -43,7 +43,7 @@ static void keeps_the_first_of_two_in_a_chunk(void **state)
 {
     dlg_loader *loader = *state;
     dlg_error *error = NULL;
-    dlg_message message = loading_message(0);
+    dlg_message_input message = loading_message(0);
     assert_ok(dlg_loader_message(loader, &message, &error), error);
     message.text = "another";
     message.length = DLG_NTS;
@@ -60,7 +60,7 @@ static void loads_large_texts(void **state)
     char *text = malloc(DLG_TEXT_LIMIT);
     memset(text, 'x', DLG_TEXT_LIMIT);
     for (int i = 0; i < 400; i++) { /* 25 MiB: several chunks by their size */
-        dlg_message message = loading_message(i);
+        dlg_message_input message = loading_message(i);
         message.text = text;
         message.length = DLG_TEXT_LIMIT;
         assert_ok(dlg_loader_message(loader, &message, &error), error);
@@ -76,8 +76,8 @@ static void free_discards_what_was_not_flushed(void **state)
     dlg_loader *loader;
     dlg_error *error = NULL;
     (void)state;
-    assert_ok(dlg_loader_open(loading_client, &loader, &error), error);
-    dlg_message message = loading_message(0);
+    assert_ok(dlg_loader_open(&loader, loading_client, &error), error);
+    dlg_message_input message = loading_message(0);
     assert_ok(dlg_loader_message(loader, &message, &error), error);
     dlg_loader_free(loader);
     assert_int_equal(loading_count("true"), 0);
@@ -90,14 +90,18 @@ static void makes_ids_and_times(void **state)
     dlg_loader *loader = *state;
     dlg_error *error = NULL;
     for (int i = 0; i < 1000; i++) {
-        dlg_message message = {.author = loading_ann, .recipient = loading_bob, .text = "hello", .length = DLG_NTS};
+        dlg_message_input message = {.version = DLG_MESSAGE_INPUT_VERSION,
+                                     .author = loading_ann,
+                                     .recipient = loading_bob,
+                                     .text = "hello",
+                                     .length = DLG_NTS};
         assert_ok(dlg_loader_message(loader, &message, &error), error);
     }
     assert_ok(dlg_loader_flush(loader, &error), error);
     assert_int_equal(database_number(loading_conninfo(), "SELECT count(DISTINCT id) FROM dialogs WHERE id > 0"), 1000);
     assert_int_equal(loading_count("abs(extract(epoch FROM now() - create_date)) < 60"), 1000);
     dlg_page *page = NULL;
-    assert_ok(dlg_list(loading_client, &loading_ann, &loading_bob, NULL, &page, &error), error);
+    assert_ok(dlg_list(&page, loading_client, &loading_ann, &loading_bob, NULL, &error), error);
     assert_int_equal(dlg_page_count(page), 50);
     dlg_page_free(page);
 }
@@ -107,14 +111,14 @@ static void sends_sort_after_what_was_loaded(void **state)
     dlg_loader *loader = *state;
     dlg_error *error = NULL;
     dlg_receipt receipt = DLG_RECEIPT_INIT;
-    assert_ok(dlg_send(loading_client, &loading_ann, &loading_bob, "now", DLG_NTS, NULL, &receipt, &error), error);
-    dlg_message ahead = loading_message(0);
+    assert_ok(dlg_send(&receipt, loading_client, &loading_ann, &loading_bob, "now", DLG_NTS, NULL, &error), error);
+    dlg_message_input ahead = loading_message(0);
     ahead.author = loading_ann;
     ahead.recipient = loading_bob;
     ahead.created_us = receipt.created_us + 20 * 1000000;
     assert_ok(dlg_loader_message(loader, &ahead, &error), error);
     assert_ok(dlg_loader_flush(loader, &error), error);
-    assert_ok(dlg_send(loading_client, &loading_bob, &loading_ann, "an answer", DLG_NTS, NULL, &receipt, &error),
+    assert_ok(dlg_send(&receipt, loading_client, &loading_bob, &loading_ann, "an answer", DLG_NTS, NULL, &error),
               error);
     assert_true(receipt.created_us > ahead.created_us);
 }
@@ -123,7 +127,7 @@ static void plain_inserts_go_on_after_loaded_ids(void **state)
 {
     dlg_loader *loader = *state;
     dlg_error *error = NULL;
-    dlg_message message = loading_message(0);
+    dlg_message_input message = loading_message(0);
     message.recipient = loading_bob;
     message.id = 4711;
     assert_ok(dlg_loader_message(loader, &message, &error), error);
@@ -144,7 +148,7 @@ static void loads_users(void **state)
     dlg_loader *loader = *state;
     dlg_error *error = NULL;
     char *hash = NULL, *token = NULL;
-    assert_ok(dlg_password_hash(loading_client, "secret", DLG_NTS, &hash, &error), error);
+    assert_ok(dlg_password_hash(&hash, loading_client, "secret", DLG_NTS, &error), error);
     dlg_user user = DLG_USER_INIT;
     user.id = loading_ann;
     user.first_name = "Анна";
@@ -165,7 +169,7 @@ static void loads_users(void **state)
                      1);
 
     dlg_users *users = NULL;
-    assert_ok(dlg_user_get(loading_client, &loading_ann, &users, &error), error);
+    assert_ok(dlg_user_get(&users, loading_client, &loading_ann, &error), error);
     const dlg_user *found = dlg_users_at(users, 0);
     assert_string_equal(found->first_name, "Анна");
     assert_string_equal(found->second_name, "Ли");
@@ -173,10 +177,10 @@ static void loads_users(void **state)
     assert_string_equal(found->biography, "line\nline");
     assert_string_equal(found->city, "Тверь");
     dlg_users_free(users);
-    assert_ok(dlg_auth(loading_client, &loading_ann, "secret", DLG_NTS, &token, &error), error);
+    assert_ok(dlg_auth(&token, loading_client, &loading_ann, "secret", DLG_NTS, &error), error);
     dlg_free(token);
-    assert_int_equal(dlg_auth(loading_client, &loading_bob, "secret", DLG_NTS, &token, NULL), DLG_E_PASSWORD);
-    assert_int_not_equal(dlg_auth(loading_client, &loading_bob, "", 0, &token, NULL), DLG_OK);
+    assert_int_equal(dlg_auth(&token, loading_client, &loading_bob, "secret", DLG_NTS, NULL), DLG_E_PASSWORD);
+    assert_int_not_equal(dlg_auth(&token, loading_client, &loading_bob, "", 0, NULL), DLG_OK);
 }
 
 static void skips_users_that_are_there(void **state)
@@ -190,7 +194,7 @@ static void skips_users_that_are_there(void **state)
     assert_ok(dlg_loader_flush(loader, &error), error);
     user.first_name = "second";
     assert_ok(dlg_loader_user(loader, &user, NULL, &error), error);
-    dlg_message message = loading_message(0); /* in the same chunk, and not skipped */
+    dlg_message_input message = loading_message(0); /* in the same chunk, and not skipped */
     assert_ok(dlg_loader_message(loader, &message, &error), error);
     assert_ok(dlg_loader_flush(loader, &error), error);
     assert_int_equal(loading_progress(loader).skipped, 1);
@@ -200,7 +204,7 @@ static void skips_users_that_are_there(void **state)
 
 /* ---- Bad input ---- */
 
-static void check_refused(dlg_loader *loader, dlg_message message, int code)
+static void check_refused(dlg_loader *loader, dlg_message_input message, int code)
 {
     dlg_error *error = NULL;
     assert_int_equal(dlg_loader_message(loader, &message, &error), code);
@@ -211,7 +215,7 @@ static void check_refused(dlg_loader *loader, dlg_message message, int code)
 static void refuses_bad_messages(void **state)
 {
     dlg_loader *loader = *state;
-    dlg_message good = loading_message(0), bad = good;
+    dlg_message_input good = loading_message(0), bad = good;
     char *large = calloc(1, DLG_TEXT_LIMIT + 2);
     memset(large, 'x', DLG_TEXT_LIMIT + 1);
     bad.length = 0;
@@ -282,8 +286,8 @@ static void refuses_bad_users(void **state)
     assert_int_equal(dlg_loader_user(loader, NULL, NULL, NULL), DLG_E_ARGUMENT);
     assert_int_equal(dlg_loader_user(NULL, &user, NULL, NULL), DLG_E_ARGUMENT);
     assert_int_equal(dlg_loader_flush(NULL, NULL), DLG_E_ARGUMENT);
-    assert_int_equal(dlg_loader_open(NULL, &loader, NULL), DLG_E_ARGUMENT);
-    assert_int_equal(dlg_loader_open(loading_client, NULL, NULL), DLG_E_ARGUMENT);
+    assert_int_equal(dlg_loader_open(&loader, NULL, NULL), DLG_E_ARGUMENT);
+    assert_int_equal(dlg_loader_open(NULL, loading_client, NULL), DLG_E_ARGUMENT);
     assert_int_equal(database_number(loading_conninfo(), "SELECT count(*) FROM users"), 0);
 }
 

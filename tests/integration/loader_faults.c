@@ -20,7 +20,7 @@ static void says_what_the_database_refuses(void **state)
     dlg_loader *loader = *state;
     dlg_error *error = NULL;
     database_execute(loading_conninfo(), "ALTER TABLE dialogs ADD CONSTRAINT short CHECK (length(text) < 10)");
-    dlg_message message = loading_message(123456);
+    dlg_message_input message = loading_message(123456);
     assert_ok(dlg_loader_message(loader, &message, &error), error);
     assert_int_equal(dlg_loader_flush(loader, &error), DLG_E_DATABASE);
     assert_string_equal(dlg_error_sqlstate(error), "23514");
@@ -89,7 +89,7 @@ static void gives_up_without_a_database_and_goes_on_later(void **state)
 {
     dlg_loader *loader = *state;
     dlg_error *error = NULL;
-    dlg_message message = loading_message(0);
+    dlg_message_input message = loading_message(0);
     assert_ok(dlg_loader_message(loader, &message, &error), error);
     assert_true(test_server_stop(loading_server));
     assert_int_equal(dlg_loader_flush(loader, &error), DLG_E_UNAVAILABLE);
@@ -97,7 +97,7 @@ static void gives_up_without_a_database_and_goes_on_later(void **state)
     dlg_error_free(error);
     error = NULL;
     dlg_loader *other = NULL;
-    assert_int_equal(dlg_loader_open(loading_client, &other, NULL), DLG_E_UNAVAILABLE);
+    assert_int_equal(dlg_loader_open(&other, loading_client, NULL), DLG_E_UNAVAILABLE);
     assert_null(other);
     assert_true(test_server_restart(loading_server));
     assert_ok(dlg_loader_flush(loader, &error), error);
@@ -116,7 +116,7 @@ static void ask(dlg_reply *reply, void *payload)
 {
     struct answers *answers = payload;
     dlg_loader *another = NULL;
-    answers->open = dlg_loader_open(loading_client, &another, NULL);
+    answers->open = dlg_loader_open(&another, loading_client, NULL);
     answers->flush = dlg_loader_flush(answers->loader, NULL);
     answers->dump = dlg_dump(loading_client, STDOUT_FILENO, NULL, NULL, NULL);
     dlg_reply_free(reply);
@@ -127,7 +127,7 @@ static void a_callback_may_not_wait(void **state)
 {
     struct answers answers = {.loader = *state};
     dlg_error *error = NULL;
-    dlg_message message = loading_message(0);
+    dlg_message_input message = loading_message(0);
     assert_int_equal(sem_init(&answers.given, 0, 0), 0);
     assert_ok(dlg_loader_message(*state, &message, &error), error);
     assert_ok(dlg_send_async(loading_client, &loading_ann, &loading_bob, "text", DLG_NTS, NULL, ask, &answers, &error),
@@ -143,13 +143,13 @@ static void a_callback_may_not_wait(void **state)
 static void a_forked_child_may_not_load(void **state)
 {
     dlg_error *error = NULL;
-    dlg_message message = loading_message(0);
+    dlg_message_input message = loading_message(0);
     assert_ok(dlg_loader_message(*state, &message, &error), error);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
         dlg_loader *another = NULL;
-        bool refused = dlg_loader_open(loading_client, &another, NULL) == DLG_E_FORKED &&
+        bool refused = dlg_loader_open(&another, loading_client, NULL) == DLG_E_FORKED &&
                        dlg_loader_flush(*state, NULL) == DLG_E_FORKED &&
                        dlg_restore(loading_client, STDIN_FILENO, NULL, NULL, NULL) == DLG_E_FORKED;
         _exit(refused ? 0 : 1);

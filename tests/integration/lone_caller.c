@@ -18,7 +18,7 @@ static void its_deadline_is_kept(void **state)
         dlg_error *error = NULL;
         options.timeout_us = timeouts_us[i];
         int64_t before = now_us();
-        assert_fails(dlg_send(client, &pair.ann, &pair.ben, "x", 1, &options, NULL, &error), DLG_E_TIMEOUT, error);
+        assert_fails(dlg_send(NULL, client, &pair.ann, &pair.ben, "x", 1, &options, &error), DLG_E_TIMEOUT, error);
         assert_true(now_us() - before >= timeouts_us[i]);
         assert_true(now_us() - before < timeouts_us[i] + 3000000);
     }

@@ -20,15 +20,15 @@ static void every_call_is_refused(void **state)
     dlg_error *error = NULL;
     dlg_cluster *status = NULL;
     struct pair pair = pair_new();
-    refused(dlg_cluster_status(client, &status, &error), &error);
+    refused(dlg_cluster_status(&status, client, &error), &error);
     refused(dlg_cluster_distribute(client, NULL, NULL, NULL, &error), &error);
     refused(dlg_cluster_undistribute(client, 0, NULL, NULL, &error), &error);
     refused(dlg_cluster_add_node(client, "127.0.0.1", 5432, NULL, &error), &error);
-    refused(dlg_cluster_remove_node(client, "127.0.0.1", 5432, NULL, NULL, NULL, NULL, &error), &error);
-    refused(dlg_cluster_rebalance(client, NULL, NULL, NULL, NULL, &error), &error);
-    refused(dlg_cluster_rebalance_wait(client, NULL, NULL, NULL, NULL, &error), &error);
+    refused(dlg_cluster_remove_node(NULL, client, "127.0.0.1", 5432, NULL, NULL, NULL, &error), &error);
+    refused(dlg_cluster_rebalance(NULL, client, NULL, NULL, NULL, &error), &error);
+    refused(dlg_cluster_rebalance_wait(NULL, client, NULL, NULL, NULL, &error), &error);
     refused(dlg_cluster_rebalance_cancel(client, 0, &error), &error);
-    refused(dlg_cluster_isolate(client, &pair.ann, NULL, NULL, NULL, NULL, &error), &error);
+    refused(dlg_cluster_isolate(NULL, client, &pair.ann, NULL, NULL, NULL, &error), &error);
     assert_null(status);
 }
 

@@ -31,13 +31,13 @@ static dlg_page *list_from(dlg_client *client, const struct pair *pair, int limi
     options.limit = limit;
     options.before = before;
     options.after = after;
-    assert_ok(dlg_list(client, &pair->ann, &pair->ben, &options, &page, &error), error);
+    assert_ok(dlg_list(&page, client, &pair->ann, &pair->ben, &options, &error), error);
     return page;
 }
 
 static int number_at(const dlg_page *page, size_t index)
 {
-    const dlg_message *message = dlg_page_message(page, index);
+    const dlg_message *message = dlg_page_at(page, index);
     assert_non_null(message);
     return atoi(message->text);
 }
@@ -142,7 +142,7 @@ static void the_default_is_the_newest_50(void **state)
     struct pair pair = dialog_make(fixture, 120, OLD);
     dlg_page *page = NULL;
     dlg_error *error = NULL;
-    assert_ok(dlg_list(fixture->client, &pair.ben, &pair.ann, NULL, &page, &error), error);
+    assert_ok(dlg_list(&page, fixture->client, &pair.ben, &pair.ann, NULL, &error), error);
     assert_int_equal(dlg_page_count(page), 50);
     assert_int_equal(number_at(page, 0), 71);
     assert_int_equal(number_at(page, 49), 120);
@@ -215,7 +215,7 @@ static int try_list(struct fixture *fixture, const struct pair *pair, int limit,
     options.limit = limit;
     options.before = before;
     options.after = after;
-    int code = dlg_list(fixture->client, &pair->ann, &pair->ben, &options, &page, error);
+    int code = dlg_list(&page, fixture->client, &pair->ann, &pair->ben, &options, error);
     assert_true((code == DLG_OK) == (page != NULL));
     dlg_page_free(page);
     return code;
@@ -233,14 +233,11 @@ static void bad_options_are_refused(void **state)
     assert_fails(try_list(fixture, &pair, 5, "", "", &error), DLG_E_ARGUMENT, error);
     dlg_list_options options = DLG_LIST_OPTIONS_INIT;
     options.version = 0;
-    assert_fails(dlg_list(fixture->client, &pair.ann, &pair.ben, &options, &page, &error), DLG_E_ARGUMENT, error);
-    options = (dlg_list_options)DLG_LIST_OPTIONS_INIT;
-    options.timeout_us = -5;
-    assert_fails(dlg_list(fixture->client, &pair.ann, &pair.ben, &options, &page, &error), DLG_E_ARGUMENT, error);
-    assert_fails(dlg_list(fixture->client, &pair.ann, &pair.ben, NULL, NULL, &error), DLG_E_ARGUMENT, error);
-    assert_fails(dlg_list(fixture->client, NULL, &pair.ben, NULL, &page, &error), DLG_E_ARGUMENT, error);
-    assert_fails(dlg_list(fixture->client, &pair.ann, &(dlg_uuid){{0}}, NULL, &page, &error), DLG_E_ARGUMENT, error);
-    assert_fails(dlg_list(NULL, &pair.ann, &pair.ben, NULL, &page, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_list(&page, fixture->client, &pair.ann, &pair.ben, &options, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_list(NULL, fixture->client, &pair.ann, &pair.ben, NULL, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_list(&page, fixture->client, NULL, &pair.ben, NULL, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_list(&page, fixture->client, &pair.ann, &(dlg_uuid){{0}}, NULL, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_list(&page, NULL, &pair.ann, &pair.ben, NULL, &error), DLG_E_ARGUMENT, error);
 }
 
 static void cursors_are_good_for_their_dialog_only(void **state)

@@ -106,11 +106,11 @@ static void assert_by_index(struct fixture *fixture)
     dlg_list_options options = DLG_LIST_OPTIONS_INIT;
     options.after = "";
     dlg_client *client = client_open(test_server_conninfo(fixture->server), "");
-    dlg_uuid_parse(sql_text(fixture->sql, "SELECT md5('1')::uuid"), DLG_NTS, &pair.ann);
-    dlg_uuid_parse(sql_text(fixture->sql, "SELECT md5('-1')::uuid"), DLG_NTS, &pair.ben);
+    dlg_uuid_parse(&pair.ann, sql_text(fixture->sql, "SELECT md5('1')::uuid"), DLG_NTS);
+    dlg_uuid_parse(&pair.ben, sql_text(fixture->sql, "SELECT md5('-1')::uuid"), DLG_NTS);
     dlg_page_free(list_newest(client, &pair, 50));
     dlg_page_free(list_newest(client, &pair, 1000));
-    assert_ok(dlg_list(client, &pair.ann, &pair.ben, &options, &page, &error), error);
+    assert_ok(dlg_list(&page, client, &pair.ann, &pair.ben, &options, &error), error);
     dlg_page_free(page);
     client_close(client);
     assert_int_equal(log_check(fixture, from, "SELECT id, text, create_date, update_date, mine FROM"), 3);
@@ -141,12 +141,12 @@ static void feeds_are_read_by_index(void **state)
     dlg_error *error = NULL;
     dlg_page *page = NULL;
     dlg_list_options options = DLG_LIST_OPTIONS_INIT;
-    dlg_uuid_parse(sql_text(fixture->sql, "SELECT md5('1')::uuid"), DLG_NTS, &user);
-    assert_ok(dlg_feed(client, &user, &options, &page, &error), error);
+    dlg_uuid_parse(&user, sql_text(fixture->sql, "SELECT md5('1')::uuid"), DLG_NTS);
+    assert_ok(dlg_feed(&page, client, &user, &options, &error), error);
     assert_int_equal(dlg_page_count(page), 50);
     options.after = dlg_page_before(page);
     dlg_page *next = NULL;
-    assert_ok(dlg_feed(client, &user, &options, &next, &error), error);
+    assert_ok(dlg_feed(&next, client, &user, &options, &error), error);
     assert_int_equal(dlg_page_count(next), 49);
     dlg_page_free(page);
     dlg_page_free(next);
@@ -165,8 +165,8 @@ static void read_and_follow(dlg_client *client, const dlg_uuid *user, const dlg_
     dlg_list_options options = DLG_LIST_OPTIONS_INIT;
     options.limit = DLG_PAGE_LIMIT;
     for (int i = 0; i < 2; i++) {
-        int code = peer ? dlg_list(client, user, peer, &options, &pages[i], &error)
-                        : dlg_feed(client, user, &options, &pages[i], &error);
+        int code = peer ? dlg_list(&pages[i], client, user, peer, &options, &error)
+                        : dlg_feed(&pages[i], client, user, &options, &error);
         assert_ok(code, error);
         options.after = dlg_page_after(pages[0]);
     }
@@ -184,8 +184,8 @@ static void places_are_read_by_index(void **state)
     sql_run(fixture->sql,
             "INSERT INTO dialogs (user_id, to_user_id, text) SELECT md5((n %% 2)::text)::uuid, md5((1 - n "
             "%% 2)::text)::uuid, 'x' FROM generate_series(1, 600) n");
-    dlg_uuid_parse(sql_text(fixture->sql, "SELECT md5('0')::uuid"), DLG_NTS, &pair.ann);
-    dlg_uuid_parse(sql_text(fixture->sql, "SELECT md5('1')::uuid"), DLG_NTS, &pair.ben);
+    dlg_uuid_parse(&pair.ann, sql_text(fixture->sql, "SELECT md5('0')::uuid"), DLG_NTS);
+    dlg_uuid_parse(&pair.ben, sql_text(fixture->sql, "SELECT md5('1')::uuid"), DLG_NTS);
     long from = log_end(fixture);
     read_and_follow(client, &pair.ann, &pair.ben);
     assert_int_equal(log_check(fixture, from, "SELECT id, ''::text"), 2);
@@ -208,11 +208,11 @@ static void other_statements_are_by_index_too(void **state)
     dlg_send_options options = DLG_SEND_OPTIONS_INIT;
     options.key = "k";
     for (int i = 0; i < 2; i++) /* the second looks the first one up */
-        assert_ok(dlg_send(fixture->client, &pair.ann, &pair.ben, "x", 1, &options, NULL, &error), error);
-    assert_int_equal(dlg_user_get(fixture->client, &pair.ann, &users, NULL), DLG_E_NOT_FOUND);
+        assert_ok(dlg_send(NULL, fixture->client, &pair.ann, &pair.ben, "x", 1, &options, &error), error);
+    assert_int_equal(dlg_user_get(&users, fixture->client, &pair.ann, NULL), DLG_E_NOT_FOUND);
     options.flags = DLG_SEND_CHECK_RECIPIENT;
-    assert_int_equal(dlg_send(fixture->client, &pair.ann, &pair.ben, "x", 1, &options, NULL, NULL), DLG_E_RECIPIENT);
-    assert_int_equal(dlg_auth(fixture->client, &pair.ann, "x", 1, NULL, NULL), DLG_E_NOT_FOUND);
+    assert_int_equal(dlg_send(NULL, fixture->client, &pair.ann, &pair.ben, "x", 1, &options, NULL), DLG_E_RECIPIENT);
+    assert_int_equal(dlg_auth(NULL, fixture->client, &pair.ann, "x", 1, NULL), DLG_E_NOT_FOUND);
     assert_int_equal(log_check(fixture, from, "SELECT user_id, text, create_date, update_date FROM"), 1);
     assert_int_equal(log_check(fixture, from, "SELECT id, first_name"), 1);
     assert_int_equal(log_check(fixture, from, "SELECT id FROM public.users"), 1);
@@ -228,7 +228,7 @@ static void names_are_searched_by_their_index(void **state)
                           "'', chr(65 + g %% 26) || g, chr(65 + g %% 7) || g FROM generate_series(1, 20000) g");
     sql_run(fixture->sql, "ANALYZE users");
     long from = log_end(fixture);
-    assert_ok(dlg_user_search(fixture->client, "B1", "", 10, &users, &error), error);
+    assert_ok(dlg_user_search(&users, fixture->client, "B1", "", 10, &error), error);
     assert_int_equal(dlg_users_count(users), 10);
     dlg_users_free(users);
     assert_true(log_has(fixture, from, "Index Scan using ix_users_first_name_second_name"));
@@ -265,7 +265,7 @@ static void the_classic_query_sees_what_the_library_sent(void **state)
     assert_string_equal(PQfname(rows, 0), "From");
     dlg_page *page = list_newest(fixture->client, &pair, 50);
     for (int i = 0; i < 20; i++) {
-        const dlg_message *message = dlg_page_message(page, (size_t)i);
+        const dlg_message *message = dlg_page_at(page, (size_t)i);
         assert_string_equal(PQgetvalue(rows, i, 0), uuid_text(&message->author));
         assert_string_equal(PQgetvalue(rows, i, 1), uuid_text(&message->recipient));
         assert_string_equal(PQgetvalue(rows, i, 2), message->text);
@@ -287,9 +287,9 @@ static void plain_inserts_appear_in_the_library(void **state)
             uuid_text(&pair.ben), uuid_text(&pair.ann));
     dlg_page *page = list_newest(fixture->client, &pair, 50);
     assert_int_equal(dlg_page_count(page), 2);
-    assert_text(dlg_page_message(page, 0), "a");
-    assert_text(dlg_page_message(page, 1), "b");
-    assert_true(dlg_page_message(page, 0)->id < dlg_page_message(page, 1)->id);
+    assert_text(dlg_page_at(page, 0), "a");
+    assert_text(dlg_page_at(page, 1), "b");
+    assert_true(dlg_page_at(page, 0)->id < dlg_page_at(page, 1)->id);
     dlg_page_free(page);
 }
 

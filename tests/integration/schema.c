@@ -29,7 +29,7 @@ static void assert_works(dlg_client *client)
     dlg_page_free(page);
     dlg_user user = DLG_USER_INIT;
     dlg_error *error = NULL;
-    assert_ok(dlg_user_create(client, &user, "x", 1, NULL, &error), error);
+    assert_ok(dlg_user_create(NULL, client, &user, "x", 1, &error), error);
 }
 
 static void assert_opens_and_works(const char *conninfo)
@@ -63,7 +63,7 @@ static void an_empty_database_gets_its_tables(void **state)
     int version = 0;
     dlg_client *client = client_open(conninfo, "");
     assert_works(client);
-    assert_ok(dlg_schema_install(client, &version, &error), error);
+    assert_ok(dlg_schema_install(&version, client, &error), error);
     assert_int_equal(version, 1);
     PGconn *sql = sql_connect(conninfo);
     assert_int_equal(sql_number(sql, "SELECT count(*) FROM dlg_schema"), 1);
@@ -73,10 +73,10 @@ static void an_empty_database_gets_its_tables(void **state)
         "id)");
     char before[8192];
     snprintf(before, sizeof before, "%s", shape(sql));
-    assert_ok(dlg_schema_install(client, NULL, &error), error);
+    assert_ok(dlg_schema_install(NULL, client, &error), error);
     assert_opens_and_works(conninfo);
     sql_run(sql, "DELETE FROM dlg_schema"); /* as if it had been interrupted: the script runs once more */
-    assert_ok(dlg_schema_install(client, NULL, &error), error);
+    assert_ok(dlg_schema_install(NULL, client, &error), error);
     assert_string_equal(shape(sql), before);
     PQfinish(sql);
     client_close(client);
@@ -90,7 +90,7 @@ static void indexes_of_feeds_come_when_wanted(void **state)
     dlg_client *client = client_open(conninfo, "");
     dlg_page *page = NULL;
     struct pair pair = pair_new();
-    assert_fails(dlg_feed(client, &pair.ann, NULL, &page, &error), DLG_E_STATE, error);
+    assert_fails(dlg_feed(&page, client, &pair.ann, NULL, &error), DLG_E_STATE, error);
     client_close(client);
     PGconn *sql = sql_connect(conninfo);
     const char *count = "SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'ix_dialogs_feed_%%'";
@@ -99,7 +99,7 @@ static void indexes_of_feeds_come_when_wanted(void **state)
     assert_fails(client_try(&client, conninfo, "feed=on schema=check", &error), DLG_E_SCHEMA, error);
     for (int i = 0; i < 2; i++) {
         client = client_open(conninfo, i ? "feed=on schema=check" : "feed=on");
-        assert_ok(dlg_feed(client, &pair.ann, NULL, &page, NULL), NULL);
+        assert_ok(dlg_feed(&page, client, &pair.ann, NULL, NULL), NULL);
         dlg_page_free(page);
         client_close(client);
         assert_int_equal(sql_number(sql, count), 2);
@@ -113,9 +113,9 @@ static int open_and_send(const char *conninfo)
     dlg_error *error = NULL;
     struct pair pair = pair_new();
     if (client_try(&client, conninfo, "", &error) != DLG_OK ||
-        dlg_send(client, &pair.ann, &pair.ben, "x", 1, NULL, NULL, &error) != DLG_OK)
+        dlg_send(NULL, client, &pair.ann, &pair.ben, "x", 1, NULL, &error) != DLG_OK)
         printf("%s\n", dlg_error_message(error));
-    dlg_close(client, 0, NULL);
+    dlg_close(NULL, client, 0);
     dlg_error_free(error);
     return 0;
 }
@@ -168,16 +168,16 @@ static void assert_all_are_there(dlg_client *client)
     dlg_error *error = NULL;
     dlg_list_options options = DLG_LIST_OPTIONS_INIT;
     options.limit = 7;
-    dlg_uuid_parse("0cc175b9-c0f1-b6a8-31c3-99e269772661", DLG_NTS, &a); /* md5('a') */
-    dlg_uuid_parse("92eb5ffe-e6ae-2fec-3ad7-1c777531578f", DLG_NTS, &b);
-    assert_ok(dlg_iterate(client, &a, &b, &options, &iterator, &error), error);
+    dlg_uuid_parse(&a, "0cc175b9-c0f1-b6a8-31c3-99e269772661", DLG_NTS); /* md5('a') */
+    dlg_uuid_parse(&b, "92eb5ffe-e6ae-2fec-3ad7-1c777531578f", DLG_NTS);
+    assert_ok(dlg_iterate(&iterator, client, &a, &b, &options, &error), error);
     for (int i = 1; i <= 100; i++) {
-        assert_ok(dlg_iterator_next(iterator, &message, &error), error);
+        assert_ok(dlg_iterator_next(&message, iterator, &error), error);
         assert_non_null(message);
         assert_int_equal(atoi(message->text), i);
         assert_int_equal(message->updated_us, 0);
     }
-    assert_ok(dlg_iterator_next(iterator, &message, &error), error);
+    assert_ok(dlg_iterator_next(&message, iterator, &error), error);
     assert_null(message);
     dlg_iterator_free(iterator);
 }
@@ -306,9 +306,9 @@ static void without_tables_the_calls_say_so(void **state)
     dlg_error *error = NULL;
     dlg_page *page = NULL;
     dlg_client *client = client_open(conninfo, "schema=none");
-    assert_fails(dlg_send(client, &pair.ann, &pair.ben, "x", 1, NULL, NULL, &error), DLG_E_SCHEMA, error);
-    assert_fails(dlg_list(client, &pair.ann, &pair.ben, NULL, &page, &error), DLG_E_SCHEMA, error);
-    assert_ok(dlg_schema_install(client, NULL, &error), error);
+    assert_fails(dlg_send(NULL, client, &pair.ann, &pair.ben, "x", 1, NULL, &error), DLG_E_SCHEMA, error);
+    assert_fails(dlg_list(&page, client, &pair.ann, &pair.ben, NULL, &error), DLG_E_SCHEMA, error);
+    assert_ok(dlg_schema_install(NULL, client, &error), error);
     assert_works(client);
     client_close(client);
 }
@@ -341,7 +341,7 @@ static void a_role_that_may_only_use_the_tables_works(void **state)
     struct pair pair = pair_new();
     dlg_error *error = NULL;
     dlg_client *client = client_open(conninfo, "");
-    int code = dlg_send(client, &pair.ann, &pair.ben, "x", 1, NULL, NULL, &error);
+    int code = dlg_send(NULL, client, &pair.ann, &pair.ben, "x", 1, NULL, &error);
     assert_string_equal(dlg_error_sqlstate(error), "42501");
     assert_fails(code, DLG_E_DATABASE, error);
     client_close(client);

@@ -63,7 +63,7 @@ static void a_reply_sorts_after_what_it_answers(void **state)
             "VALUES ('%s', '%s', 'ahead', clock_timestamp() + interval '30 s')",
             uuid_text(&pair.ben), uuid_text(&pair.ann));
     dlg_page *page = list_newest(client, &pair, 10);
-    int64_t ahead = dlg_page_message(page, 0)->created_us;
+    int64_t ahead = dlg_page_at(page, 0)->created_us;
     dlg_page_free(page);
     assert_int_equal(send_text(client, &pair.ann, &pair.ben, "reply").created_us, ahead + 1);
     assert_int_equal(send_text(client, &pair.ann, &pair.ben, "reply").created_us, ahead + 2);

@@ -31,14 +31,14 @@ static void texts_come_back_byte_for_byte(void **state)
     corpus_add_naughty(&corpus);
     assert_true(corpus.count > 1000);
     send_all(fixture, &pair, &corpus);
-    assert_ok(dlg_iterate(fixture->client, &pair.ben, &pair.ann, NULL, &iterator, &error), error);
+    assert_ok(dlg_iterate(&iterator, fixture->client, &pair.ben, &pair.ann, NULL, &error), error);
     for (size_t i = 0; i < corpus.count; i++) {
-        assert_ok(dlg_iterator_next(iterator, &message, &error), error);
+        assert_ok(dlg_iterator_next(&message, iterator, &error), error);
         assert_non_null(message);
         assert_int_equal(message->length, strlen(corpus.texts[i]));
         assert_memory_equal(message->text, corpus.texts[i], message->length);
     }
-    assert_ok(dlg_iterator_next(iterator, &message, &error), error);
+    assert_ok(dlg_iterator_next(&message, iterator, &error), error);
     assert_null(message);
     dlg_iterator_free(iterator);
     corpus_free(&corpus);

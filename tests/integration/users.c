@@ -10,7 +10,7 @@ static dlg_uuid create(dlg_client *client, const dlg_user *user)
 {
     dlg_uuid id = {{0}};
     dlg_error *error = NULL;
-    assert_ok(dlg_user_create(client, user, "secret", DLG_NTS, &id, &error), error);
+    assert_ok(dlg_user_create(&id, client, user, "secret", DLG_NTS, &error), error);
     return id;
 }
 
@@ -18,7 +18,7 @@ static dlg_users *get(dlg_client *client, const dlg_uuid *id)
 {
     dlg_users *users = NULL;
     dlg_error *error = NULL;
-    assert_ok(dlg_user_get(client, id, &users, &error), error);
+    assert_ok(dlg_user_get(&users, client, id, &error), error);
     assert_int_equal(dlg_users_count(users), 1);
     return users;
 }
@@ -87,7 +87,7 @@ static void an_id_is_taken_once(void **state)
     user.first_name = "first";
     create(fixture->client, &user);
     user.first_name = "second";
-    int code = dlg_user_create(fixture->client, &user, "other", DLG_NTS, NULL, &error);
+    int code = dlg_user_create(NULL, fixture->client, &user, "other", DLG_NTS, &error);
     assert_int_equal(dlg_error_fate(error), DLG_FATE_NOT_WRITTEN);
     assert_fails(code, DLG_E_EXISTS, error);
     dlg_users *users = get(fixture->client, &user.id);
@@ -134,10 +134,10 @@ static void nobody_is_not_found(void **state)
     dlg_error *error = NULL;
     dlg_uuid id;
     dlg_uuid_random(&id);
-    assert_fails(dlg_user_get(fixture->client, &id, &users, &error), DLG_E_NOT_FOUND, error);
-    assert_fails(dlg_user_get(fixture->client, &(dlg_uuid){{0}}, &users, &error), DLG_E_NOT_FOUND, error);
-    assert_fails(dlg_user_get(fixture->client, NULL, &users, &error), DLG_E_ARGUMENT, error);
-    assert_fails(dlg_user_get(fixture->client, &id, NULL, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_user_get(&users, fixture->client, &id, &error), DLG_E_NOT_FOUND, error);
+    assert_fails(dlg_user_get(&users, fixture->client, &(dlg_uuid){{0}}, &error), DLG_E_NOT_FOUND, error);
+    assert_fails(dlg_user_get(&users, fixture->client, NULL, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_user_get(NULL, fixture->client, &id, &error), DLG_E_ARGUMENT, error);
     assert_null(users);
 }
 
@@ -145,7 +145,7 @@ static void nobody_is_not_found(void **state)
 
 static int try_user(struct fixture *fixture, const dlg_user *user, dlg_error **error)
 {
-    return dlg_user_create(fixture->client, user, "x", 1, NULL, error);
+    return dlg_user_create(NULL, fixture->client, user, "x", 1, error);
 }
 
 static void bad_dates_are_refused(void **state)
@@ -201,14 +201,14 @@ static void bad_calls_are_refused(void **state)
     memset(password, 'p', sizeof password - 1);
     password[sizeof password - 1] = '\0';
     dlg_client *client = fixture->client;
-    assert_fails(dlg_user_create(client, NULL, "x", 1, NULL, &error), DLG_E_ARGUMENT, error);
-    assert_fails(dlg_user_create(NULL, &user, "x", 1, NULL, &error), DLG_E_ARGUMENT, error);
-    assert_fails(dlg_user_create(client, &user, NULL, 1, NULL, &error), DLG_E_ARGUMENT, error);
-    assert_fails(dlg_user_create(client, &user, "", 0, NULL, &error), DLG_E_ARGUMENT, error);
-    assert_fails(dlg_user_create(client, &user, password, DLG_NTS, NULL, &error), DLG_E_TOO_LARGE, error);
-    assert_ok(dlg_user_create(client, &user, password, DLG_PASSWORD_LIMIT, NULL, &error), error);
+    assert_fails(dlg_user_create(NULL, client, NULL, "x", 1, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_user_create(NULL, NULL, &user, "x", 1, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_user_create(NULL, client, &user, NULL, 1, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_user_create(NULL, client, &user, "", 0, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_user_create(NULL, client, &user, password, DLG_NTS, &error), DLG_E_TOO_LARGE, error);
+    assert_ok(dlg_user_create(NULL, client, &user, password, DLG_PASSWORD_LIMIT, &error), error);
     user.version = 9;
-    assert_fails(dlg_user_create(client, &user, "x", 1, NULL, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_user_create(NULL, client, &user, "x", 1, &error), DLG_E_ARGUMENT, error);
 }
 
 /* ---- Searching ---- */
@@ -220,7 +220,7 @@ static const char *search(struct fixture *fixture, const char *first, const char
     dlg_users *users = NULL;
     dlg_error *error = NULL;
     names[0] = '\0';
-    assert_ok(dlg_user_search(fixture->client, first, second, limit, &users, &error), error);
+    assert_ok(dlg_user_search(&users, fixture->client, first, second, limit, &error), error);
     for (size_t i = 0; i < dlg_users_count(users); i++) {
         size_t length = strlen(names);
         snprintf(names + length, sizeof names - length, "%s%s", i ? "," : "", dlg_users_at(users, i)->first_name);
@@ -287,12 +287,12 @@ static void bad_searches_are_refused(void **state)
     memset(name, 'n', sizeof name - 1);
     name[sizeof name - 1] = '\0';
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
-        assert_fails(dlg_user_search(client, "a", "b", limits[i], &users, &error), DLG_E_ARGUMENT, error);
-    assert_fails(dlg_user_search(client, NULL, "b", 10, &users, &error), DLG_E_ARGUMENT, error);
-    assert_fails(dlg_user_search(client, "a", NULL, 10, &users, &error), DLG_E_ARGUMENT, error);
-    assert_fails(dlg_user_search(client, "a", "b", 10, NULL, &error), DLG_E_ARGUMENT, error);
-    assert_fails(dlg_user_search(client, "\xff", "b", 10, &users, &error), DLG_E_ARGUMENT, error);
-    assert_fails(dlg_user_search(client, "a", name, 10, &users, &error), DLG_E_TOO_LARGE, error);
+        assert_fails(dlg_user_search(&users, client, "a", "b", limits[i], &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_user_search(&users, client, NULL, "b", 10, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_user_search(&users, client, "a", NULL, 10, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_user_search(NULL, client, "a", "b", 10, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_user_search(&users, client, "\xff", "b", 10, &error), DLG_E_ARGUMENT, error);
+    assert_fails(dlg_user_search(&users, client, "a", name, 10, &error), DLG_E_TOO_LARGE, error);
     assert_null(users);
 }
 

@@ -90,7 +90,7 @@ static void issue(char **arguments)
     dlg_uuid user;
     char *token;
     dlg_error *error = NULL;
-    if (dlg_uuid_parse(arguments[2], DLG_NTS, &user) != DLG_OK)
+    if (dlg_uuid_parse(&user, arguments[2], DLG_NTS) != DLG_OK)
         fail("not a uuid");
     if (token_issue(keyring, arguments[1], &user, atoll(arguments[3]) * 1000000, clock_wall_us(), &token, &error) !=
         DLG_OK)
@@ -110,7 +110,7 @@ static void verify(char **arguments)
     int code =
         token_verify(keyring, cache, arguments[1], arguments[2], DLG_NTS, clock_wall_us(), &user, &expires_us, NULL);
     if (code == DLG_OK) {
-        dlg_uuid_format(&user, text);
+        dlg_uuid_format(text, &user);
         printf("%s %lld\n", text, (long long)expires_us);
     } else {
         puts(dlg_code_name(code));

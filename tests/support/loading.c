@@ -43,7 +43,7 @@ int loading_group_setup(void **state)
 int loading_group_teardown(void **state)
 {
     (void)state;
-    dlg_close(loading_client, 0, NULL);
+    dlg_close(NULL, loading_client, 0);
     test_server_free(loading_server);
     return 0;
 }
@@ -53,7 +53,7 @@ int loading_setup(void **state)
     database_execute(loading_conninfo(), "TRUNCATE dialogs, users");
     dlg_error *error = NULL;
     dlg_loader *loader;
-    assert_ok(dlg_loader_open(loading_client, &loader, &error), error);
+    assert_ok(dlg_loader_open(&loader, loading_client, &error), error);
     *state = loader;
     return 0;
 }
@@ -64,23 +64,24 @@ int loading_teardown(void **state)
     return 0;
 }
 
-dlg_message loading_message(int64_t number)
+dlg_message_input loading_message(int64_t number)
 {
     static char text[64];
     int length = snprintf(text, sizeof text, "message %lld", (long long)number);
-    return (dlg_message){.id = (INT64_C(1) << 60) + number,
-                         .author = number % 2 ? loading_ann : loading_bob,
-                         .recipient = number % 2 ? loading_bob : loading_ann,
-                         .created_us = INT64_C(1700000000000000) + number,
-                         .text = text,
-                         .length = (size_t)length};
+    return (dlg_message_input){.version = DLG_MESSAGE_INPUT_VERSION,
+                               .id = (INT64_C(1) << 60) + number,
+                               .author = number % 2 ? loading_ann : loading_bob,
+                               .recipient = number % 2 ? loading_bob : loading_ann,
+                               .created_us = INT64_C(1700000000000000) + number,
+                               .text = text,
+                               .length = (size_t)length};
 }
 
 void loading_load(dlg_loader *loader, int64_t from, int64_t to, int64_t step)
 {
     dlg_error *error = NULL;
     for (int64_t i = from; i < to; i += step) {
-        dlg_message message = loading_message(i);
+        dlg_message_input message = loading_message(i);
         assert_ok(dlg_loader_message(loader, &message, &error), error);
     }
     assert_ok(dlg_loader_flush(loader, &error), error);
@@ -100,7 +101,7 @@ void loading_check(int64_t total)
 
 dlg_progress loading_progress(const dlg_loader *loader)
 {
-    dlg_progress progress;
-    dlg_loader_progress(loader, &progress);
+    dlg_progress progress = DLG_PROGRESS_INIT;
+    assert_int_equal(dlg_loader_progress(&progress, loader), DLG_OK);
     return progress;
 }

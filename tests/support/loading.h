@@ -26,7 +26,7 @@ const char *loading_conninfo(void);
 int64_t loading_count(const char *condition);
 
 /* The message of a number, between Ann and Bob; its text is valid until the next call. */
-dlg_message loading_message(int64_t number);
+dlg_message_input loading_message(int64_t number);
 
 /* Loads every `step`-th message from `from` to before `to`, and flushes. */
 void loading_load(dlg_loader *loader, int64_t from, int64_t to, int64_t step);

@@ -31,8 +31,8 @@ int pair_group_setup(void **state)
 int pair_group_teardown(void **state)
 {
     (void)state;
-    dlg_close(pair.first, 0, NULL);
-    dlg_close(pair.second, 0, NULL);
+    dlg_close(NULL, pair.first, 0);
+    dlg_close(NULL, pair.second, 0);
     test_server_free(pair.server);
     return 0;
 }

@@ -71,7 +71,7 @@ static void a_header_names_columns(void **state)
     dlg_user user;
     char id[DLG_UUID_TEXT_SIZE];
     assert_int_equal(csv_users_next(&users, &user), CSV_USER);
-    dlg_uuid_format(&user.id, id);
+    dlg_uuid_format(id, &user.id);
     assert_string_equal(id, "387ac1c1-6581-4ace-a113-707c8585fe28");
     assert_string_equal(user.first_name, "Ann");
     assert_string_equal(user.second_name, "Lee");

@@ -11,15 +11,14 @@ static void every_default_is_acceptable(void **state)
     (void)state;
     dlg_settings *settings = dlg_settings_new();
     dlg_error *error = NULL;
-    const char *name, *initial, *range, *purpose;
     size_t count = 0;
-    for (; dlg_setting_describe(count, &name, &initial, &range, &purpose); count++) {
-        assert_string_equal(dlg_settings_get(settings, name), initial);
-        assert_ok(dlg_settings_set(settings, name, initial, &error), error);
-        assert_true(*range && *purpose);
+    for (const dlg_setting *setting; (setting = dlg_setting_at(count)); count++) {
+        assert_string_equal(dlg_settings_get(settings, setting->name), setting->default_value);
+        assert_ok(dlg_settings_set(settings, setting->name, setting->default_value, &error), error);
+        assert_true(*setting->range && *setting->purpose);
     }
     assert_true(count > 20);
-    assert_int_equal(dlg_setting_describe(count, NULL, NULL, NULL, NULL), 0);
+    assert_int_equal(dlg_setting_count(), count);
     dlg_settings_free(settings);
 }
 

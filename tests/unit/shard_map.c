@@ -10,7 +10,7 @@ static void hashes_as_the_server_does(void **state)
     (void)state;
     dlg_uuid uuid = {{0}};
     assert_int_equal(shard_hash(&uuid), 1353656403);
-    assert_int_equal(dlg_uuid_parse("cfcd2084-95d5-65ef-66e7-dff9f98764da", DLG_NTS, &uuid), DLG_OK);
+    assert_int_equal(dlg_uuid_parse(&uuid, "cfcd2084-95d5-65ef-66e7-dff9f98764da", DLG_NTS), DLG_OK);
     assert_int_equal(shard_hash(&uuid), -1451126491);
 }
 
@@ -23,7 +23,7 @@ static void finds_the_shard_of_a_hash(void **state)
     assert_true(shard_map_sort(&map));
     assert_int_equal(shards[0].id, 1);
     assert_int_equal(shard_map_find(&map, &nil)->id, 3);
-    dlg_uuid_parse("cfcd2084-95d5-65ef-66e7-dff9f98764da", DLG_NTS, &other);
+    dlg_uuid_parse(&other, "cfcd2084-95d5-65ef-66e7-dff9f98764da", DLG_NTS);
     assert_int_equal(shard_map_find(&map, &other)->id, 1);
 
     struct shard hole[] = {{1, INT32_MIN, 0, 1}};

@@ -10,10 +10,10 @@ static void reads_and_writes(void **state)
     (void)state;
     dlg_uuid uuid;
     char back[DLG_UUID_TEXT_SIZE];
-    assert_int_equal(dlg_uuid_parse("387AC1C1-6581-4ACE-A113-707C8585FE28", DLG_NTS, &uuid), DLG_OK);
+    assert_int_equal(dlg_uuid_parse(&uuid, "387AC1C1-6581-4ACE-A113-707C8585FE28", DLG_NTS), DLG_OK);
     assert_int_equal(uuid.bytes[0], 0x38);
     assert_int_equal(uuid.bytes[15], 0x28);
-    dlg_uuid_format(&uuid, back);
+    dlg_uuid_format(back, &uuid);
     assert_string_equal(back, text);
 }
 
@@ -31,10 +31,10 @@ static void refuses_everything_else(void **state)
                                 " 87ac1c1-6581-4ace-a113-707c8585fe28"};
     dlg_uuid uuid;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_int_equal(dlg_uuid_parse(bad[i], DLG_NTS, &uuid), DLG_E_ARGUMENT);
-    assert_int_equal(dlg_uuid_parse(text, 35, &uuid), DLG_E_ARGUMENT);
-    assert_int_equal(dlg_uuid_parse(NULL, DLG_NTS, &uuid), DLG_E_ARGUMENT);
-    assert_int_equal(dlg_uuid_parse(text, DLG_NTS, NULL), DLG_E_ARGUMENT);
+        assert_int_equal(dlg_uuid_parse(&uuid, bad[i], DLG_NTS), DLG_E_ARGUMENT);
+    assert_int_equal(dlg_uuid_parse(&uuid, text, 35), DLG_E_ARGUMENT);
+    assert_int_equal(dlg_uuid_parse(&uuid, NULL, DLG_NTS), DLG_E_ARGUMENT);
+    assert_int_equal(dlg_uuid_parse(NULL, text, DLG_NTS), DLG_E_ARGUMENT);
 }
 
 static void random_ones_are_version_4_and_differ(void **state)

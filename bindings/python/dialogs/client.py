@@ -227,10 +227,8 @@ def _send_options(key: Optional[Text], check_recipient: bool, timeout: Optional[
 
 def settings() -> List[Setting]:
     """Returns the settings of dialogs.open() with their defaults, ranges and purposes."""
-    found: List[Setting] = []
-    while (row := native.dlg_setting_describe(len(found))) is not None:
-        found.append(Setting(*row))
-    return found
+    rows = [native.dlg_setting_at(index) for index in range(native.dlg_setting_count())]
+    return [Setting(row.name, row.default_value, row.range, row.purpose) for row in rows]
 
 
 class _Opening:

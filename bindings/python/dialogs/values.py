@@ -110,29 +110,29 @@ class Progress(NamedTuple):
 class JobState(enum.IntEnum):
     """The state of a rebalance."""
 
-    NONE = native.DLG_JOB_NONE
-    SCHEDULED = native.DLG_JOB_SCHEDULED
-    RUNNING = native.DLG_JOB_RUNNING
-    FINISHED = native.DLG_JOB_FINISHED
-    CANCELLING = native.DLG_JOB_CANCELLING
-    CANCELLED = native.DLG_JOB_CANCELLED
-    FAILING = native.DLG_JOB_FAILING
-    FAILED = native.DLG_JOB_FAILED
+    NONE = native.DLG_JOB_STATE_NONE
+    SCHEDULED = native.DLG_JOB_STATE_SCHEDULED
+    RUNNING = native.DLG_JOB_STATE_RUNNING
+    FINISHED = native.DLG_JOB_STATE_FINISHED
+    CANCELLING = native.DLG_JOB_STATE_CANCELLING
+    CANCELLED = native.DLG_JOB_STATE_CANCELLED
+    FAILING = native.DLG_JOB_STATE_FAILING
+    FAILED = native.DLG_JOB_STATE_FAILED
 
 
 class Transfer(enum.IntEnum):
     """How shards are copied (Citus: shard_transfer_mode)."""
 
-    AUTO = native.DLG_TRANSFER_AUTO
-    FORCE_LOGICAL = native.DLG_TRANSFER_FORCE_LOGICAL
-    BLOCK_WRITES = native.DLG_TRANSFER_BLOCK_WRITES
+    AUTO = native.DLG_TRANSFER_MODE_AUTO
+    FORCE_LOGICAL = native.DLG_TRANSFER_MODE_FORCE_LOGICAL
+    BLOCK_WRITES = native.DLG_TRANSFER_MODE_BLOCK_WRITES
 
 
 class Strategy(enum.IntEnum):
     """What a rebalance makes even."""
 
-    SHARD_COUNT = native.DLG_BY_SHARD_COUNT
-    DISK_SIZE = native.DLG_BY_DISK_SIZE
+    SHARD_COUNT = native.DLG_REBALANCE_STRATEGY_SHARD_COUNT
+    DISK_SIZE = native.DLG_REBALANCE_STRATEGY_DISK_SIZE
 
 
 class ClusterProgress(NamedTuple):

@@ -29,7 +29,7 @@ static void handle_destroy(PyObject *capsule)
     dlg_client *client = handle->client;
     if (client) {
         PyThreadState *state = PyEval_SaveThread();
-        dlg_close(client, 0, NULL);
+        dlg_close(NULL, client, 0);
         PyEval_RestoreThread(state);
     }
     sem_destroy(&handle->idle);
@@ -47,7 +47,7 @@ PyObject *handle_capsule(dlg_client *client)
         PyErr_NoMemory();
     }
     if (!capsule) {
-        dlg_close(client, -1, NULL);
+        dlg_close_now(NULL, client);
         free(handle);
     }
     return capsule;
@@ -106,7 +106,7 @@ PyObject *handle_close(PyObject *capsule, int64_t timeout_us)
     handle->client = NULL;
     handle_wait(handle);
     PyThreadState *state = PyEval_SaveThread();
-    code = dlg_close(client, timeout_us, &left);
+    code = dlg_close(&left, client, timeout_us);
     PyEval_RestoreThread(state);
     if (code == DLG_OK)
         return PyLong_FromSize_t(left);
@@ -276,7 +276,7 @@ PyObject *call_take(PyObject *capsule)
     struct handle *handle = handle_enter(capsule);
     if (!handle)
         return NULL;
-    dlg_reply *reply = dlg_reply_next(handle->client, 0);
+    dlg_reply *reply = dlg_reply_poll(handle->client);
     handle_leave(handle);
     if (!reply)
         Py_RETURN_NONE;

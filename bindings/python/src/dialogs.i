@@ -57,6 +57,7 @@
 %ignore dlg_reply_error;
 %ignore dlg_reply_payload;
 %ignore dlg_reply_free;
+%ignore dlg_reply_poll;
 %ignore dlg_reply_next;
 %ignore dlg_reply_page;
 %ignore dlg_reply_receipt;
@@ -64,7 +65,7 @@
 %ignore dlg_reply_user_id;
 %ignore dlg_reply_shard;
 %ignore dlg_page_count;
-%ignore dlg_page_message;
+%ignore dlg_page_at;
 %ignore dlg_page_has_more;
 %ignore dlg_page_free;
 %ignore dlg_page_before;
@@ -74,6 +75,7 @@
 %ignore dlg_rebalance_free;
 %ignore dlg_loader_free;
 %ignore dlg_close;
+%ignore dlg_close_now;
 %ignore dlg_uuid_parse;
 %ignore dlg_uuid_format;
 %ignore dlg_uuid_random;
@@ -82,6 +84,18 @@
 /* Structs that are filled by typemaps. */
 %ignore dlg_uuid;
 %ignore dlg_message;
+%ignore dlg_message_input;
+%ignore dlg_message_input_init;
+%ignore dlg_stats_init;
+%ignore dlg_send_options_init;
+%ignore dlg_receipt_init;
+%ignore dlg_list_options_init;
+%ignore dlg_user_init;
+%ignore dlg_progress_init;
+%ignore dlg_distribute_options_init;
+%ignore dlg_node_options_init;
+%ignore dlg_rebalance_options_init;
+%ignore dlg_isolate_options_init;
 %ignore dlg_receipt;
 %ignore dlg_send_options;
 %ignore dlg_list_options;
@@ -162,18 +176,6 @@
     ~dlg_stats() { free($self); }
 }
 
-%typemap(in, numinputs=0) (const char **name, const char **default_value, const char **range, const char **purpose)
-    (const char *texts[4]) {
-    $1 = (char **)&texts[0];
-    $2 = (char **)&texts[1];
-    $3 = (char **)&texts[2];
-    $4 = (char **)&texts[3];
-}
-%typemap(argout) (const char **name, const char **default_value, const char **range, const char **purpose) {
-    Py_DECREF($result);
-    $result = result ? Py_BuildValue("ssss", *$1, *$2, *$3, *$4) : Py_NewRef(Py_None);
-}
-
 /* ---- Clients, loaders and calls ---- */
 
 %typemap(in) dlg_client *client (struct handle *handle = NULL) {
@@ -193,7 +195,7 @@
 }
 %typemap(in, numinputs=0) dlg_loader **loader (dlg_loader *value = NULL) "$1 = &value;"
 %typemap(argout) dlg_loader **loader "if (*$1) $result = value_append($result, loader_capsule(*$1));"
-%typemap(in, numinputs=0) dlg_progress *progress (dlg_progress value) "$1 = &value;"
+%typemap(in, numinputs=0) dlg_progress *progress (dlg_progress value = DLG_PROGRESS_INIT) "$1 = &value;"
 %typemap(argout) dlg_progress *progress {
     $result = value_append($result, SWIG_NewPointerObj(memcpy(malloc(sizeof *$1), $1, sizeof *$1),
                                                        SWIGTYPE_p_dlg_progress, SWIG_POINTER_OWN));
@@ -319,7 +321,7 @@ static int cluster_progress(const dlg_cluster_progress *progress, void *payload)
         (id != Py_None && !value_to_uuid(id, &value.id)))
         SWIG_fail;
 }
-%typemap(in) const dlg_message *message (dlg_message value = {0}) {
+%typemap(in) const dlg_message_input *message (dlg_message_input value = DLG_MESSAGE_INPUT_INIT) {
     PyObject *author, *recipient, *text;
     long long id, created_us, updated_us;
     $1 = &value;
@@ -344,7 +346,8 @@ static int cluster_progress(const dlg_cluster_progress *progress, void *payload)
 %nothread dlg_settings_set;
 %nothread dlg_settings_get;
 %nothread dlg_settings_free;
-%nothread dlg_setting_describe;
+%nothread dlg_setting_count;
+%nothread dlg_setting_at;
 %nothread dlg_ready;
 %nothread dlg_stats_get;
 %nothread dlg_reply_fd;

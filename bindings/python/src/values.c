@@ -75,7 +75,7 @@ static bool uuid_from_text(PyObject *object, dlg_uuid *uuid)
         raise_encoding();
         return false;
     }
-    if (dlg_uuid_parse(text, (size_t)length, uuid) == DLG_OK)
+    if (dlg_uuid_parse(uuid, text, (size_t)length) == DLG_OK)
         return true;
     raise_made(DLG_E_ARGUMENT, "not a UUID: write it in the form of 36 characters");
     return false;
@@ -234,7 +234,7 @@ static PyObject *page_messages(const dlg_page *page)
     Py_ssize_t count = (Py_ssize_t)dlg_page_count(page);
     PyObject *messages = PyList_New(count);
     for (Py_ssize_t i = 0; messages && i < count; i++) {
-        PyObject *message = message_object(&pair, dlg_page_message(page, (size_t)i));
+        PyObject *message = message_object(&pair, dlg_page_at(page, (size_t)i));
         if (message)
             PyList_SET_ITEM(messages, i, message);
         else

@@ -120,7 +120,7 @@ void write_uuid(struct body_writer *writer, const dlg_uuid *uuid)
     if (writer->packed) {
         msgpack_pack_bin_with_body(&packer, uuid->bytes, sizeof uuid->bytes);
     } else {
-        dlg_uuid_format(uuid, text);
+        dlg_uuid_format(text, uuid);
         write_string(writer, text);
     }
 }

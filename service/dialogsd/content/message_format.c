@@ -32,7 +32,7 @@ static void messages_pack_page(struct text_buffer *text, const dlg_page *page)
     size_t count = dlg_page_count(page);
     messages_pack(text, count);
     for (size_t i = 0; i < count; i++)
-        message_pack(text, dlg_page_message(page, i));
+        message_pack(text, dlg_page_at(page, i));
 }
 
 void messages_add(struct text_buffer *text, const dlg_page *page, struct part part)
@@ -47,7 +47,7 @@ void messages_add(struct text_buffer *text, const dlg_page *page, struct part pa
     for (size_t i = 0; i < count; i++) {
         if (!part.first || i)
             buffer_add(text, ",", 1);
-        message_add(text, dlg_page_message(page, i));
+        message_add(text, dlg_page_at(page, i));
     }
     if (part.last)
         buffer_add(text, "]", 1);

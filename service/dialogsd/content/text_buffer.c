@@ -130,7 +130,7 @@ void buffer_add_uuid(struct text_buffer *text, const dlg_uuid *uuid)
     char *to = buffer_grow(text, DLG_UUID_TEXT_SIZE);
     if (!to)
         return;
-    dlg_uuid_format(uuid, to);
+    dlg_uuid_format(to, uuid);
     text->length += DLG_UUID_TEXT_SIZE - 1;
 }
 

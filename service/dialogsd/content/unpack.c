@@ -51,7 +51,7 @@ static json_t *uuid_of(const msgpack_object_bin *binary)
     if (binary->size != sizeof uuid.bytes)
         return NULL;
     memcpy(uuid.bytes, binary->ptr, sizeof uuid.bytes);
-    dlg_uuid_format(&uuid, text);
+    dlg_uuid_format(text, &uuid);
     return json_string(text);
 }
 

@@ -36,7 +36,7 @@ static void count(struct request_ctx *ctx, enum rate_limit_kind kind, const char
 bool limits_allow_login(struct request_ctx *ctx, const dlg_uuid *user)
 {
     char id[DLG_UUID_TEXT_SIZE];
-    dlg_uuid_format(user, id);
+    dlg_uuid_format(id, user);
     if (!allow(ctx, RATE_LOGIN_USER, id, "too many wrong passwords for this user") ||
         !allow(ctx, RATE_LOGIN_ADDRESS, ctx->address, "too many wrong passwords from this address"))
         return false;
@@ -49,7 +49,7 @@ bool limits_allow_login(struct request_ctx *ctx, const dlg_uuid *user)
 void limits_login_ended(struct request_ctx *ctx, int code)
 {
     char id[DLG_UUID_TEXT_SIZE];
-    dlg_uuid_format(&ctx->named, id);
+    dlg_uuid_format(id, &ctx->named);
     if (code == DLG_E_PASSWORD || code == DLG_E_NOT_FOUND) {
         replicas_tell_count(&ctx->service->replicas, RATE_LOGIN_USER, id);
         replicas_tell_count(&ctx->service->replicas, RATE_LOGIN_ADDRESS, ctx->address);
@@ -74,7 +74,7 @@ bool limits_allow_send(struct request_ctx *ctx)
     char id[DLG_UUID_TEXT_SIZE];
     if (!ctx->service->config.send_rate)
         return true;
-    dlg_uuid_format(&ctx->caller, id);
+    dlg_uuid_format(id, &ctx->caller);
     if (!allow(ctx, RATE_SEND, id, "too many messages of this user"))
         return false;
     count(ctx, RATE_SEND, id, 1);

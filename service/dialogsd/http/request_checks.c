@@ -76,8 +76,8 @@ static bool check_token(struct request_ctx *ctx)
     const char *token = value + sizeof scheme - 1;
     token += strspn(token, " ");
     dlg_error *error = NULL;
-    int code = dlg_token_verify(ctx->service->backend.client, token, length - (size_t)(token - value), &ctx->caller,
-                                &ctx->expires_us, &error);
+    int code = dlg_token_verify(&ctx->caller, &ctx->expires_us, ctx->service->backend.client, token,
+                                length - (size_t)(token - value), &error);
     if (code == DLG_OK)
         ctx->token = token_hash(token, length - (size_t)(token - value));
     if (code != DLG_OK)
@@ -129,7 +129,7 @@ static bool check_body(struct request_ctx *ctx)
 static bool check_path(struct request_ctx *ctx)
 {
     const struct match *match = &ctx->match;
-    if (!match->parameter || dlg_uuid_parse(match->parameter, match->parameter_length, &ctx->named) == DLG_OK)
+    if (!match->parameter || dlg_uuid_parse(&ctx->named, match->parameter, match->parameter_length) == DLG_OK)
         return true;
     reply_bad(ctx, "the id in the path is not a UUID such as 387ac1c1-6581-4ace-a113-707c8585fe28");
     return false;

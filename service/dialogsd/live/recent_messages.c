@@ -19,7 +19,7 @@ bool recent_messages_add(struct recent_messages *recent, const dlg_page *page)
     if (kept)
         memcpy(messages, recent->messages + recent->count - kept, kept * sizeof *messages);
     for (size_t i = 0; i < count; i++) {
-        const dlg_message *message = dlg_page_message(page, i);
+        const dlg_message *message = dlg_page_at(page, i);
         messages[kept + i] = (struct recent_message){message->id, message->recipient};
     }
     free(recent->messages);

@@ -110,7 +110,7 @@ static void count_author(struct replicas *replicas, const dlg_uuid *author)
     char id[DLG_UUID_TEXT_SIZE];
     if (!replicas->rate_limit->limits[RATE_SEND])
         return;
-    dlg_uuid_format(author, id);
+    dlg_uuid_format(id, author);
     rate_limit_count(replicas->rate_limit, RATE_SEND, id, 1, monotonic_us());
 }
 

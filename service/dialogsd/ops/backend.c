@@ -23,14 +23,14 @@ static int create_demo_user(dlg_client *client, const char *id, dlg_error **erro
 {
     dlg_users *found = NULL;
     dlg_user user = DLG_USER_INIT;
-    dlg_uuid_parse(id, DLG_NTS, &user.id);
-    int code = dlg_user_get(client, &user.id, &found, error);
+    dlg_uuid_parse(&user.id, id, DLG_NTS);
+    int code = dlg_user_get(&found, client, &user.id, error);
     dlg_users_free(found);
     if (code != DLG_E_NOT_FOUND)
         return code;
     dlg_error_free(*error);
     *error = NULL;
-    code = dlg_user_create(client, &user, demo_password, DLG_NTS, NULL, error);
+    code = dlg_user_create(NULL, client, &user, demo_password, DLG_NTS, error);
     return code == DLG_E_EXISTS ? DLG_OK : code;
 }
 
@@ -46,7 +46,7 @@ static int probe(dlg_client *client, dlg_error **error)
     options.limit = 1;
     options.timeout_us = 1000000;
     dlg_uuid_random(&nobody);
-    int code = dlg_list(client, &nobody, &nobody, &options, &page, error);
+    int code = dlg_list(&page, client, &nobody, &nobody, &options, error);
     dlg_page_free(page);
     return code;
 }
@@ -65,7 +65,7 @@ static int prepare_database(struct backend *backend, dlg_error **error)
     *error = NULL;
     const char *schema = dlg_settings_get(backend->config->settings, "schema");
     if (schema && strcmp(schema, "install") == 0)
-        code = dlg_schema_install(backend->client, NULL, error);
+        code = dlg_schema_install(NULL, backend->client, error);
     for (size_t i = 0; code == DLG_OK && backend->config->demo && i < sizeof demo_users / sizeof *demo_users; i++)
         code = create_demo_user(backend->client, demo_users[i], error);
     return code;
@@ -108,7 +108,7 @@ bool backend_check(const struct config *config)
     dlg_error *error = NULL;
     bool embedded = strncmp(config->db, "embedded:", 9) == 0; /* a private server would start */
     if (embedded || dlg_open(&client, config->db, config->settings, &error) == DLG_OK) {
-        dlg_close(client, 0, NULL);
+        dlg_close(NULL, client, 0);
         return true;
     }
     say("--db: %s", dlg_error_message(error));
@@ -179,7 +179,7 @@ static bool wait_for_calls(struct backend *backend)
     return atomic_load(&backend->calls) == 0;
 }
 
-void backend_close(struct backend *backend, int64_t timeout_us)
+void backend_close(struct backend *backend)
 {
     atomic_store(&backend->draining, true);
     atomic_store(&backend->closing, true);
@@ -189,5 +189,5 @@ void backend_close(struct backend *backend, int64_t timeout_us)
     }
     if (backend->preparing)
         pthread_join(backend->preparer, NULL);
-    dlg_close(backend->client, timeout_us, NULL);
+    dlg_close_now(NULL, backend->client);
 }

@@ -44,7 +44,7 @@ const char *backend_trouble(struct backend *backend);
 /* Says on stderr when the database went away or came back. For the main thread, now and then. */
 void backend_watch(struct backend *backend);
 
-/* Closes the client; requests under way get `timeout_us`, as in dlg_close(). */
-void backend_close(struct backend *backend, int64_t timeout_us);
+/* Closes the client; requests under way get no more time. */
+void backend_close(struct backend *backend);
 
 #endif

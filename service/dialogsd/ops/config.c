@@ -175,7 +175,6 @@ static bool is_settable(const struct option *option)
 static bool read_environment(struct config *config)
 {
     char variable[NAME_SIZE];
-    const char *name;
     const char *value;
     for (size_t i = 0; i < OPTIONS; i++) {
         environment_name(options[i].name, variable);
@@ -183,7 +182,8 @@ static bool read_environment(struct config *config)
             !option_assign(config, &options[i], value, variable))
             return false;
     }
-    for (size_t i = 0; dlg_setting_describe(i, &name, NULL, NULL, NULL); i++) {
+    for (size_t i = 0; i < dlg_setting_count(); i++) {
+        const char *name = dlg_setting_at(i)->name;
         environment_name(name, variable);
         if ((value = getenv(variable)) && !set_library(config, name, value, variable))
             return false;
@@ -373,10 +373,13 @@ void config_help(FILE *out)
         print_entry(out, flag, 30, words);
     }
     fputs("\nSettings of the library, for --set NAME=VALUE or DIALOGSD_<NAME> in the environment:\n", out);
-    const char *name, *initial, *range, *purpose;
-    for (size_t i = 0; dlg_setting_describe(i, &name, &initial, &range, &purpose); i++) {
-        bool lazy = strcmp(name, "open") == 0, on = strcmp(name, "feed") == 0;
-        snprintf(words, sizeof words, "%s (%s) [%s]", purpose, range, lazy ? "lazy" : on ? "on" : initial);
-        print_entry(out, name, 30, words);
+    for (size_t i = 0; i < dlg_setting_count(); i++) {
+        const dlg_setting *setting = dlg_setting_at(i);
+        bool lazy = strcmp(setting->name, "open") == 0, on = strcmp(setting->name, "feed") == 0;
+        snprintf(words, sizeof words, "%s (%s) [%s]", setting->purpose, setting->range,
+                 lazy ? "lazy"
+                 : on ? "on"
+                      : setting->default_value);
+        print_entry(out, setting->name, 30, words);
     }
 }

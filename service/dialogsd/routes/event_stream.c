@@ -108,8 +108,8 @@ static bool write_page(struct stream *stream, const dlg_page *page)
     bool good = recent_messages_add(&stream->shown, page);
     for (size_t i = 0; good && i < dlg_page_count(page); i++) {
         json.length = 0;
-        message_add(&json, dlg_page_message(page, i));
-        good = dlg_page_cursor(page, i + 1, cursor) == DLG_OK && cursor_keep(stream, cursor) && !json.failed;
+        message_add(&json, dlg_page_at(page, i));
+        good = dlg_page_cursor(cursor, page, i + 1) == DLG_OK && cursor_keep(stream, cursor) && !json.failed;
         if (good)
             write_data(stream, json.data, json.length);
     }
@@ -194,6 +194,16 @@ static bool take_page(struct stream *stream, dlg_reply *reply)
 
 /* ---- What the subscription brings ---- */
 
+static bool cursor_move(char *cursor, const dlg_uuid *user, const dlg_message *message)
+{
+    dlg_message_input input = DLG_MESSAGE_INPUT_INIT;
+    input.author = message->author;
+    input.recipient = message->recipient;
+    input.id = message->id;
+    input.created_us = message->created_us;
+    return dlg_feed_cursor(cursor, user, &input) == DLG_OK;
+}
+
 static bool write_event(struct stream *stream, const struct event *event)
 {
     char cursor[DLG_CURSOR_SIZE];
@@ -201,8 +211,7 @@ static bool write_event(struct stream *stream, const struct event *event)
     if (recent_messages_have(&stream->shown, &event->message))
         return true;
     memcpy(cursor, stream->cursor, strlen(stream->cursor) + 1);
-    bool good =
-        dlg_feed_cursor(&stream->subscriber.user, &event->message, cursor) == DLG_OK && cursor_keep(stream, cursor);
+    bool good = cursor_move(cursor, &stream->subscriber.user, &event->message) && cursor_keep(stream, cursor);
     if (good)
         write_data(stream, event->json, event->length);
     return good;

@@ -154,7 +154,7 @@ void metrics_show(struct request_ctx *ctx)
     show_requests(&text, service->routes, &service->metrics);
     show_durations(&text, service->routes, &service->metrics);
     show_service(&text, service);
-    if (dlg_stats_get(service->backend.client, &stats) == DLG_OK)
+    if (dlg_stats_get(&stats, service->backend.client) == DLG_OK)
         show_library(&text, &stats);
     ctx->answer_length = text.length;
     struct MHD_Response *response = response_new(&text);

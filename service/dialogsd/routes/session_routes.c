@@ -22,7 +22,7 @@ void session_login_start(struct request_ctx *ctx)
         return;
     if (body_text(ctx, body, "id", true, &id_text, &id_length) &&
         body_text(ctx, body, "password", true, &password, &length)) {
-        if (dlg_uuid_parse(id_text, id_length, &id) != DLG_OK) {
+        if (dlg_uuid_parse(&id, id_text, id_length) != DLG_OK) {
             reply_bad(ctx, "\"id\" is not a UUID such as 387ac1c1-6581-4ace-a113-707c8585fe28");
         } else if (limits_allow_login(ctx, &id)) {
             call_begin(ctx);

@@ -183,7 +183,7 @@ int dlgctl_bare(struct dlgctl *ctl, int argc, char **argv)
 
 int dlgctl_uuid(const struct dlgctl *ctl, const char *text, dlg_uuid *uuid)
 {
-    if (dlg_uuid_parse(text, DLG_NTS, uuid) == DLG_OK)
+    if (dlg_uuid_parse(uuid, text, DLG_NTS) == DLG_OK)
         return DLGCTL_OK;
     return dlgctl_misuse(ctl, "\"%s\" is not a user's id: it looks like 387ac1c1-6581-4ace-a113-707c8585fe28", text);
 }

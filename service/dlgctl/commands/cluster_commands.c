@@ -143,7 +143,7 @@ static int command_status(struct dlgctl *ctl, int argc, char **argv)
         return DLGCTL_FAILED;
     dlg_error *error = NULL;
     dlg_cluster *cluster = NULL;
-    if (dlg_cluster_status(ctl->client, &cluster, &error) != DLG_OK)
+    if (dlg_cluster_status(&cluster, ctl->client, &error) != DLG_OK)
         return dlgctl_fail(ctl, error);
     int status = DLGCTL_OK;
     if (json)
@@ -238,7 +238,7 @@ static int command_remove(struct dlgctl *ctl, int argc, char **argv)
     dlg_error *error = NULL;
     struct cluster_watch watch;
     watch_begin(&watch, ctl, "shards", true);
-    int code = dlg_cluster_remove_node(ctl->client, place.host, place.port, &options, watch_show, &watch, NULL, &error);
+    int code = dlg_cluster_remove_node(NULL, ctl->client, place.host, place.port, &options, watch_show, &watch, &error);
     char done[HOST_SIZE + 64];
     snprintf(done, sizeof done, "%s:%d is no longer in the cluster.", place.host, (int)place.port);
     return watch_finish(&watch, code, error, done);
@@ -276,7 +276,7 @@ static int command_rebalance(struct dlgctl *ctl, int argc, char **argv)
     struct cluster_watch watch;
     char done[160] = "";
     watch_begin(&watch, ctl, "shards", true);
-    int code = dlg_cluster_rebalance(ctl->client, &options, watch_show, &watch, &rebalance, &error);
+    int code = dlg_cluster_rebalance(&rebalance, ctl->client, &options, watch_show, &watch, &error);
     if (code == DLG_OK) {
         progress_clear(&watch.bar);
         if (options.flags & DLG_REBALANCE_DRY_RUN)
@@ -302,9 +302,9 @@ static int command_wait(struct dlgctl *ctl, int argc, char **argv)
     struct cluster_watch watch;
     char done[160] = "";
     watch_begin(&watch, ctl, "shards", false);
-    int code = dlg_cluster_rebalance_wait(ctl->client, &options, watch_show, &watch, &rebalance, &error);
+    int code = dlg_cluster_rebalance_wait(&rebalance, ctl->client, &options, watch_show, &watch, &error);
     const dlg_rebalance_info *info = dlg_rebalance_describe(rebalance);
-    if (code == DLG_OK && info->state == DLG_JOB_NONE)
+    if (code == DLG_OK && info->state == DLG_JOB_STATE_NONE)
         snprintf(done, sizeof done, "There was no rebalance yet.");
     else if (code == DLG_OK)
         snprintf(done, sizeof done, "Job %lld is %s; %u of %u shards were moved.", (long long)info->job,
@@ -355,7 +355,7 @@ static int command_isolate(struct dlgctl *ctl, int argc, char **argv)
     options.mode = moving.mode;
     options.port = options.host ? place.port : 0;
     watch_begin(&watch, ctl, "isolate", true);
-    int code = dlg_cluster_isolate(ctl->client, &user, &options, watch_show, &watch, &shard, &error);
+    int code = dlg_cluster_isolate(&shard, ctl->client, &user, &options, watch_show, &watch, &error);
     char done[160];
     snprintf(done, sizeof done, "Messages to %s have shard %lld to themselves.", argv[optind], (long long)shard);
     return watch_finish(&watch, code, error, done);

@@ -57,7 +57,7 @@ static int send_text(struct dlgctl *ctl, const dlg_uuid *pair, const char *text,
         return DLGCTL_FAILED;
     dlg_error *error = NULL;
     dlg_receipt receipt = DLG_RECEIPT_INIT;
-    if (dlg_send(ctl->client, &pair[0], &pair[1], text, length, options, &receipt, &error) != DLG_OK)
+    if (dlg_send(&receipt, ctl->client, &pair[0], &pair[1], text, length, options, &error) != DLG_OK)
         return dlgctl_fail(ctl, error);
     return print_receipt(&receipt, json);
 }
@@ -122,7 +122,7 @@ static char *user_name(struct dlgctl *ctl, const dlg_uuid *id)
 {
     char *name = NULL;
     dlg_users *users = NULL;
-    if (dlg_user_get(ctl->client, id, &users, NULL) == DLG_OK) {
+    if (dlg_user_get(&users, ctl->client, id, NULL) == DLG_OK) {
         const dlg_user *user = dlg_users_at(users, 0);
         const char *first = user->first_name ? user->first_name : "";
         const char *second = user->second_name ? user->second_name : "";
@@ -132,7 +132,7 @@ static char *user_name(struct dlgctl *ctl, const dlg_uuid *id)
     dlg_users_free(users);
     if (name || !(name = malloc(DLG_UUID_TEXT_SIZE)))
         return name;
-    dlg_uuid_format(id, name);
+    dlg_uuid_format(name, id);
     return name;
 }
 
@@ -160,8 +160,8 @@ static int print_message_json(const dlg_message *message)
     char id[24], author[DLG_UUID_TEXT_SIZE], recipient[DLG_UUID_TEXT_SIZE], created[TIME_TEXT_SIZE],
         updated[TIME_TEXT_SIZE];
     snprintf(id, sizeof id, "%lld", (long long)message->id);
-    dlg_uuid_format(&message->author, author);
-    dlg_uuid_format(&message->recipient, recipient);
+    dlg_uuid_format(author, &message->author);
+    dlg_uuid_format(recipient, &message->recipient);
     time_format_utc(message->created_us, created);
     time_format_utc(message->updated_us, updated);
     json_t *object = json_pack("{ss ss so ss ss}", "from", author, "to", recipient, "text",
@@ -192,11 +192,11 @@ static int list_page(struct dlgctl *ctl, const struct list_command *list, char *
 {
     dlg_error *error = NULL;
     dlg_page *page = NULL;
-    if (dlg_list(ctl->client, &list->pair[0], &list->pair[1], &list->options, &page, &error) != DLG_OK)
+    if (dlg_list(&page, ctl->client, &list->pair[0], &list->pair[1], &list->options, &error) != DLG_OK)
         return dlgctl_fail(ctl, error);
     int status = DLGCTL_OK;
     for (size_t i = 0; i < dlg_page_count(page) && status == DLGCTL_OK; i++)
-        status = print_one(list, dlg_page_message(page, i));
+        status = print_one(list, dlg_page_at(page, i));
     if (cursor)
         snprintf(cursor, DLG_CURSOR_SIZE, "%s", dlg_page_after(page));
     else
@@ -213,7 +213,7 @@ static int list_walk(struct dlgctl *ctl, const struct list_command *list, dlg_it
     while (status == DLGCTL_OK && !dlgctl_stopped()) {
         dlg_error *error = NULL;
         const dlg_message *message = NULL;
-        if (dlg_iterator_next(iterator, &message, &error) != DLG_OK)
+        if (dlg_iterator_next(&message, iterator, &error) != DLG_OK)
             return dlgctl_fail(ctl, error);
         if (message)
             status = print_one(list, message);
@@ -241,7 +241,7 @@ static int list_dialog(struct dlgctl *ctl, struct list_command *list)
     list->options.limit = DLG_PAGE_LIMIT;
     dlg_error *error = NULL;
     dlg_iterator *iterator = NULL;
-    if (dlg_iterate(ctl->client, &list->pair[0], &list->pair[1], &list->options, &iterator, &error) != DLG_OK)
+    if (dlg_iterate(&iterator, ctl->client, &list->pair[0], &list->pair[1], &list->options, &error) != DLG_OK)
         return dlgctl_fail(ctl, error);
     int status = list_walk(ctl, list, iterator);
     dlg_iterator_free(iterator);

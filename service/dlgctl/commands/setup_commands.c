@@ -12,7 +12,7 @@ static int run_init(struct dlgctl *ctl, int argc, char **argv)
         return DLGCTL_FAILED;
     dlg_error *error = NULL;
     int version = 0;
-    if (dlg_schema_install(ctl->client, &version, &error) != DLG_OK)
+    if (dlg_schema_install(&version, ctl->client, &error) != DLG_OK)
         return dlgctl_fail(ctl, error);
     printf("The tables are there, in version %d.\n", version);
     return DLGCTL_OK;
@@ -30,11 +30,13 @@ static int run_settings(struct dlgctl *ctl, int argc, char **argv)
 {
     if (dlgctl_bare(ctl, argc, argv) != DLGCTL_OK)
         return DLGCTL_USAGE;
-    const char *name, *initial, *range, *purpose;
     printf("%-20s %-14s %-14s %s\n", "NAME", "VALUE", "DEFAULT", "RANGE: PURPOSE");
-    for (size_t i = 0; dlg_setting_describe(i, &name, &initial, &range, &purpose); i++)
-        printf("%-20s %-14s %-14s %s: %s\n", name, shown(name, dlg_settings_get(ctl->settings, name)),
-               shown(name, initial), range, purpose);
+    for (size_t i = 0; i < dlg_setting_count(); i++) {
+        const dlg_setting *setting = dlg_setting_at(i);
+        const char *value = dlg_settings_get(ctl->settings, setting->name);
+        printf("%-20s %-14s %-14s %s: %s\n", setting->name, shown(setting->name, value),
+               shown(setting->name, setting->default_value), setting->range, setting->purpose);
+    }
     return DLGCTL_OK;
 }
 

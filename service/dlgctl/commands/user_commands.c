@@ -75,8 +75,8 @@ static int run_add(struct dlgctl *ctl, int argc, char **argv)
         dlg_uuid id;
         dlg_error *error = NULL;
         char text[DLG_UUID_TEXT_SIZE];
-        if (dlg_user_create(ctl->client, &add.user, password.text, password.length, &id, &error) == DLG_OK) {
-            dlg_uuid_format(&id, text);
+        if (dlg_user_create(&id, ctl->client, &add.user, password.text, password.length, &error) == DLG_OK) {
+            dlg_uuid_format(text, &id);
             puts(text);
         } else {
             status = dlgctl_fail(ctl, error);
@@ -135,7 +135,7 @@ static int print_token(struct dlgctl *ctl, const dlg_uuid *user, const struct pa
 {
     dlg_error *error = NULL;
     char *token = NULL;
-    if (dlg_auth(ctl->client, user, password->text, password->length, &token, &error) != DLG_OK)
+    if (dlg_auth(&token, ctl->client, user, password->text, password->length, &error) != DLG_OK)
         return dlgctl_fail(ctl, error);
     puts(token);
     dlg_free(token);
@@ -161,7 +161,7 @@ static void print_field(const char *name, const char *value)
 static void print_user(const dlg_user *user)
 {
     char id[DLG_UUID_TEXT_SIZE], created[TIME_TEXT_SIZE];
-    dlg_uuid_format(&user->id, id);
+    dlg_uuid_format(id, &user->id);
     time_format_local(user->created_us, created);
     print_field("id", id);
     print_field("first name", user->first_name);
@@ -180,7 +180,7 @@ static json_t *json_optional(const char *text)
 static int print_user_json(const dlg_user *user)
 {
     char id[DLG_UUID_TEXT_SIZE], created[TIME_TEXT_SIZE];
-    dlg_uuid_format(&user->id, id);
+    dlg_uuid_format(id, &user->id);
     time_format_utc(user->created_us, created);
     json_t *object =
         json_pack("{ss so so so so so ss}", "id", id, "first_name", json_optional(user->first_name), "second_name",
@@ -211,7 +211,7 @@ static int run_show(struct dlgctl *ctl, int argc, char **argv)
         return DLGCTL_FAILED;
     dlg_error *error = NULL;
     dlg_users *users = NULL;
-    if (dlg_user_get(ctl->client, &id, &users, &error) != DLG_OK)
+    if (dlg_user_get(&users, ctl->client, &id, &error) != DLG_OK)
         return dlgctl_fail(ctl, error);
     int status = DLGCTL_OK;
     if (json)

@@ -215,7 +215,7 @@ static bool take_field(dlg_user *user, enum csv_column column, char *text)
 {
     switch (column) {
     case CSV_ID:
-        return !*text || dlg_uuid_parse(text, DLG_NTS, &user->id) == DLG_OK;
+        return !*text || dlg_uuid_parse(&user->id, text, DLG_NTS) == DLG_OK;
     case CSV_NAME:
         take_name(text, user);
         return true;

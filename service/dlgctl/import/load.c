@@ -26,7 +26,7 @@ static int hash_password(struct load *load)
     int status = DLGCTL_OK;
     if (problem)
         status = dlgctl_complain(load->ctl, "no password: %s", problem);
-    else if (dlg_password_hash(load->ctl->client, password.text, password.length, &load->password_hash, &error) !=
+    else if (dlg_password_hash(&load->password_hash, load->ctl->client, password.text, password.length, &error) !=
              DLG_OK)
         status = dlgctl_fail(load->ctl, error);
     password_wipe(&password);
@@ -57,7 +57,7 @@ int load_begin(struct load *load, const char *what)
     if (status == DLGCTL_OK)
         status = hash_password(load);
     dlg_error *error = NULL;
-    if (status == DLGCTL_OK && dlg_loader_open(load->ctl->client, &load->loader, &error) != DLG_OK)
+    if (status == DLGCTL_OK && dlg_loader_open(&load->loader, load->ctl->client, &error) != DLG_OK)
         status = dlgctl_fail(load->ctl, error);
     progress_begin(&load->progress, what, load->ctl->quiet);
     return status;
@@ -113,7 +113,7 @@ static int check_outcome(struct load *load, int code, dlg_error *error, uint64_t
 static int keep_id(struct load *load, const dlg_uuid *id)
 {
     char text[DLG_UUID_TEXT_SIZE];
-    dlg_uuid_format(id, text);
+    dlg_uuid_format(text, id);
     if (load->ids && fprintf(load->ids, "%s\n", text) < 0)
         return dlgctl_complain(load->ctl, "%s cannot be written: %s", load->ids_path, strerror(errno));
     return DLGCTL_OK;
@@ -126,7 +126,7 @@ int load_user(struct load *load, const dlg_user *user, uint64_t line)
     return code == DLG_OK ? keep_id(load, &user->id) : check_outcome(load, code, error, line);
 }
 
-int load_message(struct load *load, const dlg_message *message, uint64_t line)
+int load_message(struct load *load, const dlg_message_input *message, uint64_t line)
 {
     dlg_error *error = NULL;
     int code = dlg_loader_message(load->loader, message, &error);
@@ -137,8 +137,8 @@ int load_message(struct load *load, const dlg_message *message, uint64_t line)
 
 static uint64_t rows_done(const struct load *load)
 {
-    dlg_progress done;
-    dlg_loader_progress(load->loader, &done);
+    dlg_progress done = DLG_PROGRESS_INIT;
+    dlg_loader_progress(&done, load->loader);
     return done.users + done.messages;
 }
 
@@ -161,8 +161,8 @@ static void print_summary(const struct load *load, bool complete)
 {
     double seconds = progress_seconds(&load->progress);
     uint64_t rows = rows_done(load);
-    dlg_progress done;
-    dlg_loader_progress(load->loader, &done);
+    dlg_progress done = DLG_PROGRESS_INIT;
+    dlg_loader_progress(&done, load->loader);
     printf(complete ? "Loaded: " : "Stopped; loaded so far: ");
     print_counts(&done);
     printf(" in %.1f s, %s/s; %s were there already", seconds,

@@ -45,7 +45,7 @@ int load_refuse(struct load *load, uint64_t line, const char *problem);
 
 /* Hands a row to the loader. `line` 0: it is ours, and a refusal is a failure. */
 int load_user(struct load *load, const dlg_user *user, uint64_t line);
-int load_message(struct load *load, const dlg_message *message, uint64_t line);
+int load_message(struct load *load, const dlg_message_input *message, uint64_t line);
 
 /* Shows how far it is, `part` of the whole. */
 void load_show(struct load *load, uint64_t part);

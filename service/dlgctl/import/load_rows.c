@@ -79,7 +79,7 @@ static int read_crowd(struct load *load)
             length--;
         if (length == 0)
             continue;
-        if (dlg_uuid_parse(lines.bytes, length, &id) != DLG_OK)
+        if (dlg_uuid_parse(&id, lines.bytes, length) != DLG_OK)
             status = dlgctl_complain(load->ctl, "%s:%llu: this is no user's id", load->among_path,
                                      (unsigned long long)lines.number);
         else if (!population_add(&load->population, &id))
@@ -95,7 +95,7 @@ static int search_crowd(struct load *load)
 {
     dlg_error *error = NULL;
     dlg_users *users = NULL;
-    if (dlg_user_search(load->ctl->client, "", "", DLG_PAGE_LIMIT, &users, &error) != DLG_OK)
+    if (dlg_user_search(&users, load->ctl->client, "", "", DLG_PAGE_LIMIT, &error) != DLG_OK)
         return dlgctl_fail(load->ctl, error);
     bool added = true;
     for (size_t i = 0; i < dlg_users_count(users) && added; i++)
@@ -165,7 +165,7 @@ static int load_texts(struct load *load, struct traffic *traffic)
     uint64_t taken = 0;
     int status = DLGCTL_OK;
     while (status == DLGCTL_OK && !dlgctl_stopped() && text_split_next(&split)) {
-        dlg_message message;
+        dlg_message_input message = DLG_MESSAGE_INPUT_INIT;
         if (!traffic_next(traffic, &message)) {
             status = out_of_memory(load);
             break;
@@ -228,7 +228,7 @@ static int generate_messages(struct load *load, struct traffic *traffic)
     int status = DLGCTL_OK;
     for (int64_t i = 0; i < load->messages && status == DLGCTL_OK && !dlgctl_stopped(); i++) {
         char text[FAKE_TEXT_SIZE];
-        dlg_message message;
+        dlg_message_input message = DLG_MESSAGE_INPUT_INIT;
         if (!traffic_next(traffic, &message))
             return out_of_memory(load);
         message.text = text;

@@ -20,7 +20,7 @@ static int64_t make_id(struct prng *prng, int64_t us)
     return (int64_t)(since << ID_RANDOM_BITS | (1 + prng_below(prng, (1u << ID_RANDOM_BITS) - 1)));
 }
 
-bool traffic_next(struct traffic *traffic, dlg_message *message)
+bool traffic_next(struct traffic *traffic, dlg_message_input *message)
 {
     if (!population_pick(traffic->population, traffic->skew, &traffic->prng, &message->author, &message->recipient))
         return false;

@@ -17,6 +17,6 @@ bool traffic_init(struct traffic *traffic, struct user_population *population, e
                   uint64_t count, int64_t from_us, int64_t until_us);
 
 /* Fills everything but the text; each is later than the one before. False: out of memory. */
-bool traffic_next(struct traffic *traffic, dlg_message *message);
+bool traffic_next(struct traffic *traffic, dlg_message_input *message);
 
 #endif

@@ -114,7 +114,7 @@ static void show_hot(const dlg_cluster *cluster)
     for (size_t i = 0; i < dlg_cluster_hot_count(cluster); i++) {
         const dlg_hot_recipient *hot = dlg_cluster_hot_at(cluster, i);
         char recipient[DLG_UUID_TEXT_SIZE];
-        dlg_uuid_format(&hot->recipient, recipient);
+        dlg_uuid_format(recipient, &hot->recipient);
         printf("  %s %12s  shard %lld on %s%s\n", recipient, progress_number(hot->rows), (long long)hot->shard,
                node_name(cluster, hot->group), hot->isolated ? ", alone" : "");
     }
@@ -169,7 +169,7 @@ static json_t *node_json(const dlg_cluster_node *node)
 static json_t *hot_json(const dlg_hot_recipient *hot)
 {
     char recipient[DLG_UUID_TEXT_SIZE];
-    dlg_uuid_format(&hot->recipient, recipient);
+    dlg_uuid_format(recipient, &hot->recipient);
     return json_pack("{s:s, s:o, s:I, s:i, s:b}", "recipient", recipient, "messages", number(hot->rows), "shard",
                      (json_int_t)hot->shard, "group", (int)hot->group, "isolated", hot->isolated);
 }
