@@ -8,7 +8,7 @@
 static int try_open(struct fake *fake, const char *settings, dlg_client **client, dlg_error **error)
 {
     char all[512];
-    snprintf(all, sizeof all, "%s open_timeout_ms=300 connect_timeout_ms=100 %s", FAKE_SETTINGS, settings);
+    snprintf(all, sizeof all, "%s open_timeout_ms=500 connect_timeout_ms=100 %s", FAKE_SETTINGS, settings);
     return client_try(client, fake_conninfo(fake), all, error);
 }
 
@@ -207,7 +207,7 @@ static void tls_that_the_server_does_not_have_is_told(void **state)
     dlg_client *client;
     dlg_error *error = NULL;
     snprintf(conninfo, sizeof conninfo, "%s sslmode=require", fake_conninfo_tcp(*state));
-    assert_refused(client_try(&client, conninfo, FAKE_SETTINGS " open_timeout_ms=300", &error), DLG_E_UNAVAILABLE,
+    assert_refused(client_try(&client, conninfo, FAKE_SETTINGS " open_timeout_ms=500", &error), DLG_E_UNAVAILABLE,
                    DLG_FATE_NOT_WRITTEN, "", "server does not support SSL", error);
 }
 

@@ -88,24 +88,23 @@ struct source {
 
 static int node_of(const struct source *source)
 {
-    return fake_world_of(source->call->fake)->groups[source->shard];
+    return source->call->fake->world->groups[source->shard];
 }
 
 /* `what` is the expression's kind: one letter for the type, then which. */
 static struct wire_value value_of(const struct source *source, const char *what)
 {
-    static char host[64]; /* of one thread at a time: with the world's lock */
-    const struct fake_world *world = fake_world_of(source->call->fake);
+    const struct fake_world *world = source->call->fake->world;
     struct wire_value value = {.type = *what, .data = ""};
     const char *which = what + 2;
     if (strcmp(which, "now") == 0)
         value.number = source->now_us;
     else if (strcmp(which, "standby") == 0)
-        value.number = fake_standby(source->call->fake);
+        value.number = source->call->fake->standby;
     else if (strcmp(which, "citus") == 0)
         value.number = world->is_citus;
     else if (strcmp(which, "group") == 0)
-        value.number = fake_group(source->call->fake);
+        value.number = source->call->fake->group;
     else if (strcmp(which, "one") == 0)
         value.number = 1;
     else if (strcmp(which, "schema") == 0)
@@ -125,7 +124,7 @@ static struct wire_value value_of(const struct source *source, const char *what)
     else if (strcmp(which, "port") == 0)
         value.number = world->ports[node_of(source)];
     else if (strcmp(which, "host") == 0)
-        value.data = strcpy(host, world->hosts[node_of(source)]);
+        value.data = world->hosts[node_of(source)];
     return value;
 }
 
@@ -266,7 +265,7 @@ static void message_read(const struct fake_call *call, bool is_array, int row, s
             memcpy(message->recipient.bytes, value, sizeof message->recipient.bytes);
         else if (strcmp(column, "create_date") == 0)
             message->created_us = timestamp_to_us(get_int64(value));
-        else if (strcmp(column, "text") == 0)
+        else if (strcmp(column, "text") == 0 && !message->text)
             message->text = strndup(value, (size_t)length);
     }
 }
@@ -280,7 +279,7 @@ static void insert(const struct fake_call *call, struct wire *rows, char tag[32]
         struct fake_message message;
         message_read(call, is_array, row, &message);
         struct source source = {.call = call, .message = &message};
-        bool is_new = fake_message_add(fake_world_of(call->fake), &message);
+        bool is_new = fake_message_add(call->fake->world, &message);
         if (is_new && returns)
             row_add(rows, &source);
         written += is_new;
@@ -298,7 +297,7 @@ static void write_other(const char *sql, char tag[32])
 static int shards_read(const struct source *template, struct wire *rows)
 {
     struct source source = *template;
-    const struct fake_world *world = fake_world_of(source.call->fake);
+    const struct fake_world *world = source.call->fake->world;
     for (source.shard = 0; source.shard < world->shards; source.shard++) {
         source.shard_id = FAKE_FIRST_SHARD + source.shard;
         row_add(rows, &source);
@@ -310,13 +309,13 @@ static int shards_read(const struct source *template, struct wire *rows)
 static int placed_read(const struct source *template, struct wire *rows)
 {
     struct source source = *template;
-    const struct fake_world *world = fake_world_of(source.call->fake);
+    const struct fake_world *world = source.call->fake->world;
     int count = 0;
     for (int i = 0; i < array_count(source.call, 0); i++) {
         int length;
         source.shard_id = get_int64(element(source.call, 0, true, i, &length));
         source.shard = (int)(source.shard_id - FAKE_FIRST_SHARD);
-        if (source.shard < 0 || source.shard >= world->shards || node_of(&source) != fake_group(source.call->fake))
+        if (source.shard < 0 || source.shard >= world->shards || node_of(&source) != source.call->fake->group)
             continue;
         row_add(rows, &source);
         count++;
@@ -331,7 +330,7 @@ static int found_read(const struct source *template, struct wire *rows)
     int id = parameter_after(call->sql, "WHERE id = "), recipient = parameter_after(call->sql, "to_user_id = ");
     dlg_uuid uuid;
     memcpy(uuid.bytes, call->values[recipient], sizeof uuid.bytes);
-    source.message = fake_message_find(fake_world_of(call->fake), get_int64(call->values[id]), &uuid);
+    source.message = fake_message_find(call->fake->world, get_int64(call->values[id]), &uuid);
     if (source.message)
         row_add(rows, &source);
     return source.message != NULL;
@@ -357,7 +356,7 @@ static int select_rows(const struct fake_call *call, struct wire *rows)
 void fake_answer(const struct fake_call *call, char types[FAKE_PARAMETERS], struct wire *rows, char tag[32])
 {
     const char *sql = call->sql;
-    struct fake_world *world = fake_world_of(call->fake);
+    struct fake_world *world = call->fake->world;
     types_of(sql, types);
     if (strncmp(sql, "INSERT INTO public.dialogs ", 27) == 0) {
         insert(call, rows, tag);

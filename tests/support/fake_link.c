@@ -7,15 +7,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CODE_SSL = 80877103, CODE_GSS = 80877104, CODE_CANCEL = 80877102 };
-
-/* A message of the client; type 0 before the connection is made. */
-struct message {
-    char type;
-    struct wire_reader body;
-    size_t length; /* with its head */
-};
-
 struct fake_link *fake_link_new(struct fake *fake, int fd)
 {
     static _Atomic int64_t owners;
@@ -58,7 +49,7 @@ static void fail(struct fake_link *link)
     if (link->transaction == 'T')
         link->transaction = 'E';
     else
-        fake_rollback(fake_world_of(link->fake), link->owner);
+        fake_rollback(link->fake->world, link->owner);
 }
 
 static void refuse(struct fake_link *link, const char *severity, const char *sqlstate, const char *text)
@@ -81,147 +72,6 @@ static void reset(struct fake_link *link)
     link->closing = true;
 }
 
-/* ---- Statements ---- */
-
-static struct fake_statement *prepared_find(struct fake_link *link, const char *name)
-{
-    for (int i = 0; i < link->prepared_count; i++)
-        if (strcmp(link->prepared[i].name, name) == 0)
-            return &link->prepared[i];
-    return NULL;
-}
-
-static void prepare(struct fake_link *link, const char *name, const char *sql)
-{
-    struct fake_statement *statement = prepared_find(link, name);
-    if (!statement) {
-        if (link->prepared_count == FAKE_PREPARED)
-            abort();
-        statement = &link->prepared[link->prepared_count++];
-        *statement = (struct fake_statement){.name = strdup(name)};
-    }
-    free(statement->sql);
-    statement->sql = strdup(sql);
-}
-
-/* Reads the portal's Bind; what it has, `call` points into. */
-static void call_read(struct fake_link *link, struct fake_call *call)
-{
-    struct wire_reader reader = {link->portal.bytes, link->portal.bytes + link->portal.length, false};
-    read_text(&reader);
-    *call = (struct fake_call){.fake = link->fake, .owner = link->owner, .name = read_text(&reader), .binary = true};
-    const struct fake_statement *statement = prepared_find(link, call->name);
-    call->sql = statement ? statement->sql : NULL;
-    for (int formats = read_int16(&reader); formats > 0; formats--)
-        read_int16(&reader);
-    call->count = read_int16(&reader);
-    for (int i = 0; i < call->count && i < FAKE_PARAMETERS; i++) {
-        call->lengths[i] = read_int32(&reader);
-        call->values[i] = call->lengths[i] < 0 ? NULL : read_bytes(&reader, (size_t)call->lengths[i]);
-    }
-}
-
-static bool begins(const char *sql, const char *word)
-{
-    return strncmp(sql, word, strlen(word)) == 0;
-}
-
-/* BEGIN, COMMIT, ROLLBACK: what they do to the transaction, or false when it is none of them. */
-static bool control(struct fake_link *link, const char *sql, char *tag)
-{
-    if (begins(sql, "BEGIN")) {
-        link->transaction = 'T';
-    } else if (begins(sql, "COMMIT") && link->transaction != 'E') {
-        fake_commit(fake_world_of(link->fake), link->owner);
-        link->transaction = 'I';
-    } else if (begins(sql, "ROLLBACK") || begins(sql, "COMMIT")) {
-        fake_rollback(fake_world_of(link->fake), link->owner);
-        link->transaction = 'I';
-        sql = "ROLLBACK";
-    } else {
-        return false;
-    }
-    snprintf(tag, 32, "%s", sql);
-    return true;
-}
-
-static void answer(struct fake_link *link, const struct fake_call *call, const struct fake_rule *rule, struct wire *to)
-{
-    char types[FAKE_PARAMETERS] = "", tag[32] = "";
-    struct wire rows = {0};
-    if (!control(link, call->sql, tag))
-        fake_answer(call, types, &rows, tag);
-    bool scripted = rule && rule->rows;
-    const struct wire *data = scripted ? &rule->rows->data : &rows;
-    const char *columns = scripted ? rule->rows->types : types;
-    if (*columns)
-        wire_description(to, columns, call->binary);
-    else if (call->binary)
-        wire_plain(to, 'n');
-    wire_bytes(to, data->bytes, data->length);
-    if (scripted)
-        snprintf(tag, sizeof tag, "SELECT %d", rule->rows->count);
-    wire_complete(to, rule && rule->text ? rule->text : tag);
-    wire_free(&rows);
-}
-
-/* ---- Messages ---- */
-
-static void greet(struct fake_link *link, struct wire *to)
-{
-    link->greeted = true;
-    wire_authentication(to, 0);
-    wire_parameter(to, "server_version", "15.20");
-    wire_parameter(to, "client_encoding", "UTF8");
-    wire_parameter(to, "server_encoding", "UTF8");
-    wire_parameter(to, "standard_conforming_strings", "on");
-    wire_parameter(to, "integer_datetimes", "on");
-    wire_parameter(to, "in_hot_standby", fake_standby(link->fake) ? "on" : "off");
-    size_t begin = wire_begin(to, 'K');
-    wire_int32(to, (int32_t)link->owner);
-    wire_int32(to, 1);
-    wire_end(to, begin);
-    wire_ready(to, link->transaction);
-}
-
-static void finish(struct fake_link *link, struct wire *to)
-{
-    link->failed = false;
-    if (link->transaction == 'I')
-        fake_commit(fake_world_of(link->fake), link->owner);
-    wire_ready(to, link->transaction);
-}
-
-/* One statement of the simple protocol. */
-static void query(struct fake_link *link, const char *sql, const struct fake_rule *rule, struct wire *to)
-{
-    struct fake_call call = {.fake = link->fake, .owner = link->owner, .name = "", .sql = sql};
-    answer(link, &call, rule, to);
-    finish(link, to);
-}
-
-static void execute(struct fake_link *link, const struct fake_rule *rule, struct wire *to)
-{
-    struct fake_call call;
-    call_read(link, &call);
-    wire_plain(to, '2');
-    answer(link, &call, rule, to);
-}
-
-static const char *startup_event(struct wire_reader body)
-{
-    switch (read_int32(&body)) {
-    case CODE_SSL:
-        return "SSLRequest";
-    case CODE_GSS:
-        return "GSSENCRequest";
-    case CODE_CANCEL:
-        return "Cancel";
-    default:
-        return "Startup";
-    }
-}
-
 static void name_call(const char *kind, const struct fake_call *call, char event[FAKE_EVENT])
 {
     char name[FAKE_EVENT - 16];
@@ -229,86 +79,30 @@ static void name_call(const char *kind, const struct fake_call *call, char event
     snprintf(event, FAKE_EVENT, "%s %s", kind, name);
 }
 
-/* The event that the message is, or "" when it is a part of one. */
-static void event_of(struct fake_link *link, const struct message *message, struct fake_call *call,
+static const struct {
+    char type;
+    const char *event;
+} events[] = {{'S', "Sync"}, {'H', "Flush"}, {'p', "Password"}, {'X', "Terminate"}};
+
+/* The event that the message is, or "" when it is a part of one; and the statement that it is about. */
+static void event_of(struct fake_link *link, const struct fake_message_in *message, struct fake_call *call,
                      char event[FAKE_EVENT])
 {
     struct wire_reader body = message->body;
-    const char *name = "";
-    switch (message->type) {
-    case 0:
-        name = startup_event(body);
-        break;
-    case 'P':
-        *call = (struct fake_call){.name = read_text(&body), .sql = read_text(&body)};
-        name_call("Parse", call, event);
-        return;
-    case 'E':
-        call_read(link, call);
-        if (call->sql)
-            name_call("Execute", call, event);
-        else
-            snprintf(event, FAKE_EVENT, "Execute of nothing");
-        return;
-    case 'Q':
-        *call = (struct fake_call){.name = "", .sql = read_text(&body)};
-        name_call("Query", call, event);
-        return;
-    case 'S':
-        name = "Sync";
-        break;
-    case 'H':
-        name = "Flush";
-        break;
-    case 'p':
-        name = "Password";
-        break;
-    case 'X':
-        name = "Terminate";
-        break;
-    default:
-        break;
-    }
-    snprintf(event, FAKE_EVENT, "%s", name);
-}
-
-/* What the message asks for, done; its answer. */
-static void perform(struct fake_link *link, const struct message *message, const struct fake_rule *rule,
-                    struct wire *to)
-{
-    struct wire_reader body = message->body;
-    const char *name;
-    switch (message->type) {
-    case 0:
-        if (strcmp(startup_event(body), "Startup") == 0)
-            greet(link, to);
-        else
-            wire_bytes(to, "N", strcmp(startup_event(body), "Cancel") != 0);
-        break;
-    case 'p':
-        greet(link, to);
-        break;
-    case 'P':
-        name = read_text(&body);
-        prepare(link, name, read_text(&body));
-        wire_plain(to, '1');
-        break;
-    case 'B':
-        link->portal.length = 0;
-        wire_bytes(&link->portal, body.at, (size_t)(body.end - body.at));
-        break;
-    case 'E':
-        execute(link, rule, to);
-        break;
-    case 'Q':
-        query(link, read_text(&body), rule, to);
-        break;
-    case 'S':
-        finish(link, to);
-        break;
-    default: /* a Describe is answered with the Execute, a Flush by sending */
-        break;
-    }
+    *event = '\0';
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+        if (events[i].type == message->type)
+            snprintf(event, FAKE_EVENT, "%s", events[i].event);
+    if (message->type == 0)
+        snprintf(event, FAKE_EVENT, "%s", fake_startup(body));
+    else if (message->type == 'E')
+        fake_call_read(link, call);
+    else if (message->type == 'P')
+        call->name = read_text(&body);
+    if (message->type == 'P' || message->type == 'Q')
+        call->sql = read_text(&body);
+    if (call->sql)
+        name_call(message->type == 'P' ? "Parse" : message->type == 'Q' ? "Query" : "Execute", call, event);
 }
 
 /* ---- Rules ---- */
@@ -321,10 +115,10 @@ static void deliver(struct fake_link *link, const struct wire *made)
 }
 
 /* Performs the message, and does with its answer what the rule says. */
-static void perform_by(struct fake_link *link, const struct message *message, const struct fake_rule *rule)
+static void perform_by(struct fake_link *link, const struct fake_message_in *message, const struct fake_rule *rule)
 {
     struct wire made = {0};
-    perform(link, message, rule, &made);
+    fake_perform(link, message, rule, &made);
     if (rule && rule->deed == FAKE_PREPEND)
         wire_bytes(&link->answers, rule->bytes, rule->length);
     if (rule && rule->deed == FAKE_SWAP)
@@ -338,7 +132,7 @@ static void perform_by(struct fake_link *link, const struct message *message, co
         end(link);
 }
 
-static void obey(struct fake_link *link, const struct message *message, const struct fake_rule *rule)
+static void obey(struct fake_link *link, const struct fake_message_in *message, const struct fake_rule *rule)
 {
     switch (rule ? rule->deed : FAKE_ANSWER) {
     case FAKE_ERROR:
@@ -346,7 +140,7 @@ static void obey(struct fake_link *link, const struct message *message, const st
         if (!link->greeted)
             end(link);
         else if (message->type == 'Q' || message->type == 'S')
-            finish(link, &link->answers);
+            fake_finish(link, &link->answers);
         break;
     case FAKE_FATAL:
         refuse(link, "FATAL", rule->sqlstate, rule->text);
@@ -385,17 +179,17 @@ static bool pause_at(struct fake_link *link, const struct fake_rule *rule)
 }
 
 /* A server that a failed message made skip all others takes Sync and Terminate only. */
-static bool is_skipped(const struct fake_link *link, const struct message *message)
+static bool is_skipped(const struct fake_link *link, const struct fake_message_in *message)
 {
     return link->failed && message->type != 'S' && message->type != 'X';
 }
 
-static bool unknown_statement(struct fake_link *link, const struct message *message)
+static bool unknown_statement(struct fake_link *link, const struct fake_message_in *message)
 {
     struct fake_call call;
     if (message->type != 'B')
         return false;
-    call_read(link, &call);
+    fake_call_read(link, &call);
     if (!call.sql)
         refuse(link, "ERROR", "26000", "prepared statement does not exist");
     return !call.sql;
@@ -404,7 +198,7 @@ static bool unknown_statement(struct fake_link *link, const struct message *mess
 /* In a failed transaction only its end is possible. */
 static bool refused_by_transaction(struct fake_link *link, const struct fake_call *call)
 {
-    bool ends = call->sql && (begins(call->sql, "ROLLBACK") || begins(call->sql, "COMMIT"));
+    bool ends = call->sql && (fake_begins(call->sql, "ROLLBACK") || fake_begins(call->sql, "COMMIT"));
     if (link->transaction != 'E' || ends || !call->sql)
         return false;
     refuse(link, "ERROR", "25P02", "current transaction is aborted, commands ignored until end of transaction block");
@@ -412,10 +206,10 @@ static bool refused_by_transaction(struct fake_link *link, const struct fake_cal
 }
 
 /* False: the message is to wait. */
-static bool handle(struct fake_link *link, const struct message *message)
+static bool handle(struct fake_link *link, const struct fake_message_in *message)
 {
     char event[FAKE_EVENT] = "";
-    struct fake_call call = {0};
+    struct fake_call call = {.name = ""};
     struct fake_rule rule;
     bool ruled = false;
     if (is_skipped(link, message))
@@ -441,10 +235,10 @@ static bool handle(struct fake_link *link, const struct message *message)
 }
 
 /* The next whole message of what has come. */
-static bool message_next(const struct fake_link *link, struct message *message)
+static bool message_next(const struct fake_link *link, struct fake_message_in *message)
 {
     enum { LENGTH = sizeof(int32_t) };
-    *message = (struct message){0};
+    *message = (struct fake_message_in){0};
     struct wire_reader reader = {link->in.bytes, link->in.bytes + link->in.length, false};
     bool typed = link->greeted || (link->in.length && *link->in.bytes == 'p');
     if (typed)
@@ -459,7 +253,7 @@ static bool message_next(const struct fake_link *link, struct message *message)
 
 void fake_link_run(struct fake_link *link)
 {
-    struct message message = {.type = 'c'}; /* the connection itself: a message of no bytes */
+    struct fake_message_in message = {.type = 'c'}; /* the connection itself: a message of no bytes */
     if (!link->announced && !link->hung) {
         struct fake_rule rule;
         bool ruled = link->waits;

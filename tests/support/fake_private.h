@@ -5,6 +5,7 @@
 #include "fake_cluster.h"
 #include "fake_server.h"
 
+#include <pthread.h>
 #include <sys/queue.h>
 
 enum { FAKE_EVENT = 96, FAKE_PARAMETERS = 16, FAKE_PREPARED = 1024 };
@@ -67,11 +68,59 @@ void fake_link_free(struct fake_link *link);
 /* Handles what has come, as far as nothing waits. */
 void fake_link_run(struct fake_link *link);
 
-/* ---- fake_server.c, for the others ---- */
+/* ---- fake_perform.c: messages ---- */
 
-int32_t fake_group(const struct fake *fake);
-bool fake_standby(const struct fake *fake);
+/* A message of the client; type 0 before the connection is made. */
+struct fake_message_in {
+    char type;
+    struct wire_reader body;
+    size_t length; /* with its head */
+};
+
+/* Does what the message asks for; writes its answer, for which the rule may have rows. */
+void fake_perform(struct fake_link *link, const struct fake_message_in *message, const struct fake_rule *rule,
+                  struct wire *to);
+
+/* What of the kinds of messages that make a connection this is: "Startup", "SSLRequest", "GSSENCRequest", "Cancel". */
+const char *fake_startup(struct wire_reader body);
+
+/* Reads the last Bind; what it has, `call` points into. Its `sql` is NULL when nobody prepared that. */
+void fake_call_read(struct fake_link *link, struct fake_call *call);
+
+/* Ends what a failed message made skip, commits, and says that it is ready. */
+void fake_finish(struct fake_link *link, struct wire *to);
+
+bool fake_begins(const char *sql, const char *word);
+
+/* ---- fake_server.c ---- */
+
+enum { FAKE_RULES = 64 };
+
+struct fake {
+    pthread_mutex_t lock; /* of all that follows */
+    pthread_cond_t news;  /* an event, or the end of a pause */
+    pthread_t thread;
+    struct fake_world *world;
+    bool owns_world;
+    bool stopping;
+    bool standby;
+    int32_t group;
+    int listeners[2];
+    int wake;
+    char host[64];
+    char conninfo[128];
+    char conninfo_tcp[128];
+    int port;
+    struct fake_links links;
+    struct fake_rule rules[FAKE_RULES];
+    int rule_count;
+    size_t piece;
+    struct wire trace; /* events, each ended by NUL */
+};
+
 int64_t fake_now_us(void);
+
+/* ---- fake_rules.c ---- */
 
 /* Notes an event, and takes the rule that is for it. False: there is none. */
 bool fake_event(struct fake *fake, const char *event, const struct fake_call *call, struct fake_rule *rule);

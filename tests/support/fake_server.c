@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -19,44 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { AWAIT_S = 20, LINKS_MOST = 256, RULES_MOST = 64 };
-
-struct fake {
-    pthread_mutex_t lock; /* of all that follows */
-    pthread_cond_t news;  /* an event, or the end of a pause */
-    pthread_t thread;
-    struct fake_world *world;
-    bool owns_world;
-    bool stopping;
-    bool standby;
-    int32_t group;
-    int listeners[2];
-    int wake;
-    char host[64];
-    char conninfo[128];
-    char conninfo_tcp[128];
-    int port;
-    struct fake_links links;
-    struct fake_rule rules[RULES_MOST];
-    int rule_count;
-    size_t piece;
-    struct wire trace; /* events, each ended by NUL */
-};
-
-int32_t fake_group(const struct fake *fake)
-{
-    return fake->group;
-}
-
-bool fake_standby(const struct fake *fake)
-{
-    return fake->standby;
-}
-
-struct fake_world *fake_world_of(const struct fake *fake)
-{
-    return fake->world;
-}
+enum { LINKS_MOST = 256 };
 
 int64_t fake_now_us(void)
 {
@@ -65,122 +27,12 @@ int64_t fake_now_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-/* ---- Rules and the trace ---- */
-
-static bool has_text(const struct fake_call *call, const char *text)
-{
-    for (int i = 0; call && i < call->count; i++)
-        if (call->lengths[i] > 0 && memmem(call->values[i], (size_t)call->lengths[i], text, strlen(text)))
-            return true;
-    return false;
-}
-
-static bool rule_take(struct fake_rule *rule, const char *event, const struct fake_call *call)
-{
-    if (rule->times < 0 || fnmatch(rule->on, event, 0) != 0 || (rule->having && !has_text(call, rule->having)))
-        return false;
-    if (rule->skip > 0) {
-        rule->skip--;
-        return false;
-    }
-    if (rule->times > 0 && --rule->times == 0)
-        rule->times = -1; /* used up */
-    return true;
-}
-
-bool fake_event(struct fake *fake, const char *event, const struct fake_call *call, struct fake_rule *rule)
-{
-    wire_text(&fake->trace, event);
-    pthread_cond_broadcast(&fake->news);
-    for (int i = 0; i < fake->rule_count; i++) {
-        if (rule_take(&fake->rules[i], event, call)) {
-            *rule = fake->rules[i];
-            return true;
-        }
-    }
-    return false;
-}
+/* ---- Commands to all connections ---- */
 
 static void wake(struct fake *fake)
 {
     eventfd_write(fake->wake, 1);
 }
-
-void fake_on(struct fake *fake, struct fake_rule rule)
-{
-    pthread_mutex_lock(&fake->lock);
-    bool room = fake->rule_count < RULES_MOST;
-    if (room)
-        fake->rules[fake->rule_count++] = rule;
-    pthread_mutex_unlock(&fake->lock);
-    assert_true(room);
-}
-
-void fake_behave(struct fake *fake)
-{
-    pthread_mutex_lock(&fake->lock);
-    fake->rule_count = 0;
-    pthread_mutex_unlock(&fake->lock);
-}
-
-static int count_events(const struct fake *fake, const char *pattern)
-{
-    int count = 0;
-    for (size_t at = 0; at < fake->trace.length; at += strlen(fake->trace.bytes + at) + 1)
-        count += fnmatch(pattern, fake->trace.bytes + at, 0) == 0;
-    return count;
-}
-
-int fake_count(struct fake *fake, const char *pattern)
-{
-    pthread_mutex_lock(&fake->lock);
-    int count = count_events(fake, pattern);
-    pthread_mutex_unlock(&fake->lock);
-    return count;
-}
-
-void fake_await(struct fake *fake, const char *pattern, int count)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += AWAIT_S;
-    pthread_mutex_lock(&fake->lock);
-    int late = 0;
-    while (count_events(fake, pattern) < count && !late)
-        late = pthread_cond_timedwait(&fake->news, &fake->lock, &until);
-    pthread_mutex_unlock(&fake->lock);
-    if (late)
-        fail_msg("\"%s\" did not happen %d times", pattern, count);
-}
-
-char *fake_trace(struct fake *fake)
-{
-    pthread_mutex_lock(&fake->lock);
-    char *text = malloc(fake->trace.length + 1);
-    for (size_t i = 0; i < fake->trace.length; i++)
-        text[i] = fake->trace.bytes[i] ? fake->trace.bytes[i] : '\n';
-    text[fake->trace.length] = '\0';
-    pthread_mutex_unlock(&fake->lock);
-    return text;
-}
-
-void fake_forget(struct fake *fake)
-{
-    pthread_mutex_lock(&fake->lock);
-    fake->trace.length = 0;
-    pthread_mutex_unlock(&fake->lock);
-}
-
-void fake_assert_trace(struct fake *fake, const char *expected)
-{
-    char *trace = fake_trace(fake);
-    if (strcmp(trace, expected) != 0)
-        fail_msg("the trace is\n%s--- and should be\n%s", trace, expected);
-    free(trace);
-    fake_forget(fake);
-}
-
-/* ---- Commands to all connections ---- */
 
 void fake_tear(struct fake *fake, size_t bytes)
 {
@@ -429,6 +281,11 @@ void fake_stop(struct fake *fake)
     pthread_mutex_destroy(&fake->lock);
     pthread_cond_destroy(&fake->news);
     free(fake);
+}
+
+struct fake_world *fake_world_of(const struct fake *fake)
+{
+    return fake->world;
 }
 
 const char *fake_conninfo(const struct fake *fake)
