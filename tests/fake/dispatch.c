@@ -93,7 +93,8 @@ static void a_server_that_falls_silent_is_given_up(void **state)
 
 /* ---- Lost ---- */
 
-/* Wherever the connection is cut, the message is stored once, and the receipt has the id under which it is. */
+/* Wherever the connection is cut, and where an answer is lost or comes after the next, the message is stored once, and
+ * the receipt has the id under which it is. */
 static void a_message_whose_connection_is_lost_is_stored_once(void **state)
 {
     static const struct fake_rule losses[] = {
@@ -105,6 +106,10 @@ static void a_message_whose_connection_is_lost_is_stored_once(void **state)
         {.on = "Sync", .deed = FAKE_CUT},
         {.on = "Sync", .deed = FAKE_CUT, .length = 3},
         {.on = "Sync", .deed = FAKE_RESET},
+        {.on = "Execute dlg_message_insert", .deed = FAKE_DROP},
+        {.on = "Execute dlg_message_insert", .deed = FAKE_SWAP},
+        {.on = "Parse dlg_message_insert", .deed = FAKE_DROP},
+        {.on = "Parse dlg_message_insert", .deed = FAKE_SWAP},
     };
     for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
         struct fake *fake = fake_start(NULL, 0);
@@ -123,6 +128,46 @@ static void a_message_whose_connection_is_lost_is_stored_once(void **state)
         fake_stop(fake);
     }
     (void)state;
+}
+
+/* On a cluster the answers to two reads and the question where their shards are: two of them change places. */
+static void answers_that_change_places_are_noticed(void **state)
+{
+    (void)state;
+    struct fake_cluster cluster;
+    fake_cluster_start(&cluster, 1);
+    dlg_client *client = fake_cluster_client(&cluster, "");
+    struct pair pair = {fake_user_in(2), fake_user_in(1)};
+    struct fake_rows rows = {0};
+    fake_row(&rows, "ltTN", INT64_C(1), "text", INT64_C(1700000000000000));
+    dlg_page_free(list_newest(client, &pair, 10)); /* prepares all of it */
+    fake_on(cluster.nodes[1],
+            (struct fake_rule){.on = "Execute dlg_page_before_102010", .deed = FAKE_SWAP, .times = 1});
+    fake_on(cluster.nodes[1], (struct fake_rule){.on = "Execute dlg_page_before", .rows = &rows});
+    dlg_page *page = list_newest(client, &pair, 10);
+    assert_int_equal(dlg_page_count(page), 2); /* of the table that is named for all shards */
+    assert_int_equal(fake_count(cluster.nodes[1], "Execute dlg_page_before"), 2);
+    dlg_page_free(page);
+    client_close(client);
+    fake_cluster_stop(&cluster);
+    fake_rows_free(&rows);
+}
+
+static void news_between_answers_do_no_harm(void **state)
+{
+    dlg_client *client = fake_client(*state, "");
+    dlg_error *error = NULL;
+    struct wire wire = {0};
+    wire_report(&wire, 'N', "WARNING", "01000", "by the way");
+    wire_parameter(&wire, "TimeZone", "UTC");
+    fake_on(*state, (struct fake_rule){.on = "*", .deed = FAKE_PREPEND, .bytes = wire.bytes, .length = wire.length});
+    for (int i = 0; i < 3; i++)
+        assert_ok(try_send(client, "text", 0, &error), error);
+    assert_int_equal(fake_stored(fake_world_of(*state), "text"), 3);
+    assert_int_equal(client_stats(client).reconnects, 0);
+    fake_behave(*state);
+    client_close(client);
+    wire_free(&wire);
 }
 
 /* The commit was made and its answer lost: the id is found again, so the second attempt stores nothing. */
@@ -348,6 +393,8 @@ int main(void)
         TEST(a_late_answer_is_nobody_elses),
         TEST(a_server_that_falls_silent_is_given_up),
         TEST(a_message_whose_connection_is_lost_is_stored_once),
+        cmocka_unit_test(answers_that_change_places_are_noticed),
+        TEST(news_between_answers_do_no_harm),
         TEST(a_commit_whose_answer_is_lost_is_found_again),
         TEST(a_batch_whose_connection_is_lost_is_sent_again),
         TEST(a_message_that_is_lost_for_good_is_possibly_written),

@@ -109,6 +109,8 @@ static void event_of(struct fake_link *link, const struct fake_message_in *messa
 
 static void deliver(struct fake_link *link, const struct wire *made)
 {
+    if (made->length == 0)
+        return;
     wire_bytes(&link->answers, made->bytes, made->length);
     wire_bytes(&link->answers, link->swapped.bytes, link->swapped.length);
     link->swapped.length = 0;

@@ -130,6 +130,8 @@ static void execute(struct fake_link *link, const struct fake_rule *rule, struct
 {
     struct fake_call call;
     fake_call_read(link, &call);
+    if (!call.sql)
+        return; /* its Bind was refused */
     wire_plain(to, '2');
     answer(link, &call, rule, to);
 }

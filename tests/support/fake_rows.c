@@ -5,29 +5,22 @@
 #include <stdarg.h>
 #include <string.h>
 
-static struct wire_value value_next(char type, va_list *values)
-{
-    struct wire_value value = {.type = type};
-    if (type == 'l' || type == 'T')
-        value.number = va_arg(*values, int64_t);
-    else if (type == 'i' || type == 'b')
-        value.number = va_arg(*values, int);
-    else if (type != 'n' && type != 'N')
-        value.data = va_arg(*values, const void *);
-    if (type == 'x')
-        value.number = va_arg(*values, int);
-    return value;
-}
-
 void fake_row(struct fake_rows *rows, const char *types, ...)
 {
     va_list values;
     va_start(values, types);
-    size_t columns = strlen(types);
     size_t begin = wire_begin(&rows->data, 'D');
-    wire_int16(&rows->data, (int)columns);
-    for (size_t i = 0; i < columns; i++) {
-        struct wire_value value = value_next(types[i], &values);
+    wire_int16(&rows->data, (int)strlen(types));
+    for (const char *type = types; *type; type++) {
+        struct wire_value value = {.type = *type};
+        if (*type == 'l' || *type == 'T')
+            value.number = va_arg(values, int64_t);
+        else if (*type == 'i' || *type == 'b')
+            value.number = va_arg(values, int);
+        else if (*type != 'n' && *type != 'N')
+            value.data = va_arg(values, const void *);
+        if (*type == 'x')
+            value.number = va_arg(values, int);
         wire_value(&rows->data, &value, true);
     }
     va_end(values);
