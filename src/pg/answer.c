@@ -8,6 +8,7 @@
  * may be NULL.
  */
 static const char *const columns_of[STATEMENT_COUNT] = {
+    [STATEMENT_MESSAGE_INSERT] = "z",
     [STATEMENT_MESSAGE_FIND] = "utzZ",
     [STATEMENT_PAGE_AFTER] = "ltzZ",
     [STATEMENT_PAGE_BEFORE] = "ltzZ",
@@ -26,6 +27,11 @@ static const char *const columns_of[STATEMENT_COUNT] = {
     [STATEMENT_USER_SEARCH] = "uTTTTTz",
     [STATEMENT_SHARD_MAP] = "liiiTItb",
     [STATEMENT_IS_CITUS] = "b",
+};
+
+/* Of multi-row forms. */
+static const char *const rows_columns_of[STATEMENT_COUNT] = {
+    [STATEMENT_MESSAGE_INSERT] = "lz",
 };
 
 static const struct column {
@@ -64,9 +70,9 @@ static bool column_fits(const PGresult *result, int column, char letter)
     return true;
 }
 
-bool answer_fits(const struct statement *statement, const PGresult *result)
+bool answer_fits(const struct statement *statement, bool rows, const PGresult *result)
 {
-    const char *columns = columns_of[statement_index(statement)];
+    const char *columns = (rows ? rows_columns_of : columns_of)[statement_index(statement)];
     if (!columns)
         return true;
     if (PQnfields(result) != (int)strlen(columns))

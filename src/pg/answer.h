@@ -7,8 +7,8 @@
 /*
  * Whether each field has the column's type and size, and is not NULL where it may not be. A proxy, a view in place of
  * a table, or a table of another version may answer otherwise: such values would be read as 0, or as another
- * message's. Statements that write are not looked at.
+ * message's. `rows`: the answer is to the multi-row form.
  */
-bool answer_fits(const struct statement *statement, const PGresult *result);
+bool answer_fits(const struct statement *statement, bool rows, const PGresult *result);
 
 #endif

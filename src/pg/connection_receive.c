@@ -89,13 +89,22 @@ static void on_prepare(struct connection *connection, const struct expected *exp
         batch->unprepared = expected->preparation;
 }
 
-static dlg_error *misfit_error(const struct query *query)
+static dlg_error *misfit_error(const struct statement *statement)
 {
     dlg_error *error = NULL;
     error_set(&error, DLG_E_SCHEMA,
               "the answer to %s has other columns or values than this library expects; is the table one of its own?",
-              query->statement->name);
+              statement->name);
     return error;
+}
+
+/* What was written may be stored all the same: it is sent again, and found by its id. */
+static void on_misfit(struct connection *connection, struct query *query)
+{
+    if (query->statement->writes)
+        connection_break(connection, misfit_error(query->statement));
+    else
+        query_answer(connection, query, misfit_error(query->statement));
 }
 
 /* Takes the result over. */
@@ -107,9 +116,9 @@ static void on_query(struct connection *connection, struct query *query, PGresul
         PQclear(result);
         return;
     }
-    if (!answer_fits(query->statement, result)) {
+    if (!answer_fits(query->statement, false, result)) {
         PQclear(result);
-        query_answer(connection, query, misfit_error(query));
+        on_misfit(connection, query);
         return;
     }
     query->affected = strtoll(PQcmdTuples(result), NULL, 10);
@@ -140,10 +149,15 @@ static void on_placed(struct batch *batch, const PGresult *result)
  * A multi-row statement returns the first parameter and the stamp of each row that it wrote, in their order: those not
  * among them were there already.
  */
-static void on_rows(struct batch *batch, PGresult *result)
+static void on_rows(struct connection *connection, struct batch *batch, const PGresult *result)
 {
     if (!result_good(result)) {
         batch_fail(batch, result, NULL);
+        return;
+    }
+    const struct statement *statement = TAILQ_FIRST(&batch->queries)->statement;
+    if (!answer_fits(statement, true, result)) {
+        connection_break(connection, misfit_error(statement));
         return;
     }
     int row = 0;
@@ -279,7 +293,7 @@ static void on_result(struct connection *connection, PGresult *result)
         on_prepare(connection, &expected, result);
         break;
     case EXPECT_ROWS:
-        on_rows(expected.batch, result);
+        on_rows(connection, expected.batch, result);
         break;
     case EXPECT_PLACEMENT:
         on_placed(expected.batch, result);

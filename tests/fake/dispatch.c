@@ -153,6 +153,39 @@ static void answers_that_change_places_are_noticed(void **state)
     fake_rows_free(&rows);
 }
 
+/* One column too few, a stamp that is NULL or too short: the message is found by its id, and its stamp with it. */
+static void a_receipt_that_cannot_be_read_is_asked_for_again(void **state)
+{
+    static const char *const texts[] = {"a", "b"};
+    struct fake_rows ids = {0}, null = {0}, text = {0};
+    fake_row(&ids, "l", INT64_C(1));
+    fake_row(&null, "N");
+    fake_row(&text, "lt", INT64_C(1), "now");
+    const struct fake_rows *const answers[] = {&ids, &null, &text};
+    for (int i = 0; i < 3; i++) {
+        struct fake *fake = fake_start(NULL, 0);
+        dlg_client *client = fake_client(fake, "");
+        struct outcomes outcomes = {0};
+        fake_on(fake,
+                (struct fake_rule){
+                    .on = "Execute dlg_message_insert_rows*", .rows = answers[i], .text = "INSERT 0 1", .times = 1});
+        send_together(client, fake, &outcomes, texts, 2);
+        fake_on(fake, (struct fake_rule){
+                          .on = "Execute dlg_message_insert", .rows = answers[i], .text = "INSERT 0 1", .times = 1});
+        outcomes_await(&outcomes);
+        assert_outcome(&outcomes.outcome[1], DLG_OK, DLG_FATE_NOT_WRITTEN, "", "");
+        dlg_error *error = NULL;
+        assert_ok(try_send(client, "alone", 0, &error), error);
+        assert_true(client_stats(client).reconnects >= 1);
+        client_close(client);
+        fake_stop(fake);
+    }
+    fake_rows_free(&ids);
+    fake_rows_free(&null);
+    fake_rows_free(&text);
+    (void)state;
+}
+
 static void news_between_answers_do_no_harm(void **state)
 {
     dlg_client *client = fake_client(*state, "");
@@ -394,6 +427,7 @@ int main(void)
         TEST(a_server_that_falls_silent_is_given_up),
         TEST(a_message_whose_connection_is_lost_is_stored_once),
         cmocka_unit_test(answers_that_change_places_are_noticed),
+        cmocka_unit_test(a_receipt_that_cannot_be_read_is_asked_for_again),
         TEST(news_between_answers_do_no_harm),
         TEST(a_commit_whose_answer_is_lost_is_found_again),
         TEST(a_batch_whose_connection_is_lost_is_sent_again),

@@ -248,6 +248,14 @@ static int array_count(const struct fake_call *call, int parameter)
 
 /* ---- Statements ---- */
 
+/* Where the server stamps, the parameter is what the stamp has to be later than; else it is the stamp. */
+static int64_t stamp_of(const char *sql, int64_t parameter_us, int row)
+{
+    int64_t now_us = wall_us();
+    bool own = strstr(sql, "statement_timestamp()") != NULL;
+    return own ? (now_us > parameter_us ? now_us : parameter_us) + row : parameter_us;
+}
+
 /* Column by column, as INSERT INTO names them, from the parameters as they are numbered. */
 static void message_read(const struct fake_call *call, bool is_array, int row, struct fake_message *message)
 {
@@ -264,7 +272,7 @@ static void message_read(const struct fake_call *call, bool is_array, int row, s
         else if (strcmp(column, "to_user_id") == 0)
             memcpy(message->recipient.bytes, value, sizeof message->recipient.bytes);
         else if (strcmp(column, "create_date") == 0)
-            message->created_us = timestamp_to_us(get_int64(value));
+            message->created_us = stamp_of(call->sql, timestamp_to_us(get_int64(value)), row);
         else if (strcmp(column, "text") == 0 && !message->text)
             message->text = strndup(value, (size_t)length);
     }
