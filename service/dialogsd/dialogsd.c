@@ -74,16 +74,19 @@ static bool serve(struct service *service, const sigset_t *signals)
     }
 }
 
-/* Until every request is answered, or the time is over, or a second signal says so. */
+/*
+ * Until every request is answered, or the time is over, or a second signal says so. At least for a moment: a request
+ * that has arrived is not counted before its first line is read.
+ */
 static void wait_for_requests(struct service *service, const sigset_t *signals, int64_t milliseconds)
 {
     int64_t end = monotonic_us() + milliseconds * 1000;
-    while (atomic_load(&service->active) > 0 && monotonic_us() < end) {
+    do {
         subscriptions_end(&service->subscriptions); /* also those that have only just begun */
         int number = next_signal(signals, POLL_MS);
         if (number == SIGTERM || number == SIGINT)
             return;
-    }
+    } while (atomic_load(&service->active) > 0 && monotonic_us() < end);
 }
 
 static void drain_requests(struct service *service, struct http_server *server, const sigset_t *signals)

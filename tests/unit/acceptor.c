@@ -61,6 +61,8 @@ static void on_connection(void *payload, struct MHD_Connection *connection, void
     struct server *server = payload;
     if (what == MHD_CONNECTION_NOTIFY_CLOSED)
         acceptor_closed(&server->acceptor);
+    else
+        acceptor_began(&server->acceptor);
 }
 
 static int listen_somewhere(int *port)
@@ -91,6 +93,7 @@ static void server_close(struct server *server)
 {
     acceptor_stop(&server->acceptor);
     MHD_stop_daemon(server->daemon);
+    acceptor_close(&server->acceptor);
 }
 
 /* ---- A client ---- */
@@ -196,6 +199,31 @@ static void a_client_that_left_stops_nobody(void **state)
     server_close(&server);
 }
 
+/* Who has connected before the stop is let in, and served until the server itself ends. */
+static void the_backlog_is_served_at_the_stop(void **state)
+{
+    (void)state;
+    struct server server;
+    int fds[LIMIT];
+    server_open(&server, LIMIT, 0);
+    atomic_store(&reason, EMFILE);
+    atomic_store(&attempts, 0);
+    atomic_store(&refusals, 1000);
+    for (int i = 0; i < LIMIT; i++)
+        fds[i] = connect_to(server.port);
+    while (atomic_load(&attempts) == 0)
+        usleep(1000);
+    atomic_store(&refusals, 0);
+    acceptor_stop(&server.acceptor);
+    assert_int_equal(connect_to(server.port), -1);
+    for (int i = 0; i < LIMIT; i++) {
+        assert_true(is_served(fds[i], 5000));
+        close(fds[i]);
+    }
+    MHD_stop_daemon(server.daemon);
+    acceptor_close(&server.acceptor);
+}
+
 static atomic_bool over;
 static atomic_uint served;
 
@@ -238,9 +266,9 @@ static void it_stops_under_load_again_and_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(beyond_the_limit_clients_wait),       cmocka_unit_test(who_is_refused_does_not_count),
-        cmocka_unit_test(without_descriptors_it_pauses),       cmocka_unit_test(a_client_that_left_stops_nobody),
-        cmocka_unit_test(it_stops_under_load_again_and_again),
+        cmocka_unit_test(beyond_the_limit_clients_wait),     cmocka_unit_test(who_is_refused_does_not_count),
+        cmocka_unit_test(without_descriptors_it_pauses),     cmocka_unit_test(a_client_that_left_stops_nobody),
+        cmocka_unit_test(the_backlog_is_served_at_the_stop), cmocka_unit_test(it_stops_under_load_again_and_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /*
@@ -41,7 +42,9 @@ static enum outcome accept_one(struct acceptor *acceptor)
         return outcome_of(errno);
     atomic_fetch_add(&acceptor->open, 1);
     /* Refused, above all for its address, it is closed already, and nobody is told. */
-    if (MHD_add_connection(acceptor->daemon, fd, (struct sockaddr *)&address, length) != MHD_YES)
+    if (MHD_add_connection(acceptor->daemon, fd, (struct sockaddr *)&address, length) == MHD_YES)
+        atomic_fetch_add(&acceptor->handed, 1);
+    else
         atomic_fetch_sub(&acceptor->open, 1);
     return TAKEN;
 }
@@ -112,11 +115,26 @@ bool acceptor_start(struct acceptor *acceptor, struct MHD_Daemon *daemon, int fd
     return false;
 }
 
+void acceptor_began(struct acceptor *acceptor)
+{
+    atomic_fetch_add(&acceptor->begun, 1);
+}
+
 void acceptor_closed(struct acceptor *acceptor)
 {
     atomic_fetch_sub(&acceptor->open, 1);
     if (atomic_load(&acceptor->full))
         eventfd_write(acceptor->wake, 1);
+}
+
+/* A thread of libmicrohttpd begins with what was handed to it once it wakes; without memory it does not, and is silent.
+ */
+static void wait_until_begun(const struct acceptor *acceptor)
+{
+    enum { STEP_NS = 1000000, STEPS = 500 };
+    const struct timespec step = {.tv_nsec = STEP_NS};
+    for (int i = 0; i < STEPS && atomic_load(&acceptor->begun) != atomic_load(&acceptor->handed); i++)
+        nanosleep(&step, NULL);
 }
 
 void acceptor_stop(struct acceptor *acceptor)
@@ -128,4 +146,10 @@ void acceptor_stop(struct acceptor *acceptor)
     for (int i = 0; i < SOMAXCONN / BURST && outcome == TAKEN; i++)
         outcome = accept_some(acceptor);
     close(acceptor->fd);
+    wait_until_begun(acceptor);
+}
+
+void acceptor_close(struct acceptor *acceptor)
+{
+    close(acceptor->wake);
 }

@@ -22,9 +22,11 @@ struct acceptor {
     int fd;   /* the listening socket */
     int wake; /* eventfd: stop, or look at the limit again */
     pthread_t thread;
-    unsigned limit;   /* of connections */
-    atomic_uint open; /* connections that were handed over and are not closed */
-    atomic_bool full; /* the thread waits for one to be closed */
+    unsigned limit;     /* of connections */
+    atomic_uint open;   /* connections that were handed over and are not closed */
+    atomic_uint handed; /* connections ever handed over */
+    atomic_uint begun;  /* ... and those of them that libmicrohttpd has begun with */
+    atomic_bool full;   /* the thread waits for one to be closed */
     atomic_bool stopping;
     bool told; /* that it cannot accept; of the thread */
 };
@@ -35,10 +37,17 @@ struct acceptor {
  */
 bool acceptor_start(struct acceptor *acceptor, struct MHD_Daemon *daemon, int fd, unsigned limit);
 
-/* A connection was closed. Any thread. */
+/* libmicrohttpd has begun with a connection; it was closed. Any thread. */
+void acceptor_began(struct acceptor *acceptor);
 void acceptor_closed(struct acceptor *acceptor);
 
-/* Takes the connections that wait in the backlog, then closes the socket. No connection comes after it returns. */
+/*
+ * Takes the connections that wait in the backlog, closes the socket, and waits until libmicrohttpd has begun with all
+ * of them. None comes after it returns.
+ */
 void acceptor_stop(struct acceptor *acceptor);
+
+/* After libmicrohttpd has stopped: acceptor_closed() is not called any more. */
+void acceptor_close(struct acceptor *acceptor);
 
 #endif

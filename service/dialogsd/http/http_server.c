@@ -48,6 +48,7 @@ static void on_connection(void *payload, struct MHD_Connection *connection, void
         acceptor_closed(&server->acceptor);
         return;
     }
+    acceptor_began(&server->acceptor);
     int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     const struct sockaddr *address =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
@@ -122,4 +123,5 @@ void http_server_stop_accepting(struct http_server *server)
 void http_server_stop(struct http_server *server)
 {
     MHD_stop_daemon(server->daemon);
+    acceptor_close(&server->acceptor);
 }
