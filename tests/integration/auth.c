@@ -1,5 +1,5 @@
 /* Passwords, and the tokens that they are exchanged for. */
-#include "cost.h"
+#include "crypto_counter.h"
 #include "fixture.h"
 
 #include <stdatomic.h>
@@ -182,11 +182,11 @@ static void a_renewal_does_not_undo_a_change(void **state)
 /* ---- Time and bounds ---- */
 
 /* What is hashed for it: the time of a wrong password tells nobody who is there. */
-static struct cost cost_of(dlg_client *client, const dlg_uuid *id, int expected)
+static struct crypto_count cost_of(dlg_client *client, const dlg_uuid *id, int expected)
 {
-    cost_take();
+    crypto_counter_take();
     assert_int_equal(dlg_auth(NULL, client, id, "wrong", DLG_NTS, NULL), expected);
-    return cost_take();
+    return crypto_counter_take();
 }
 
 static void nobody_costs_as_much_as_somebody(void **state)
@@ -195,7 +195,8 @@ static void nobody_costs_as_much_as_somebody(void **state)
     dlg_client *client = client_open(test_server_conninfo(fixture->server), "hash_memory_kib=1024 hash_operations=2");
     dlg_uuid id = user_with(client, "right"), nobody;
     dlg_uuid_random(&nobody);
-    struct cost somebody = cost_of(client, &id, DLG_E_PASSWORD), stranger = cost_of(client, &nobody, DLG_E_NOT_FOUND);
+    struct crypto_count somebody = cost_of(client, &id, DLG_E_PASSWORD),
+                        stranger = cost_of(client, &nobody, DLG_E_NOT_FOUND);
     assert_int_equal(somebody.hashes, 1);
     assert_int_equal(somebody.passes, 2);
     assert_int_equal(somebody.memory, 1024 * 1024);

@@ -2,7 +2,7 @@
 
 #include "base/workers.h"
 #include "check.h"
-#include "cost.h"
+#include "crypto_counter.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -118,9 +118,9 @@ static void refuses_a_hash_changed_anywhere(void **state)
 /* A wrong password takes one hash, with what the settings ask for. */
 static void assert_verify_costs(const dlg_settings *settings, const char *hash)
 {
-    cost_take();
+    crypto_counter_take();
     assert_false(password_verify(hash, "wrong", 5, settings));
-    struct cost cost = cost_take();
+    struct crypto_count cost = crypto_counter_take();
     assert_int_equal(cost.hashes, 1);
     assert_int_equal(cost.passes, settings->hash_operations);
     assert_int_equal(cost.memory, settings->hash_memory_kib * 1024);

@@ -1,4 +1,4 @@
-#include "cost.h"
+#include "crypto_counter.h"
 
 #include <pthread.h>
 #include <sodium.h>
@@ -15,9 +15,9 @@ int __wrap_crypto_sign_verify_detached(const unsigned char *signature, const uns
                                        unsigned long long length, const unsigned char *key);
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct cost total;
+static struct crypto_count total;
 
-static void add(struct cost cost)
+static void add(struct crypto_count cost)
 {
     pthread_mutex_lock(&lock);
     total.hashes += cost.hashes;
@@ -27,11 +27,11 @@ static void add(struct cost cost)
     pthread_mutex_unlock(&lock);
 }
 
-struct cost cost_take(void)
+struct crypto_count crypto_counter_take(void)
 {
     pthread_mutex_lock(&lock);
-    struct cost cost = total;
-    total = (struct cost){0};
+    struct crypto_count cost = total;
+    total = (struct crypto_count){0};
     pthread_mutex_unlock(&lock);
     return cost;
 }
@@ -40,13 +40,13 @@ int __wrap_crypto_pwhash(unsigned char *out, unsigned long long out_length, cons
                          unsigned long long length, const unsigned char *salt, unsigned long long passes, size_t memory,
                          int algorithm)
 {
-    add((struct cost){.hashes = 1, .passes = passes, .memory = memory});
+    add((struct crypto_count){.hashes = 1, .passes = passes, .memory = memory});
     return __real_crypto_pwhash(out, out_length, password, length, salt, passes, memory, algorithm);
 }
 
 int __wrap_crypto_sign_verify_detached(const unsigned char *signature, const unsigned char *message,
                                        unsigned long long length, const unsigned char *key)
 {
-    add((struct cost){.signatures = 1});
+    add((struct crypto_count){.signatures = 1});
     return __real_crypto_sign_verify_detached(signature, message, length, key);
 }
