@@ -19,21 +19,22 @@ usage() {
     cat <<'END'
 Usage: ./dev cluster COMMAND [--data DIR] [ARGUMENT...]
 
-A private Citus cluster of real PostgreSQL servers on this machine, on 127.0.0.1 only. It needs the
-Citus extension; docs/cluster.md says what to do without.
+Runs a private Citus cluster of real PostgreSQL servers on 127.0.0.1. It needs the Citus extension.
+docs/cluster.md says what to do without it.
 
   up [--workers N] [--port BASE]
                    makes what is missing of a coordinator and N workers (2), starts what does not
-                   run, registers the workers. The coordinator listens on port BASE (6300), worker K
-                   on BASE + K. Shards do not move.
-  scale M          adds workers until there are M, or drains and removes the last ones. Shards move
-                   away from a removed worker only; `dlgctl cluster rebalance` moves them to new ones.
-  status           nodes, ports, what runs, shards of each; 0 when all of it runs, else 3
-  conninfo [NODE]  how to connect (to the coordinator, or worker-1 ...): psql "$(./dev cluster conninfo)"
-  down [--purge]   stops all; with --purge also deletes the data directory
+                   run, and registers the workers. The coordinator listens on port BASE (6300),
+                   worker K on BASE + K. Shards do not move.
+  scale M          adds workers until there are M, or drains and removes the last ones. Only the
+                   shards of a removed worker move. `dlgctl cluster rebalance` fills new workers.
+  status           shows nodes, ports, what runs and the shards of each; ends with 0 when all of
+                   it runs, else with 3
+  conninfo [NODE]  prints how to connect to the coordinator or a node such as worker-1: psql "$(./dev cluster conninfo)"
+  down [--purge]   stops all; with --purge it also deletes the data directory
 
-  --data DIR       default: data/cluster; as root /var/lib/libdialogs-cluster, because servers run as an
-                   unprivileged user
+  --data DIR       data/cluster by default; as root /var/lib/libdialogs-cluster, because servers run
+                   as an unprivileged user
 END
 }
 
