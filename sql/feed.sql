@@ -5,7 +5,6 @@
 
 DO $install$
 BEGIN
-    PERFORM pg_advisory_xact_lock(7235413108129617);
     EXECUTE 'CREATE INDEX IF NOT EXISTS ix_dialogs_feed_from '
         'ON public.dialogs (pg_catalog.uuid_send(user_id), create_date, id)';
     EXECUTE 'CREATE INDEX IF NOT EXISTS ix_dialogs_feed_to '

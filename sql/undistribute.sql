@@ -4,14 +4,16 @@
 
 DO $undistribute$
 DECLARE
-    sequence   text := pg_get_serial_sequence('public.dialogs', 'id');
+    sequence   text;
     owner      text;
     statements text[];
     statement  text;
     last_id    bigint;
     is_used    boolean;
 BEGIN
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true); -- nobody's functions but PostgreSQL's
     LOCK TABLE public.dialogs IN EXCLUSIVE MODE;
+    sequence := pg_get_serial_sequence('public.dialogs', 'id');
 
     SELECT quote_ident(pg_get_userbyid(relowner)) INTO owner FROM pg_class WHERE oid = 'public.dialogs'::regclass;
     EXECUTE format('SELECT last_value, is_called FROM %s', sequence) INTO last_id, is_used;

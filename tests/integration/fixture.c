@@ -47,6 +47,12 @@ int fixture_close(void **state)
     return 0;
 }
 
+const char *fixture_empty(struct fixture *fixture)
+{
+    sql_run(fixture->sql, "DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO public");
+    return test_server_conninfo_admin(fixture->server);
+}
+
 /* ---- Clients -------------------------------------------------------------------------------- */
 
 static void settings_add(dlg_settings *settings, const char *pairs)
@@ -186,6 +192,20 @@ const char *sql_text(PGconn *sql, const char *format, ...)
     }
     PQclear(result);
     return text;
+}
+
+const char *sql_shape(PGconn *sql)
+{
+    return sql_text(sql, "SELECT string_agg(line, E'\\n' ORDER BY line) FROM ("
+                         "SELECT format('%%s.%%s %%s %%s %%s %%s', c.relname, a.attname, "
+                         "format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, "
+                         "pg_get_expr(d.adbin, d.adrelid)) AS line "
+                         "FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r' "
+                         "LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum "
+                         "WHERE c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped "
+                         "UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' "
+                         "UNION ALL SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint "
+                         "WHERE connamespace = 'public'::regnamespace) lines");
 }
 
 void lock_table(struct fixture *fixture)

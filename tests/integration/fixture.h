@@ -23,6 +23,9 @@ int fixture_close(void **state);
 /* The same without a client, with another server. */
 int fixture_open_with(void **state, const struct test_server_options *options);
 
+/* Empties the database. How to connect to it as a superuser. */
+const char *fixture_empty(struct fixture *fixture);
+
 /* The call failed with this code, and says why. Frees the error. */
 #define assert_fails(call, expected, error)                                                                \
     do {                                                                                                   \
@@ -68,6 +71,9 @@ int64_t sql_number(PGconn *sql, const char *format, ...) __attribute__((format(p
 
 /* Static, until the next call of it. */
 const char *sql_text(PGconn *sql, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* What the tables, indexes and constraints look like; static, until the next call of sql_text(). */
+const char *sql_shape(PGconn *sql);
 
 /* Sends wait while the table is locked, lists do not. `fixture->sql` is in a transaction until then. */
 void lock_table(struct fixture *fixture);

@@ -1,6 +1,8 @@
 /* The tables: made, adopted, checked, refused. */
 #include "fixture.h"
 
+#include "base/sql.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +13,6 @@ enum { CHILDREN = 8 };
 static int open_server(void **state)
 {
     return fixture_open_with(state, NULL);
-}
-
-/* The database, with nothing in it. */
-static const char *fresh_database(struct fixture *fixture)
-{
-    sql_run(fixture->sql, "DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO public");
-    return test_server_conninfo_admin(fixture->server);
 }
 
 static void assert_works(dlg_client *client)
@@ -39,45 +34,30 @@ static void assert_opens_and_works(const char *conninfo)
     client_close(client);
 }
 
-/* What the tables, indexes and constraints look like, as one text. */
-static const char *shape(PGconn *sql)
-{
-    return sql_text(sql, "SELECT string_agg(line, E'\\n' ORDER BY line) FROM ("
-                         "SELECT format('%%s.%%s %%s %%s %%s %%s', c.relname, a.attname, "
-                         "format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, "
-                         "pg_get_expr(d.adbin, d.adrelid)) AS line "
-                         "FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r' "
-                         "LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum "
-                         "WHERE c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped "
-                         "UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' "
-                         "UNION ALL SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint "
-                         "WHERE connamespace = 'public'::regnamespace) lines");
-}
-
 /* ---- Installing ---- */
 
 static void an_empty_database_gets_its_tables(void **state)
 {
-    const char *conninfo = fresh_database(*state);
+    const char *conninfo = fixture_empty(*state);
     dlg_error *error = NULL;
     int version = 0;
     dlg_client *client = client_open(conninfo, "");
     assert_works(client);
     assert_ok(dlg_schema_install(&version, client, &error), error);
-    assert_int_equal(version, 1);
+    assert_int_equal(version, sql_migration_count);
     PGconn *sql = sql_connect(conninfo);
-    assert_int_equal(sql_number(sql, "SELECT count(*) FROM dlg_schema"), 1);
+    assert_int_equal(sql_number(sql, "SELECT count(*) FROM dlg_schema"), sql_migration_count);
     assert_string_equal(
         sql_text(sql, "SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_dialogs_user_id_to_user_id'"),
         "CREATE INDEX ix_dialogs_user_id_to_user_id ON public.dialogs USING btree (user_id, to_user_id, create_date, "
         "id)");
     char before[8192];
-    snprintf(before, sizeof before, "%s", shape(sql));
+    snprintf(before, sizeof before, "%s", sql_shape(sql));
     assert_ok(dlg_schema_install(NULL, client, &error), error);
     assert_opens_and_works(conninfo);
-    sql_run(sql, "DELETE FROM dlg_schema"); /* as if it had been interrupted: the script runs once more */
+    sql_run(sql, "DELETE FROM dlg_schema"); /* the migrations run once more */
     assert_ok(dlg_schema_install(NULL, client, &error), error);
-    assert_string_equal(shape(sql), before);
+    assert_string_equal(sql_shape(sql), before);
     PQfinish(sql);
     client_close(client);
 }
@@ -85,7 +65,7 @@ static void an_empty_database_gets_its_tables(void **state)
 /* Only where they are wanted. */
 static void indexes_of_feeds_come_when_wanted(void **state)
 {
-    const char *conninfo = fresh_database(*state);
+    const char *conninfo = fixture_empty(*state);
     dlg_error *error = NULL;
     dlg_client *client = client_open(conninfo, "");
     dlg_page *page = NULL;
@@ -122,7 +102,7 @@ static int open_and_send(const char *conninfo)
 
 static void eight_processes_may_begin_at_once(void **state)
 {
-    const char *conninfo = fresh_database(*state);
+    const char *conninfo = fixture_empty(*state);
     const char *arguments[] = {conninfo, NULL};
     pid_t pids[CHILDREN];
     int outputs[CHILDREN];
@@ -184,7 +164,7 @@ static void assert_all_are_there(dlg_client *client)
 
 static void adopt(struct fixture *fixture, const char *id, const char *rest)
 {
-    const char *conninfo = fresh_database(fixture);
+    const char *conninfo = fixture_empty(fixture);
     PGconn *sql = make_classic(conninfo, id, rest);
     dlg_client *client = client_open(conninfo, "");
     assert_all_are_there(client);
@@ -217,7 +197,7 @@ static void classic_tables_are_adopted(void **state)
 
 static void more_columns_do_no_harm(void **state)
 {
-    const char *conninfo = fresh_database(*state);
+    const char *conninfo = fixture_empty(*state);
     PGconn *sql = make_classic(conninfo, "bigserial", ", read boolean NOT NULL DEFAULT false, note jsonb");
     dlg_client *client = client_open(conninfo, "");
     assert_all_are_there(client);
@@ -254,7 +234,7 @@ static void other_shapes_are_refused_by_name(void **state)
         {"a int", "user_id must be uuid"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const char *conninfo = fresh_database(*state);
+        const char *conninfo = fixture_empty(*state);
         PGconn *sql = sql_connect(conninfo);
         sql_run(sql, "CREATE TABLE dialogs (%s)", cases[i].columns);
         assert_refused(conninfo, "", cases[i].part);
@@ -266,7 +246,7 @@ static void other_shapes_are_refused_by_name(void **state)
 
 static void rows_that_cannot_be_keyed_are_refused(void **state)
 {
-    const char *conninfo = fresh_database(*state);
+    const char *conninfo = fixture_empty(*state);
     PGconn *sql = make_classic(conninfo, "bigint NOT NULL", "");
     sql_run(sql, "INSERT INTO dialogs SELECT * FROM dialogs LIMIT 1");
     assert_refused(conninfo, "", "unique");
@@ -276,7 +256,7 @@ static void rows_that_cannot_be_keyed_are_refused(void **state)
 
 static void later_versions_are_refused(void **state)
 {
-    const char *conninfo = fresh_database(*state);
+    const char *conninfo = fixture_empty(*state);
     assert_opens_and_works(conninfo);
     PGconn *sql = sql_connect(conninfo);
     sql_run(sql, "INSERT INTO dlg_schema (version) VALUES (7)");
@@ -288,10 +268,10 @@ static void later_versions_are_refused(void **state)
 
 static void checking_changes_nothing(void **state)
 {
-    const char *conninfo = fresh_database(*state);
+    const char *conninfo = fixture_empty(*state);
     assert_refused(conninfo, "schema=check", "missing");
     PGconn *sql = sql_connect(conninfo);
-    assert_string_equal(shape(sql), "");
+    assert_string_equal(sql_shape(sql), "");
     assert_opens_and_works(conninfo);
     client_close(client_open(conninfo, "schema=check"));
     sql_run(sql, "DELETE FROM dlg_schema");
@@ -301,7 +281,7 @@ static void checking_changes_nothing(void **state)
 
 static void without_tables_the_calls_say_so(void **state)
 {
-    const char *conninfo = fresh_database(*state);
+    const char *conninfo = fixture_empty(*state);
     struct pair pair = pair_new();
     dlg_error *error = NULL;
     dlg_page *page = NULL;
@@ -319,7 +299,7 @@ static void a_role_that_may_not_create_is_told_so(void **state)
 {
     struct fixture *fixture = *state;
     char conninfo[700];
-    snprintf(conninfo, sizeof conninfo, "%s user=guest", fresh_database(fixture));
+    snprintf(conninfo, sizeof conninfo, "%s user=guest", fixture_empty(fixture));
     sql_run(fixture->sql, "CREATE ROLE guest LOGIN");
     assert_refused(conninfo, "", "permission denied");
     assert_refused(conninfo, "schema=check", "missing");
@@ -330,7 +310,7 @@ static void a_role_that_may_only_use_the_tables_works(void **state)
 {
     struct fixture *fixture = *state;
     char conninfo[700];
-    const char *owner = fresh_database(fixture);
+    const char *owner = fixture_empty(fixture);
     assert_opens_and_works(owner);
     PGconn *sql = sql_connect(owner);
     sql_run(sql, "CREATE ROLE worker LOGIN; GRANT SELECT, INSERT, UPDATE ON dialogs, users TO worker; "
