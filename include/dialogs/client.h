@@ -93,7 +93,8 @@ DLG_API int dlg_ready(dlg_client *client);
 
 /*
  * Creates the tables or upgrades them (directory sql/, compiled in) under an advisory lock. Any number of processes
- * may do so at the same time. A `dialogs` table of the classic shape is adopted with its rows.
+ * may do so at the same time. Each step is one transaction, so an interrupted upgrade can be run again.
+ * A `dialogs` table of the classic shape is adopted with its rows. Tables of a later version are refused.
  * dlg_open() does the same unless the setting `schema` says `check` or `none`.
  *
  *   version  NULL, or receives the schema's version after the call.
