@@ -10,7 +10,7 @@ Releases VERSION (MAJOR.MINOR.PATCH) from the current commit:
 
   1. checks that the clone is clean, the tag is new, and the changelog has something to release
   2. sets the version in the header and wherever else it stands
-  3. dates the changelog's section and begins a new one
+  3. dates the changelog's section and begins a new one, and notes the checksums of the migrations
   4. commits, and tags the commit vVERSION
   5. builds the Debian packages with cpack
 
@@ -91,6 +91,11 @@ date_debian() {
     fi
 }
 
+# Databases out there will have run these migrations: a test sees to it that they stay as they are.
+freeze_migrations() {
+    (cd sql && sha256sum [0-9]*.sql >released.sha256)
+}
+
 build_packages() {
     cmake --preset debian --log-level=WARNING
     cmake --build --preset debian -j "$(nproc)"
@@ -125,6 +130,7 @@ check_version
 set_version
 date_changelog
 date_debian
+freeze_migrations
 if [ "$dry_run" = yes ]; then
     git --no-pager diff
     git checkout -q -- .

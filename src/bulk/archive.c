@@ -53,10 +53,14 @@ static int archive_refused(PGconn *connection, const PGresult *result, dlg_error
     return dlg_error_code(*error);
 }
 
-/* One snapshot for everything; a slow reader of the dump is no reason to be thrown out. */
+/*
+ * One snapshot for everything; a slow reader of the dump is no reason to be thrown out. Where row-level security would
+ * hide rows, the dump fails: half of a backup is worse than none.
+ */
 static int begin_snapshot(PGconn *connection, dlg_error **error)
 {
     PGresult *result = PQexec(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+                                          "SET LOCAL row_security = off;"
                                           "SET LOCAL statement_timeout = 0;"
                                           "SET LOCAL idle_in_transaction_session_timeout = 0");
     int code = PQresultStatus(result) == PGRES_COMMAND_OK ? DLG_OK : archive_refused(connection, result, error);

@@ -53,6 +53,7 @@ grep -xF '## [9.1.2] - 2031-02-03' CHANGELOG.md
 head -n 1 packaging/debian/changelog | grep -F '(9.1.2-1)'
 grep -F 'Mon, 03 Feb 2031 12:00:00 +0000' packaging/debian/changelog
 grep -F 'find_package(dialogs 9.1 ' README.md docs/install.md
+(cd sql && sha256sum --check --quiet --strict released.sha256)
 grep -F 'libdialogs:9.1.2' Dockerfile docker-compose.yml
 
 # Nothing new to release, then a version that is released.

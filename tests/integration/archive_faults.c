@@ -6,6 +6,7 @@
 #include <dialogs.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -149,6 +150,38 @@ static void another_users_table_is_said(void **state)
     dlg_error_free(error);
 }
 
+/* A role from which row-level security hides rows gets no dump; one that may see all does. */
+static void rows_that_are_hidden_are_said(void **state)
+{
+    int fd = *(int *)*state;
+    char conninfo[600];
+    dlg_client *reader = NULL;
+    dlg_error *error = NULL;
+    pair_fill(100);
+    database_execute(pair.first_conninfo,
+                     "CREATE ROLE reader LOGIN; GRANT SELECT ON dialogs, users, dlg_schema TO reader; "
+                     "ALTER TABLE dialogs ENABLE ROW LEVEL SECURITY; "
+                     "CREATE POLICY even_ids ON dialogs TO reader USING (id % 2 = 0)");
+    snprintf(conninfo, sizeof conninfo, "%s user=reader", pair.first_conninfo);
+    assert_ok(dlg_open(&reader, conninfo, NULL, &error), error);
+    assert_int_equal(dlg_dump(reader, fd, NULL, NULL, &error), DLG_E_DATABASE);
+    assert_string_equal(dlg_error_sqlstate(error), "42501");
+    assert_non_null(strstr(dlg_error_message(error), "row-level security"));
+    dlg_error_free(error);
+    error = NULL;
+    assert_int_equal(ftruncate(fd, 0), 0);
+    lseek(fd, 0, SEEK_SET);
+    database_execute(pair.first_conninfo, "ALTER ROLE reader BYPASSRLS");
+    assert_ok(dlg_dump(reader, fd, NULL, NULL, &error), error);
+    assert_int_equal(dlg_close(NULL, reader, 0), DLG_OK);
+    lseek(fd, 0, SEEK_SET);
+    pair_restore(fd);
+    pair_check_same();
+    database_execute(pair.first_conninfo,
+                     "DROP POLICY even_ids ON dialogs; ALTER TABLE dialogs DISABLE ROW LEVEL SECURITY; "
+                     "DROP OWNED BY reader; DROP ROLE reader");
+}
+
 static int kill_servers_processes(const dlg_progress *progress, void *payload)
 {
     (void)payload;
@@ -176,7 +209,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ARCHIVE_TEST(damage_is_met_and_said),        ARCHIVE_TEST(damage_in_a_pipe_is_met_on_the_way),
         ARCHIVE_TEST(what_is_no_archive_is_refused), ARCHIVE_TEST(files_that_fail_are_said),
-        ARCHIVE_TEST(another_users_table_is_said),   ARCHIVE_TEST(a_lost_connection_ends_a_dump),
+        ARCHIVE_TEST(rows_that_are_hidden_are_said), ARCHIVE_TEST(another_users_table_is_said),
+        ARCHIVE_TEST(a_lost_connection_ends_a_dump),
     };
     return cmocka_run_group_tests(tests, pair_group_setup, pair_group_teardown);
 }
