@@ -40,9 +40,10 @@ DLG_API int dlg_has_feature(const char *name);
 /* ---- Identifiers ---------------------------------------------------------------------------------------- */
 
 /* As a length: the text before it is terminated by NUL. The greatest size_t, for languages without macros. */
-#define DLG_NTS SIZE_MAX
 #ifdef SWIG
 %constant size_t DLG_NTS = SIZE_MAX;
+#else
+#define DLG_NTS SIZE_MAX
 #endif
 
 /* A UUID: 16 bytes in network order (RFC 9562). The one of zeros only, "nil", names nobody. */
