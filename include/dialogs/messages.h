@@ -38,7 +38,10 @@ typedef struct dlg_message_input {
     size_t length;      /* of the text, bytes, or DLG_NTS */
 } dlg_message_input;
 #define DLG_MESSAGE_INPUT_VERSION 1
-#define DLG_MESSAGE_INPUT_INIT {DLG_MESSAGE_INPUT_VERSION, {{0}}, {{0}}, 0, 0, 0, NULL, DLG_NTS}
+#define DLG_MESSAGE_INPUT_INIT                                          \
+    {                                                                   \
+        DLG_MESSAGE_INPUT_VERSION, {{0}}, {{0}}, 0, 0, 0, NULL, DLG_NTS \
+    }
 
 /* Initialises `message` as DLG_MESSAGE_INPUT_INIT does. DLG_E_ARGUMENT for an unknown version. */
 DLG_API int dlg_message_input_init(dlg_message_input *message, uint32_t version);
@@ -54,7 +57,10 @@ typedef struct dlg_send_options {
     size_t key_length;  /* 1 to DLG_KEY_LIMIT bytes of anything, or DLG_NTS */
 } dlg_send_options;
 #define DLG_SEND_OPTIONS_VERSION 1
-#define DLG_SEND_OPTIONS_INIT {DLG_SEND_OPTIONS_VERSION, 0, 0, NULL, DLG_NTS}
+#define DLG_SEND_OPTIONS_INIT                         \
+    {                                                 \
+        DLG_SEND_OPTIONS_VERSION, 0, 0, NULL, DLG_NTS \
+    }
 #define DLG_SEND_CHECK_RECIPIENT 1u /* DLG_E_RECIPIENT unless `users` has the recipient (remembered) */
 
 /* Initialises `options` as DLG_SEND_OPTIONS_INIT does. DLG_E_ARGUMENT for an unknown version. */
@@ -68,7 +74,10 @@ typedef struct dlg_receipt {
     int64_t created_us;
 } dlg_receipt;
 #define DLG_RECEIPT_VERSION 1
-#define DLG_RECEIPT_INIT {DLG_RECEIPT_VERSION, 0, 0, 0}
+#define DLG_RECEIPT_INIT             \
+    {                                \
+        DLG_RECEIPT_VERSION, 0, 0, 0 \
+    }
 
 /* Initialises `receipt` as DLG_RECEIPT_INIT does. DLG_E_ARGUMENT for an unknown version. */
 DLG_API int dlg_receipt_init(dlg_receipt *receipt, uint32_t version);
@@ -116,7 +125,10 @@ typedef struct dlg_list_options {
     int64_t timeout_us; /* 0: the setting `timeout_ms`; negative: without limit */
 } dlg_list_options;
 #define DLG_LIST_OPTIONS_VERSION 1
-#define DLG_LIST_OPTIONS_INIT {DLG_LIST_OPTIONS_VERSION, 50, NULL, NULL, 0}
+#define DLG_LIST_OPTIONS_INIT                       \
+    {                                               \
+        DLG_LIST_OPTIONS_VERSION, 50, NULL, NULL, 0 \
+    }
 
 /* Initialises `options` as DLG_LIST_OPTIONS_INIT does. DLG_E_ARGUMENT for an unknown version. */
 DLG_API int dlg_list_options_init(dlg_list_options *options, uint32_t version);
@@ -164,11 +176,12 @@ DLG_API const char *dlg_page_before(const dlg_page *page);
  * Returns the cursor at the page's newer end, for `after`: the messages after the page. A text of URL-safe
  * characters, borrowed. An empty page returns the position that was asked for.
  *
- * At the newest end this cursor is made for following a dialog. It also finds messages that commit up to 15 seconds
- * late with an earlier time, and shows none twice. It remembers the last 8192 messages that were shown within
- * that time. When it remembers more than 192 of them and more than 192 come late at once, it cannot tell
- * them apart. Then it shows the messages of those seconds again, so that none is missed; their ids tell. A
- * message that comes late before a page that was asked for with `before` is found by going back.
+ * At the newest end this cursor is made for following a dialog. It misses no message, however late it commits: while
+ * somebody follows, the client asks the database about once a second up to when all that was stored is visible. The
+ * cursor remembers up to 192 messages that are newer than that, and shows none of them twice. When there are more, it
+ * shows the messages of those few seconds once more; their ids tell. Rows that are inserted with a time of the
+ * past, as a load does, are found by paging and not by following. A message that comes late before a page that
+ * was asked for with `before` is found by going back.
  */
 DLG_API const char *dlg_page_after(const dlg_page *page);
 
@@ -211,14 +224,15 @@ DLG_API int dlg_feed_async(dlg_client *client, const dlg_uuid *user, const dlg_l
 /*
  * Moves a cursor of a user's feed behind a message that became known by other means, for example because this program
  * has just sent it. The feed does not show that message again. What lies between stays to be read. Call it
- * once for each such message, and not for a message that a page has shown. The cursor remembers up to 16384 messages
- * behind the last page: read another page now and then.
+ * once for each such message, and not for a message that a page has shown. A full cursor stays as it is
+ * (DLG_E_OVERLOAD), and the feed shows the message again: read another page, which makes room.
  *
  *   cursor   DLG_CURSOR_SIZE bytes, read and written.
  *   user     the owner of the feed.
  *   message  its author, recipient, id and created_us count. No text is needed.
  *
- * Errors: DLG_E_CURSOR, DLG_E_ARGUMENT (the message is neither to nor from the user; an unknown version).
+ * Errors: DLG_E_CURSOR, DLG_E_OVERLOAD, DLG_E_ARGUMENT (the message is neither to nor from the user; an unknown
+ * version).
  */
 DLG_API int dlg_feed_cursor(char *cursor, const dlg_uuid *user, const dlg_message_input *message);
 

@@ -4,13 +4,7 @@
 
 #include "dialogs/list.h"
 
-/* Asks for the positions of all that are there between the horizon and the cursor. */
-void catch_up_ask(struct list *list);
-
-/* Learns from the answer where the page begins. False when out of memory. */
-bool catch_up_take(struct list *list);
-
-/* Learns the same from the rows of the page, when the cursor has a name of each. False when out of memory. */
+/* Learns from the rows of the page which the cursor has seen. False when out of memory. */
 bool catch_up_read(struct list *list);
 
 /* Whether messages may come late before the page, which was read backwards and does not go as far as that. */

@@ -4,12 +4,11 @@
 #include "pg/statement.h"
 
 #include <sodium.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* version, number of those seen, at, horizon, their names or the sketch, check */
-enum { VERSION = 2, HEADER = 5, POSITION = 17, NAME = SKETCH_BITS / 8, CHECK = 8 };
-enum { BODY_MOST = HEADER + 2 * POSITION + NAME * SKETCH_CELLS + CHECK };
+/* version, what follows, number of fingerprints; at, horizon, blurred; fingerprints, check */
+enum { VERSION = 3, HEADER = 3, PLACE = 16, FINGERPRINT_BITS = 40, FINGERPRINT = FINGERPRINT_BITS / 8, CHECK = 8 };
+enum { BODY_MOST = HEADER + 3 * PLACE + FINGERPRINT * CURSOR_SEEN + CHECK };
 enum { VARIANT = sodium_base64_VARIANT_URLSAFE_NO_PADDING };
 _Static_assert(sodium_base64_ENCODED_LEN(BODY_MOST, VARIANT) <= DLG_CURSOR_SIZE, "DLG_CURSOR_SIZE");
 
@@ -43,6 +42,11 @@ struct position position_after(struct position position)
     return position;
 }
 
+struct position position_until(int64_t time_us)
+{
+    return (struct position){time_us, INT64_MAX, 1};
+}
+
 /* ---- What was seen ---- */
 
 /* The finaliser of splitmix64: makes of any bits such as are all alike. */
@@ -53,133 +57,42 @@ static uint64_t mix(uint64_t bits)
     return bits ^ bits >> 31;
 }
 
-static uint64_t name_of(struct position position)
+static uint64_t fingerprint_of(struct position position)
 {
     uint64_t bits = mix((uint64_t)position.id) + 2 * (uint64_t)position.created_us + (uint64_t)position.side;
-    uint64_t name = mix(bits) >> (64 - SKETCH_BITS);
-    return name ? name : 1;
-}
-
-bool cursor_is_sketch(const struct cursor *cursor)
-{
-    return cursor->count > SKETCH_CELLS;
-}
-
-/* How much of `seen` is in use. */
-static size_t cells_used(const struct cursor *cursor)
-{
-    return cursor_is_sketch(cursor) ? SKETCH_CELLS : cursor->count;
+    return mix(bits) >> (64 - FINGERPRINT_BITS);
 }
 
 void cursor_at(struct cursor *cursor, struct position at)
 {
-    cursor->at = cursor->horizon = at;
+    cursor->at = cursor->horizon = cursor->blurred = at;
+    cursor->walking = false;
     cursor->count = 0;
 }
 
 void cursor_copy(struct cursor *to, const struct cursor *from)
 {
-    memcpy(to, from, offsetof(struct cursor, seen) + cells_used(from) * sizeof *from->seen);
+    memcpy(to, from, offsetof(struct cursor, seen) + from->count * sizeof *from->seen);
 }
 
-/* Where among the names one is; their number when it is not. */
-static size_t name_find(const uint64_t *names, size_t count, uint64_t name)
+/* Where among the fingerprints that of the message is; their number when it is not. */
+static size_t seen_find(const struct cursor *cursor, struct position message)
 {
     size_t i = 0;
-    while (i < count && names[i] != name)
+    uint64_t fingerprint = fingerprint_of(message);
+    while (i < cursor->count && cursor->seen[i] != fingerprint)
         i++;
     return i;
 }
 
-static void sketch_make(struct cursor *cursor)
+bool cursor_has(const struct cursor *cursor, struct position message)
 {
-    uint64_t names[SKETCH_CELLS];
-    memcpy(names, cursor->seen, sizeof names);
-    memset(cursor->seen, 0, sizeof cursor->seen);
-    for (size_t i = 0; i < SKETCH_CELLS; i++)
-        sketch_toggle(cursor->seen, names[i]);
+    return position_compare(message, cursor->at) <= 0 && seen_find(cursor, message) < cursor->count;
 }
 
-static void name_add(struct cursor *cursor, uint64_t name)
+static bool is_blurred(const struct cursor *cursor)
 {
-    if (cursor->count < SKETCH_CELLS) {
-        if (name_find(cursor->seen, cursor->count, name) == cursor->count)
-            cursor->seen[cursor->count++] = name;
-        return;
-    }
-    if (cursor->count == SKETCH_CELLS)
-        sketch_make(cursor);
-    sketch_toggle(cursor->seen, name);
-    cursor->count++;
-}
-
-void cursor_learn(struct cursor *cursor, const struct position *known, size_t count)
-{
-    cursor->count = 0;
-    for (size_t i = 0; i < count; i++)
-        if (position_compare(known[i], cursor->horizon) > 0)
-            name_add(cursor, name_of(known[i]));
-}
-
-/* The names of those shown that the sketch does not have. */
-static bool sketch_tell(const struct cursor *cursor, const struct position *shown, size_t count, uint64_t *unseen,
-                        size_t *unseen_count)
-{
-    uint64_t cells[SKETCH_CELLS];
-    uint64_t *names = malloc((count + 1) * sizeof *names);
-    if (!names)
-        return false;
-    memcpy(cells, cursor->seen, sizeof cells);
-    for (size_t i = 0; i < count; i++) {
-        names[i] = name_of(shown[i]);
-        sketch_toggle(cells, names[i]);
-    }
-    qsort(names, count, sizeof *names, sketch_compare);
-    bool told = sketch_open(cells, names, count, unseen, unseen_count);
-    free(names);
-    return told;
-}
-
-bool cursor_tell(const struct cursor *cursor, const struct position *shown, size_t count, struct position *known,
-                 size_t *known_count)
-{
-    uint64_t unseen[SKETCH_CELLS];
-    size_t unseen_count = 0;
-    bool sketch = cursor_is_sketch(cursor);
-    *known_count = 0;
-    if (sketch && !sketch_tell(cursor, shown, count, unseen, &unseen_count))
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t name = name_of(shown[i]);
-        bool seen = sketch ? name_find(unseen, unseen_count, name) == unseen_count
-                           : name_find(cursor->seen, cursor->count, name) < cursor->count;
-        if (seen)
-            known[(*known_count)++] = shown[i];
-    }
-    return true;
-}
-
-/* ---- Moving on ---- */
-
-/* Everything up to there counts as seen. */
-static void horizon_raise(struct cursor *cursor, const struct position *known, size_t count, struct position to)
-{
-    if (position_compare(to, cursor->horizon) <= 0)
-        return;
-    cursor->horizon = to;
-    if (position_compare(cursor->at, to) <= 0) {
-        cursor->count = 0;
-        return;
-    }
-    if (cursor_is_sketch(cursor)) {
-        cursor_learn(cursor, known, count);
-        return;
-    }
-    for (size_t i = 0; i < count && position_compare(known[i], to) <= 0; i++) {
-        size_t place = name_find(cursor->seen, cursor->count, name_of(known[i]));
-        if (place < cursor->count)
-            cursor->seen[place] = cursor->seen[--cursor->count];
-    }
+    return position_compare(cursor->blurred, cursor->horizon) > 0;
 }
 
 static struct position earlier(struct position a, struct position b)
@@ -187,33 +100,88 @@ static struct position earlier(struct position a, struct position b)
     return position_compare(a, b) < 0 ? a : b;
 }
 
+struct position cursor_resume(const struct cursor *cursor, int64_t settled_us, struct position *until)
+{
+    *until = POSITION_LAST;
+    if (!is_blurred(cursor))
+        return cursor->horizon;
+    if (cursor->walking || position_compare(position_until(settled_us), cursor->horizon) <= 0)
+        return cursor->blurred;
+    *until = earlier(position_until(settled_us), cursor->blurred);
+    return cursor->horizon;
+}
+
+/* ---- Moving on ---- */
+
+/* Forgets those of `messages`, in order, that lie up to there. */
+static void seen_drop(struct cursor *cursor, const struct position *messages, size_t count, struct position to)
+{
+    if (position_compare(cursor->at, to) <= 0)
+        cursor->count = 0;
+    for (size_t i = 0; i < count && position_compare(messages[i], to) <= 0; i++) {
+        size_t place = seen_find(cursor, messages[i]);
+        if (place < cursor->count)
+            cursor->seen[place] = cursor->seen[--cursor->count];
+    }
+}
+
+/* Everything up to there counts as seen. */
+static void horizon_raise(struct cursor *cursor, const struct position *known, size_t count, struct position to)
+{
+    if (is_blurred(cursor) || position_compare(to, cursor->horizon) <= 0)
+        return;
+    cursor->horizon = cursor->blurred = to;
+    seen_drop(cursor, known, count, to);
+}
+
+bool cursor_add(struct cursor *cursor, struct position seen)
+{
+    bool counts = position_compare(seen, is_blurred(cursor) ? cursor->blurred : cursor->horizon) > 0 &&
+                  seen_find(cursor, seen) == cursor->count;
+    if (counts && cursor->count == CURSOR_SEEN)
+        return false;
+    if (counts)
+        cursor->seen[cursor->count++] = fingerprint_of(seen);
+    if (position_compare(seen, cursor->at) > 0)
+        cursor->at = seen;
+    return true;
+}
+
+void cursor_advance_again(struct cursor *cursor, struct position to)
+{
+    cursor->horizon = to;
+    if (!is_blurred(cursor))
+        cursor->blurred = to;
+}
+
+void cursor_learn(struct cursor *cursor, struct position horizon, const struct position *seen, size_t count)
+{
+    cursor->horizon = cursor->blurred = horizon;
+    cursor->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (cursor_add(cursor, seen[i]))
+            continue;
+        cursor->blurred = cursor->at;
+        cursor->count = 0;
+    }
+}
+
 void cursor_advance(struct cursor *cursor, const struct position *known, size_t known_count,
-                    const struct position *seen, size_t count, bool complete, int64_t late_from_us)
+                    const struct position *seen, size_t count, bool complete, int64_t settled_us)
 {
     for (size_t i = 0; i < count; i++)
         if (position_compare(seen[i], cursor->at) > 0)
             cursor->at = seen[i];
-    struct position settled = {late_from_us, INT64_MAX, 1};
-    struct position end = complete || count == 0 ? cursor->at : seen[count - 1];
-    horizon_raise(cursor, known, known_count, earlier(settled, end));
-    if (known_count + count > CURSOR_SEEN) {
-        size_t excess = known_count + count - CURSOR_SEEN;
-        horizon_raise(cursor, known, known_count, earlier(excess <= known_count ? known[excess - 1] : end, end));
+    struct position end = complete ? cursor->at : count ? seen[count - 1] : cursor->horizon;
+    horizon_raise(cursor, known, known_count, earlier(position_until(settled_us), end));
+    for (size_t i = 0; i < count; i++) {
+        if (cursor_add(cursor, seen[i]))
+            continue;
+        cursor->blurred = end; /* all that is visible up to there has been shown */
+        seen_drop(cursor, known, known_count, end);
+        seen_drop(cursor, seen, count, end);
     }
-    for (size_t i = 0; i < count; i++)
-        cursor_add(cursor, seen[i]);
-}
-
-void cursor_add(struct cursor *cursor, struct position seen)
-{
-    if (position_compare(seen, cursor->at) > 0)
-        cursor->at = seen;
-    if (position_compare(seen, cursor->horizon) <= 0)
-        return;
-    if (cursor->count == CURSOR_SEEN_MOST)
-        cursor_at(cursor, cursor->at);
-    else
-        name_add(cursor, name_of(seen));
+    cursor->walking = !complete;
 }
 
 /* ---- As a text ---- */
@@ -233,45 +201,96 @@ static void cursor_check(const uint8_t *body, size_t length, const dlg_uuid *use
     memcpy(check, digest, CHECK);
 }
 
-static uint8_t *position_put(uint8_t *to, struct position position)
+/* What follows the header: the sides of the places, and which of them are there and what they are. */
+enum {
+    AT_SIDE = 1,
+    HORIZON = 2,      /* differs from `at` */
+    HORIZON_TIME = 4, /* is the last place of a time: without an id */
+    HORIZON_SIDE = 8,
+    BLURRED = 16, /* differs from the horizon */
+    BLURRED_SIDE = 32,
+    WALKING = 64
+};
+
+static int flags_of(const struct cursor *cursor)
+{
+    int flags = cursor->walking ? WALKING : 0;
+    bool time = position_compare(cursor->horizon, position_until(cursor->horizon.created_us)) == 0;
+    flags |= cursor->at.side ? AT_SIDE : 0;
+    if (position_compare(cursor->horizon, cursor->at) != 0)
+        flags |= HORIZON | (time ? HORIZON_TIME : 0) | (cursor->horizon.side ? HORIZON_SIDE : 0);
+    if (is_blurred(cursor))
+        flags |= BLURRED | (cursor->blurred.side ? BLURRED_SIDE : 0);
+    return flags;
+}
+
+static size_t body_length(int flags, size_t count)
+{
+    size_t horizon = !(flags & HORIZON) ? 0 : flags & HORIZON_TIME ? PLACE / 2 : PLACE;
+    return HEADER + PLACE + horizon + (flags & BLURRED ? PLACE : 0) + FINGERPRINT * count;
+}
+
+static uint8_t *place_put(uint8_t *to, struct position position, bool time)
 {
     put_int64((char *)to, position.created_us);
-    put_int64((char *)to + 8, position.id);
-    to[16] = (uint8_t)position.side;
-    return to + POSITION;
+    if (!time)
+        put_int64((char *)to + PLACE / 2, position.id);
+    return to + (time ? PLACE / 2 : PLACE);
 }
 
-static struct position position_get(const uint8_t *from)
+static const uint8_t *place_get(const uint8_t *from, struct position *position, bool time, bool side)
 {
-    return (struct position){get_int64((const char *)from), get_int64((const char *)from + 8), from[16] != 0};
+    *position = position_until(get_int64((const char *)from));
+    if (!time)
+        *position = (struct position){position->created_us, get_int64((const char *)from + PLACE / 2), side};
+    return from + (time ? PLACE / 2 : PLACE);
 }
 
-static uint8_t *name_put(uint8_t *to, uint64_t name)
+static uint8_t *fingerprint_put(uint8_t *to, uint64_t fingerprint)
 {
-    for (size_t i = 0; i < NAME; i++)
-        to[i] = (uint8_t)(name >> 8 * (NAME - 1 - i));
-    return to + NAME;
+    for (size_t i = 0; i < FINGERPRINT; i++)
+        to[i] = (uint8_t)(fingerprint >> 8 * (FINGERPRINT - 1 - i));
+    return to + FINGERPRINT;
 }
 
-static uint64_t name_get(const uint8_t *from)
+static uint64_t fingerprint_get(const uint8_t *from)
 {
-    uint64_t name = 0;
-    for (size_t i = 0; i < NAME; i++)
-        name = name << 8 | from[i];
-    return name;
+    uint64_t fingerprint = 0;
+    for (size_t i = 0; i < FINGERPRINT; i++)
+        fingerprint = fingerprint << 8 | from[i];
+    return fingerprint;
 }
 
 void cursor_write(const struct cursor *cursor, const dlg_uuid *user, const dlg_uuid *peer, char *text)
 {
-    uint8_t body[BODY_MOST] = {VERSION};
-    put_int32((char *)body + 1, (int32_t)cursor->count);
-    uint8_t *to = position_put(body + HEADER, cursor->at);
-    to = position_put(to, cursor->horizon);
-    for (size_t i = 0; i < cells_used(cursor); i++)
-        to = name_put(to, cursor->seen[i]);
+    int flags = flags_of(cursor);
+    uint8_t body[BODY_MOST] = {VERSION, (uint8_t)flags, (uint8_t)cursor->count};
+    uint8_t *to = place_put(body + HEADER, cursor->at, false);
+    if (flags & HORIZON)
+        to = place_put(to, cursor->horizon, flags & HORIZON_TIME);
+    if (flags & BLURRED)
+        to = place_put(to, cursor->blurred, false);
+    for (size_t i = 0; i < cursor->count; i++)
+        to = fingerprint_put(to, cursor->seen[i]);
     size_t length = (size_t)(to - body);
     cursor_check(body, length, user, peer, to);
     sodium_bin2base64(text, DLG_CURSOR_SIZE, body, length + CHECK, VARIANT);
+}
+
+static void cursor_unpack(struct cursor *cursor, const uint8_t *body)
+{
+    int flags = body[1];
+    const uint8_t *from = place_get(body + HEADER, &cursor->at, false, flags & AT_SIDE);
+    cursor->horizon = cursor->at;
+    if (flags & HORIZON)
+        from = place_get(from, &cursor->horizon, flags & HORIZON_TIME, flags & HORIZON_SIDE);
+    cursor->blurred = cursor->horizon;
+    if (flags & BLURRED)
+        from = place_get(from, &cursor->blurred, false, flags & BLURRED_SIDE);
+    cursor->walking = flags & WALKING;
+    cursor->count = body[2];
+    for (size_t i = 0; i < cursor->count; i++)
+        cursor->seen[i] = fingerprint_get(from + FINGERPRINT * i);
 }
 
 bool cursor_read(struct cursor *cursor, const dlg_uuid *user, const dlg_uuid *peer, const char *text)
@@ -281,17 +300,13 @@ bool cursor_read(struct cursor *cursor, const dlg_uuid *user, const dlg_uuid *pe
     size_t size = strnlen(text, DLG_CURSOR_SIZE);
     if (!base64_decode(VARIANT, text, size, body, sizeof body, &length))
         return false;
-    if (length < HEADER + 2 * POSITION + CHECK || body[0] != VERSION)
+    if (length < HEADER + PLACE + CHECK || body[0] != VERSION || body[2] > CURSOR_SEEN)
         return false;
-    cursor->count = (uint32_t)get_int32((const char *)body + 1);
-    if (cursor->count > CURSOR_SEEN_MOST || length != HEADER + 2 * POSITION + NAME * cells_used(cursor) + CHECK)
+    if (length != body_length(body[1], body[2]) + CHECK)
         return false;
     cursor_check(body, length - CHECK, user, peer, check);
     if (sodium_memcmp(check, body + length - CHECK, CHECK) != 0)
         return false;
-    cursor->at = position_get(body + HEADER);
-    cursor->horizon = position_get(body + HEADER + POSITION);
-    for (size_t i = 0; i < cells_used(cursor); i++)
-        cursor->seen[i] = name_get(body + HEADER + 2 * POSITION + NAME * i);
-    return true;
+    cursor_unpack(cursor, body);
+    return flags_of(cursor) == body[1]; /* one text for each cursor */
 }

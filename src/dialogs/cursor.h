@@ -2,15 +2,17 @@
  * cursor.h - a place in a dialog, as an opaque text.
  *
  * Order is (create_date, id); ids are unique per recipient, so that two messages of one dialog may agree in both when
- * they go opposite ways: then the direction decides. A writer stamps a message just before it is stored, so a message
- * can become visible after later ones have been read, but only by a bounded time. A cursor near the newest end
- * therefore has a horizon, before which nothing is missing any more, and knows which messages were seen after it:
- * following looks again from the horizon. While there is room the cursor has a name of each; of more it has a sketch.
+ * they go opposite ways: then the direction decides. A message can become visible after later ones have been read. The
+ * watermark (engine/watermark.h) tells up to where that is over. A cursor near the newest end has a horizon, before
+ * which nothing is missing, and a fingerprint of each message that was seen after it: following reads again from the
+ * horizon, and drops what was seen.
+ *
+ * A cursor has room for CURSOR_SEEN fingerprints. When more were seen it forgets them and remembers up to where they
+ * were: it is blurred. Reading goes on from there. Each time that the newest end was reached, the messages between the
+ * horizon and the watermark are shown again, so that none is missed, and the horizon moves up to it.
  */
 #ifndef DIALOGS_CURSOR_H
 #define DIALOGS_CURSOR_H
-
-#include "dialogs/sketch.h"
 
 #include <dialogs.h>
 #include <stdbool.h>
@@ -24,18 +26,16 @@ struct position {
 #define POSITION_FIRST ((struct position){INT64_MIN, INT64_MIN, 1})
 #define POSITION_LAST ((struct position){INT64_MAX, INT64_MAX, 0})
 
-/* Of more than so many messages after the horizon the oldest are given up; what one comes upon elsewhere may add. */
-enum { CURSOR_SEEN = 8192, CURSOR_SEEN_MOST = 2 * CURSOR_SEEN };
+enum { CURSOR_SEEN = 192 };
 
 struct cursor {
-    struct position at;
-    struct position horizon;     /* `at`, when nothing can come late */
-    uint32_t count;              /* of those seen after it */
-    uint64_t seen[SKETCH_CELLS]; /* their names; a sketch of these when there are more */
+    struct position at;         /* behind what was seen last */
+    struct position horizon;    /* up to there nothing is missing */
+    struct position blurred;    /* up to there what was seen is not told from what was not; else the horizon */
+    bool walking;               /* there was more behind it */
+    uint32_t count;             /* of fingerprints */
+    uint64_t seen[CURSOR_SEEN]; /* of messages behind `blurred` */
 };
-
-/* How long after its stamp a message may become visible. */
-enum { CURSOR_LATE_US = 15 * 1000000 };
 
 int position_compare(struct position a, struct position b);
 int position_order(const void *a, const void *b); /* the same for qsort() and bsearch() */
@@ -44,39 +44,43 @@ int position_order(const void *a, const void *b); /* the same for qsort() and bs
 struct position position_before(struct position position);
 struct position position_after(struct position position);
 
-/* A place without a horizon of its own. */
+/* The last place of a time. */
+struct position position_until(int64_t time_us);
+
+/* A place before which nothing is missing. */
 void cursor_at(struct cursor *cursor, struct position at);
 
 /* Only as much as there is. */
 void cursor_copy(struct cursor *to, const struct cursor *from);
 
-/* Whether it has only a sketch of what was seen. */
-bool cursor_is_sketch(const struct cursor *cursor);
-
 /*
- * Which of `shown[0..count)`, all that lies between the horizon and the place, was seen: `known` receives it in the
- * same order, `known_count` the number. False when too many were not, or out of memory.
+ * Where the next page begins, when all up to `settled_us` is visible. `until` is where it ends, when it shows again
+ * what is blurred; else POSITION_LAST.
  */
-bool cursor_tell(const struct cursor *cursor, const struct position *shown, size_t count, struct position *known,
-                 size_t *known_count);
+struct position cursor_resume(const struct cursor *cursor, int64_t settled_us, struct position *until);
 
-/* What was seen after the horizon is this, and nothing else. */
-void cursor_learn(struct cursor *cursor, const struct position *known, size_t count);
+/* Whether the message was seen. */
+bool cursor_has(const struct cursor *cursor, struct position message);
 
 /*
- * Moves the cursor on behind `seen[0..count)`, in order: all that was visible after the horizon and not known, up to
- * the last of them or, when `complete`, without end. Remembers those that may have company that comes late, that is,
- * those stamped after `late_from_us`. `known` is what had been seen after the horizon, in order, as far as it was read:
- * of a sketch all of it.
+ * Moves the cursor on behind `seen[0..count)`, in order: all that was visible behind the place where the page began,
+ * and not known, up to the last of them or, when `complete`, without end. `known` is what was read of that and had been
+ * seen before, in order. All up to `settled_us` was visible.
  */
 void cursor_advance(struct cursor *cursor, const struct position *known, size_t known_count,
-                    const struct position *seen, size_t count, bool complete, int64_t late_from_us);
+                    const struct position *seen, size_t count, bool complete, int64_t settled_us);
+
+/* All up to there was shown again. */
+void cursor_advance_again(struct cursor *cursor, struct position to);
+
+/* From the horizon on these were there before, in order, and do not count as missing. */
+void cursor_learn(struct cursor *cursor, struct position horizon, const struct position *seen, size_t count);
 
 /*
  * Takes note of one message, not seen before, that was seen by other means: what lies before it is as unknown as it
- * was.
+ * was. False: there is no room, and nothing has changed.
  */
-void cursor_add(struct cursor *cursor, struct position seen);
+bool cursor_add(struct cursor *cursor, struct position seen);
 
 /* Writes at most DLG_CURSOR_SIZE bytes. The text is good for this dialog only; `peer` nil: for the user's feed. */
 void cursor_write(const struct cursor *cursor, const dlg_uuid *user, const dlg_uuid *peer, char *text);

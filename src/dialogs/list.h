@@ -8,9 +8,7 @@
  * A feed is all dialogs of a user at once. It has two directions too: what the user wrote to others, which is in all
  * shards, and what others wrote, in the user's own. Its `peer` is nil.
  *
- * Who follows asks again for what the cursor has seen after its horizon, and drops it. When there is much of that, and
- * the cursor has a sketch of it only, a first step asks for the positions of all that is there now, without the texts:
- * the sketch tells which of them came late, and the page begins at the first of these, or behind all of it.
+ * Who follows reads again what the cursor has seen after its horizon, and drops it.
  *
  * Who begins to follow a feed at its newest page is not shown what was there before it, but what comes late between
  * that: a second step asks for the positions of what is there, which become part of the page's cursor.
@@ -21,13 +19,6 @@
 #include "dialogs/page.h"
 #include "engine/request.h"
 
-/* What lies behind `from`, up to `until`. */
-struct catch_up {
-    struct position from;
-    struct position until;
-    int64_t most; /* of the newest of each direction */
-};
-
 struct list {
     struct request request;
     dlg_uuid user;
@@ -35,14 +26,14 @@ struct list {
     int64_t timeout_us; /* as the caller gave it */
     int32_t limit;
     bool backwards;
-    bool feed;                /* of all dialogs */
-    bool together;            /* both directions are in the answer of the first query */
-    int sides[2];             /* of the directions, as message_position() has it */
-    int64_t asked_us;         /* the server's time, before the queries were sent */
-    struct position begin;    /* the page is behind it, or before */
-    int64_t rows;             /* asked for, of each direction */
-    struct catch_up catch_up; /* whose positions are asked for */
-    struct position *known;   /* what the cursor has seen of what was read, in order */
+    bool feed;              /* of all dialogs */
+    bool together;          /* both directions are in the answer of the first query */
+    int sides[2];           /* of the directions, as message_position() has it */
+    int64_t settled_us;     /* the watermark, before the queries were sent */
+    struct position until;  /* ... and ends there, when it shows again what is blurred */
+    struct position begin;  /* the page is behind it, or before */
+    int64_t rows;           /* asked for, of each direction */
+    struct position *known; /* what the cursor has seen of what was read, in order */
     size_t known_count;
     dlg_page *page;
     struct cursor from; /* large, so last: it is not zeroed */

@@ -72,6 +72,11 @@ static bool is_uncertain(const struct list *list, const struct position *at)
     return false;
 }
 
+static bool is_last(const struct position *position)
+{
+    return position_compare(*position, POSITION_LAST) == 0;
+}
+
 static void page_merge(const struct list *list, dlg_page *page)
 {
     struct direction directions[2] = {{.rows = direction_rows(list, 0)}, {.rows = direction_rows(list, 1)}};
@@ -82,11 +87,14 @@ static void page_merge(const struct list *list, dlg_page *page)
     while ((chosen = direction_choose(list, directions)) >= 0) {
         if (page->count == (size_t)list->limit || is_uncertain(list, &directions[chosen].at))
             return;
+        if (!list->backwards && position_compare(directions[chosen].at, list->until) > 0)
+            break;
         page->messages[page->count++] = directions[chosen].next;
         directions[chosen].row++;
         direction_advance(list, chosen, &directions[chosen]);
     }
-    page->has_more = is_cut(list, 0) || is_cut(list, 1);
+    page->until_reached = chosen >= 0 || !(is_cut(list, 0) || is_cut(list, 1));
+    page->has_more = !is_last(&list->until) || is_cut(list, 0) || is_cut(list, 1);
 }
 
 static void page_reverse(dlg_page *page)
@@ -121,7 +129,9 @@ dlg_page *list_merge(struct list *list)
     page->peer = list->peer;
     page->backwards = list->backwards;
     page->asked = list->from.at;
-    page->late_from_us = list->asked_us - CURSOR_LATE_US;
+    page->until = list->until;
+    page->until_reached = false;
+    page->settled_us = list->settled_us;
     page->before[0] = page->after[0] = '\0';
     page->count = 0;
     page_merge(list, page);

@@ -73,10 +73,13 @@ void page_cursor_after(const dlg_page *page, size_t count, char *text)
     cursor_copy(&cursor, &page->start);
     for (size_t i = 0; i < count; i++)
         seen[i] = position_at(page, i);
-    bool feed = uuid_is_nil(&page->peer);
-    if (count || (feed && is_complete(page, 0))) /* an empty page of a feed is news too: nothing came late */
+    if (position_compare(page->until, POSITION_LAST) != 0) {
+        bool reached = page->until_reached && count == page->count;
+        if (reached || count)
+            cursor_advance_again(&cursor, reached ? page->until : seen[count - 1]);
+    } else if (count || is_complete(page, 0)) /* an empty page is news too: nothing came late */
         cursor_advance(&cursor, page->known, page->known_count, seen, count, is_complete(page, count),
-                       page->late_from_us);
+                       page->settled_us);
     cursor_write(&cursor, &page->user, &page->peer, text);
 }
 
@@ -112,7 +115,8 @@ int dlg_feed_cursor(char *cursor, const dlg_uuid *user, const dlg_message_input 
         return DLG_E_ARGUMENT;
     if (!cursor_read(&read, user, &everybody, cursor))
         return DLG_E_CURSOR;
-    cursor_add(&read, message_position(&message, user, &everybody));
+    if (!cursor_add(&read, message_position(&message, user, &everybody)))
+        return DLG_E_OVERLOAD;
     cursor_write(&read, user, &everybody, cursor);
     return DLG_OK;
 }

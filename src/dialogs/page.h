@@ -11,11 +11,13 @@ struct dlg_page {
     dlg_uuid peer;  /* nil: of a feed */
     bool backwards; /* asked for with `before` */
     bool has_more;
-    struct position asked;  /* the place asked for */
+    struct position asked; /* the place asked for */
+    struct position until; /* where it ends, when it shows again what is blurred; else POSITION_LAST */
+    bool until_reached;
     struct cursor start;    /* where following begins: what lies before was seen, or was not asked for */
     struct position *known; /* what it knows of behind its horizon, in order, as far as it was read */
     size_t known_count;
-    int64_t late_from_us; /* messages stamped after this may have company that comes late */
+    int64_t settled_us; /* all up to this time was visible when the page was read; INT64_MIN: not known */
     PGresult *directions[2];
     char before[DLG_CURSOR_SIZE]; /* written when asked for */
     char after[DLG_CURSOR_SIZE];

@@ -8,6 +8,7 @@
 #include "engine/complete.h"
 #include "engine/dispatch.h"
 #include "engine/submit.h"
+#include "engine/watermark.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,16 @@ static void before_done(struct request *request)
         fail_for_memory(request);
 }
 
+static void list_begin(struct request *request);
+
+/* There was nothing to be shown again: the page is what follows. */
+static bool again_is_empty(const struct list *list)
+{
+    const dlg_page *page = list->page;
+    return !list->backwards && position_compare(list->until, POSITION_LAST) != 0 && page->until_reached &&
+           page->count == 0;
+}
+
 static void list_done(struct request *request)
 {
     struct list *list = (struct list *)request;
@@ -60,6 +71,15 @@ static void list_done(struct request *request)
         list->page = list_merge(list);
     if (!list->page) {
         fail_for_memory(request);
+        return;
+    }
+    if (again_is_empty(list)) {
+        cursor_advance_again(&list->from, list->until);
+        answers_forget(request);
+        dlg_page_free(list->page);
+        list->page = NULL;
+        list->known_count = 0;
+        list_begin(request);
         return;
     }
     if (list->page->count)
@@ -142,32 +162,25 @@ static void page_ask(struct list *list)
         direction_query(list, 1, &list->peer, &list->user);
 }
 
-static void catch_up_done(struct request *request)
+static void list_begin(struct request *request)
 {
     struct list *list = (struct list *)request;
-    if (has_failed(request))
-        return;
-    bool good = catch_up_take(list);
-    answers_forget(request);
-    if (good)
-        page_ask(list);
-    else
-        fail_for_memory(request);
-}
-
-static void list_start(struct request *request)
-{
-    struct list *list = (struct list *)request;
-    list->asked_us = clock_server_us(&request->engine->clock);
+    list->settled_us = watermark_settled_us(request->engine);
     list->rows = list->limit + 1;
-    list->begin = list->backwards ? list->from.at : list->from.horizon;
-    if (!list->backwards && cursor_is_sketch(&list->from)) {
-        request->step = catch_up_done;
-        catch_up_ask(list);
-        return;
-    }
+    list->until = POSITION_LAST;
+    list->begin = list->backwards ? list->from.at : cursor_resume(&list->from, list->settled_us, &list->until);
     list->rows += list->backwards ? 0 : list->from.count;
     page_ask(list);
+}
+
+/* A page that is read forwards, or remembers many messages, is to be followed: it needs the watermark. */
+static void list_start(struct request *request)
+{
+    const struct list *list = (const struct list *)request;
+    bool follows = !list->backwards || list->feed || list->limit > CURSOR_SEEN;
+    request->step = list_begin;
+    if (!follows || !watermark_await(request->engine, request))
+        list_begin(request);
 }
 
 static void list_destroy(struct request *request)

@@ -2,6 +2,7 @@
 
 #include "engine/dispatch.h"
 #include "engine/dispatch_answers.h"
+#include "engine/watermark.h"
 
 static void end_pauses(struct engine *engine)
 {
@@ -62,6 +63,7 @@ void dispatch_timers(struct engine *engine)
     for (size_t i = 0; i < engine->topology.count; i++)
         node_timers(engine, engine->topology.nodes[i]);
     topology_run(&engine->topology, engine->now_us);
+    watermark_run(engine);
     if (!atomic_load(&engine->ready))
         dispatch_update_ready(engine);
 }
@@ -79,6 +81,8 @@ static int64_t node_next_timer(const struct engine *engine, const struct node *n
 int64_t dispatch_next_timer(const struct engine *engine)
 {
     int64_t next = topology_next(&engine->topology);
+    int64_t round = watermark_next(engine);
+    next = round < next ? round : next;
     next = engine->next_waiting_us < next ? engine->next_waiting_us : next;
     for (size_t i = 0; i < engine->topology.count; i++) {
         int64_t timer = node_next_timer(engine, engine->topology.nodes[i]);

@@ -59,6 +59,7 @@ struct engine {
     int64_t now_us;
     size_t undelivered;
     struct topology topology;
+    struct watermark *watermark; /* while the thread runs */
 };
 
 /* Makes it safe to be freed. */

@@ -4,6 +4,7 @@
 #include "engine/dispatch.h"
 #include "engine/dispatch_answers.h"
 #include "engine/dispatch_timers.h"
+#include "engine/watermark.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -175,6 +176,7 @@ static void *engine_run(void *argument)
     take_incoming(engine);
     complete_all(engine);
     dispatch_stop(engine);
+    watermark_close(engine);
     return NULL;
 }
 
@@ -183,12 +185,16 @@ static void *engine_run(void *argument)
 int engine_start(struct engine *engine, dlg_error **error)
 {
     sigset_t all, before;
+    if (!watermark_open(engine))
+        return error_set(error, DLG_E_MEMORY, "out of memory");
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are for the host's threads */
     int failed = pthread_create(&engine->thread, NULL, engine_run, engine);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed)
+    if (failed) {
+        watermark_close(engine);
         return error_set(error, DLG_E_MEMORY, "cannot start a thread: %s", strerror(failed));
+    }
     engine->running = true;
     return DLG_OK;
 }

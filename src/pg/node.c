@@ -70,6 +70,7 @@ void node_forget(const struct node *node)
     "pg_catalog.set_config('citus.max_adaptive_executor_pool_size', '1', false) END, "        \
     "pg_catalog.set_config('enable_seqscan', 'off', false), "                                 \
     "pg_catalog.set_config('enable_bitmapscan', 'off', false), "                              \
+    "pg_catalog.set_config('jit', 'off', false), "                                            \
     "pg_catalog.set_config('lock_timeout', '%lld', false)"
 #define FIRST_PLANS "CASE WHEN " IS_CITUS " THEN 'auto' ELSE 'force_generic_plan' END"
 #define LOCAL_GROUP "(SELECT groupid FROM pg_catalog.pg_dist_local_group)"

@@ -32,7 +32,6 @@
 #define POSITIONS_OF(table, which, from, until, limit)                                                           \
     "SELECT id, ''::text, create_date FROM public." table " WHERE " which " AND (create_date, id) > (" from ") " \
     "AND (create_date, id) <= (" until ") ORDER BY create_date DESC, id DESC LIMIT " limit
-#define PAGE_POSITIONS_OF(table) POSITIONS_OF(table, "user_id = $1 AND to_user_id = $2", "$3, $4", "$5, $6", "$7")
 /*
  * All that a user got; all that a user wrote to others, so that a message to oneself is not found by both. Their
  * indexes are of these expressions. The recipient is named once more for Citus, which finds the shard by it.
@@ -42,6 +41,31 @@
 #define FEED_OF(whose, compare, order)                                                                \
     "SELECT id, text, create_date, update_date, user_id, to_user_id FROM public.dialogs WHERE " whose \
     " AND (create_date, id) " compare " ($2, $3) ORDER BY create_date " order ", id " order " LIMIT $4"
+
+/* clang-format off */
+/*
+ * Who holds, or waits for, the lock that a writer has from before its stamp until after its commit, and whether some of
+ * an earlier answer are still there: see engine/watermark.h. The clock is set before the statement runs, so before the
+ * locks are looked at. A transaction that was prepared before a restart (-1/...) has lost its name.
+ */
+#define WRITERS_OF(group, earlier, from, on)                                                                         \
+    "SELECT pg_catalog.statement_timestamp() AS now, w.writers, w.held, w.groupid FROM (SELECT " group " AS groupid, " \
+    "coalesce(string_agg(DISTINCT concat(" group ", ':', l.virtualtransaction), ' ') "                                \
+    "FILTER (WHERE l.virtualtransaction IS NOT NULL), '') AS writers, "                                               \
+    "coalesce(bool_or(starts_with(l.virtualtransaction, '-1/') OR concat(" group ", ':', l.virtualtransaction) "             \
+    "= ANY (string_to_array(" earlier ", ' '))), false) AS held "                                                     \
+    "FROM " from "pg_catalog.pg_locks l " on " l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' "              \
+    "AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) "
+#define DIALOGS_LOCKED "l.relation = pg_catalog.to_regclass('public.dialogs')"
+/* A worker's part of what another node wrote locks the shard only. What is being copied to this node is no message. */
+#define SHARD_LOCKED                                                                                                  \
+    "EXISTS (SELECT FROM pg_catalog.pg_dist_placement p WHERE p.groupid = g.groupid AND p.shardid = "                 \
+    "substring(l.relation::regclass::text FROM '^(?:public\\.)?dialogs_([0-9]+)$')::bigint)"
+#define WRITERS_PLAIN(earlier) WRITERS_OF("(-1)", earlier, "", "WHERE") "AND " DIALOGS_LOCKED ") w"
+#define WRITERS_CITUS(earlier)                                                                                        \
+    WRITERS_OF("g.groupid", earlier, "pg_catalog.pg_dist_local_group g LEFT JOIN ", "ON")                             \
+    "AND (" DIALOGS_LOCKED " OR " SHARD_LOCKED ") GROUP BY g.groupid) w"
+/* clang-format on */
 
 static const struct statement table[STATEMENT_COUNT] = {
     [STATEMENT_MESSAGE_INSERT] =
@@ -104,12 +128,6 @@ static const struct statement table[STATEMENT_COUNT] = {
                                     .sql = FEED_OF(FEED_FROM, "<", "DESC"),
                                     .count = 4,
                                     .types = {OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
-    [STATEMENT_PAGE_POSITIONS] = {.name = "dlg_page_positions",
-                                  .sql = PAGE_POSITIONS_OF("dialogs"),
-                                  .shard_sql = PAGE_POSITIONS_OF("dialogs_%lld"),
-                                  .count = 7,
-                                  .types = {OID_UUID, OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_TIMESTAMPTZ, OID_INT8,
-                                            OID_INT8}},
     [STATEMENT_FEED_TO_POSITIONS] = {.name = "dlg_feed_to_positions",
                                      .sql = POSITIONS_OF("dialogs", FEED_TO, "$2, $3", "$4, $5", "$6"),
                                      .count = 6,
@@ -170,6 +188,29 @@ static const struct statement table[STATEMENT_COUNT] = {
                                  "(SELECT groupid FROM pg_catalog.pg_dist_local_group)",
                           .count = 1,
                           .types = {OID_INT8_ARRAY}},
+    [STATEMENT_WRITERS] = {.name = "dlg_writers", .sql = WRITERS_PLAIN("$1"), .count = 1, .types = {OID_TEXT}},
+    [STATEMENT_WRITERS_CITUS] = {.name = "dlg_writers_citus",
+                                 .sql = WRITERS_CITUS("$1"),
+                                 .count = 1,
+                                 .types = {OID_TEXT}},
+    [STATEMENT_WRITERS_ALL] =
+        {.name = "dlg_writers_all",
+         .sql = "WITH answers AS MATERIALIZED (SELECT success, result FROM run_command_on_workers(format($command$"
+                "SELECT concat_ws(';', (extract(epoch FROM a.now) * 1000000)::bigint, a.held, a.writers) "
+                "FROM (" WRITERS_CITUS(
+                    "%L") ") a$command$, $1))), parts AS (SELECT a.now, a.writers, a.held, true AS good "
+                          "FROM (" WRITERS_CITUS(
+                              "$1") ") a UNION ALL "
+                                    "SELECT timestamptz 'epoch' + split_part(result, ';', 1)::bigint * interval '1 "
+                                    "microsecond', "
+                                    "split_part(result, ';', 3), split_part(result, ';', 2) = 't', true FROM answers "
+                                    "WHERE success "
+                                    "UNION ALL SELECT NULL, NULL, NULL, false FROM answers WHERE NOT success) "
+                                    "SELECT min(now), coalesce(string_agg(writers, ' ') FILTER (WHERE writers <> ''), "
+                                    "''), bool_or(held), 0 FROM parts "
+                                    "HAVING bool_and(good)",
+         .count = 1,
+         .types = {OID_TEXT}},
     [STATEMENT_SHARD_MAP] =
         {.name = "dlg_shard_map",
          .sql = "SELECT s.shardid, s.shardminvalue::integer, s.shardmaxvalue::integer, p.groupid, n.nodename, "

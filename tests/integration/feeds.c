@@ -52,16 +52,31 @@ static void follow(struct reader *reader, int limit)
     }
 }
 
-/* Message `number` becomes visible now, `late_ms` after its stamp: to or from one of the peers. */
-static void appear(struct reader *reader, int number, int late_ms)
+#define ROW                                                                                           \
+    "INSERT INTO dialogs (id, user_id, to_user_id, text, create_date) VALUES (%d, '%s', '%s', '%d', " \
+    "clock_timestamp() - %d * interval '1 ms')"
+
+static int row_id(int number)
+{
+    return (number * 7919) % 10007 + 1;
+}
+
+/* Message `number`, to or from one of the peers, becomes visible now; it was stamped, or loaded, `age_ms` ago. */
+static void appear(struct reader *reader, int number, int age_ms)
 {
     const dlg_uuid *peer = &reader->peers[number % PEERS];
     bool from = number % 3 == 0;
-    sql_run(reader->fixture->sql,
-            "INSERT INTO dialogs (id, user_id, to_user_id, text, create_date) VALUES (%d, '%s', '%s', '%d', "
-            "date_trunc('%s', clock_timestamp() - %d * interval '1 ms'))",
-            (number * 7919) % 10007 + 1, uuid_text(from ? &reader->user : peer), uuid_text(from ? peer : &reader->user),
-            number, late_ms && number % 2 ? "second" : "microseconds", late_ms);
+    sql_run(reader->fixture->sql, ROW, row_id(number), uuid_text(from ? &reader->user : peer),
+            uuid_text(from ? peer : &reader->user), number, age_ms);
+}
+
+/* The same, stamped now; it becomes visible when its writer commits. */
+static void stamp(struct reader *reader, int number, int slot)
+{
+    const dlg_uuid *peer = &reader->peers[number % PEERS];
+    bool from = number % 3 == 0;
+    late_begin(reader->fixture, slot, ROW, row_id(number), uuid_text(from ? &reader->user : peer),
+               uuid_text(from ? peer : &reader->user), number, 0);
 }
 
 static void assert_each_once(const struct reader *reader, int count)
@@ -123,52 +138,52 @@ static void pages_go_both_ways(void **state)
     assert_int_equal(expected, -1);
 }
 
+static int appear_some(struct reader *reader, int count, int most)
+{
+    for (int i = rand() % 20; i > 0 && count < most; i--) {
+        int slot = rand() % (2 * LATE_MOST);
+        if (slot >= LATE_MOST)
+            appear(reader, count++, 0);
+        else if (reader->fixture->late[slot])
+            late_commit(reader->fixture, slot);
+        else
+            stamp(reader, count++, slot);
+    }
+    return count;
+}
+
 static void finds_each_once_however_late(void **state)
 {
-    for (unsigned seed = 1; seed <= 10; seed++) {
+    for (unsigned seed = 1; seed <= 6; seed++) {
         struct reader reader = reader_new(*state);
         srand(seed);
-        int count = 0;
-        while (count < 150) {
-            for (int i = rand() % 20; i > 0 && count < 150; i--)
-                appear(&reader, count++, rand() % 2 ? 0 : rand() % 13000);
+        for (int count = 0; count < 100;) {
+            count = appear_some(&reader, count, 100);
             follow(&reader, 1 + rand() % 30);
         }
+        late_commit_all(*state);
         follow(&reader, 100);
-        assert_each_once(&reader, 150);
+        assert_each_once(&reader, 100);
     }
 }
 
-/* So many within the time in which messages may be late that the cursor has no room for a name of each. */
-static void finds_each_once_in_a_crowd(void **state)
+/* More than the cursor has room for, before the watermark comes: none is missed, each is shown again once at most. */
+static void none_is_missed_in_a_crowd(void **state)
 {
+    enum { COUNT = 1200 };
     struct reader reader = reader_new(*state);
-    int count = 0;
     srand(11);
-    while (count < 3000) {
-        for (int i = 1 + rand() % 200; i > 0 && count < 3000; i--)
-            appear(&reader, count++, rand() % 10 ? 0 : rand() % 6000);
+    for (int count = 0; count < COUNT;) {
+        count = appear_some(&reader, count, COUNT);
         follow(&reader, 50 + rand() % 100);
     }
-    follow(&reader, 100);
-    assert_each_once(&reader, 3000);
-}
-
-/* So many late ones that they cannot be told from what was seen: shown again rather than missed. */
-static void none_is_missed_when_too_many_are_late(void **state)
-{
-    struct reader reader = reader_new(*state);
-    for (int i = 0; i < 400; i++)
-        appear(&reader, i, 0);
-    follow(&reader, 100);
-    for (int i = 400; i < 800; i++)
-        appear(&reader, i, 3000);
-    follow(&reader, 100);
-    for (int i = 0; i < 800; i++)
-        assert_in_range(reader.seen[i], 1, i < 400 ? 2 : 1);
-    int before = reader.seen[0];
-    follow(&reader, 100);
-    assert_int_equal(reader.seen[0], before);
+    late_commit_all(*state);
+    for (int i = 0; i < 7; i++) {
+        follow(&reader, 100);
+        pause_ms(1000);
+    }
+    for (int i = 0; i < COUNT; i++)
+        assert_in_range(reader.seen[i], 1, 2);
 }
 
 /* `count` messages at once, that became visible now, with this text. */
@@ -197,34 +212,45 @@ static void begin_at_newest(struct reader *reader, int limit, size_t shown)
 /* What came before the newest page is not shown when it is followed; what comes late between it is. */
 static void following_begins_at_the_newest_page(void **state)
 {
-    for (int crowd = 0; crowd <= 1000; crowd = 10 * crowd + 10) {
-        struct reader reader = reader_new(*state);
+    struct fixture *fixture = *state;
+    for (int crowd = 0; crowd <= 100; crowd += 50) {
+        struct reader reader = reader_new(fixture);
         appear_many(&reader, 1, MOST - 1, "1 minute");
-        appear_many(&reader, crowd / 2, MOST - 1, "14 seconds");
-        appear_many(&reader, crowd / 2, MOST - 1, "0 seconds");
-        for (int i = 0; i < 5; i++)
+        appear_many(&reader, 500, MOST - 1, "14 seconds");
+        stamp(&reader, 5, 0);
+        appear_many(&reader, crowd, MOST - 1, "0 seconds");
+        stamp(&reader, 6, 1);
+        for (int i = 0; i < 5; i++) {
             appear(&reader, i, 0);
+            if (i > 0)
+                stamp(&reader, i + 6, i + 1); /* before the page, and between it */
+        }
         begin_at_newest(&reader, 3, 2);
-        for (int i = 5; i < 50; i++)
-            appear(&reader, i, (i - 5) * 300); /* before the page, and behind it */
+        late_commit_all(fixture);
+        for (int i = 11; i < 50; i++)
+            appear(&reader, i, 0);
         follow(&reader, 7);
         reader.seen[0] = reader.seen[1] = 1; /* not asked for */
         assert_each_once(&reader, 50);
     }
 }
 
-/* More within the time in which messages may be late than a cursor remembers: of the newest it does. */
-static void following_begins_behind_more_than_is_remembered(void **state)
+/* Among more than a cursor has room for: what comes late is shown, with those among which it is. */
+static void following_begins_in_a_crowd(void **state)
 {
-    struct reader reader = reader_new(*state);
-    appear_many(&reader, 9000, MOST - 1, "8 seconds");
-    appear_many(&reader, 8000, MOST - 1, "4 seconds");
+    struct fixture *fixture = *state;
+    struct reader reader = reader_new(fixture);
+    stamp(&reader, 1, 0);
+    appear_many(&reader, 300, MOST - 1, "0 seconds");
     appear(&reader, 0, 0);
-    begin_at_newest(&reader, 1, 0);
-    for (int i = 1; i < 100; i++)
-        appear(&reader, i, i % 4 ? 0 : 2000);
-    follow(&reader, 50);
-    assert_each_once(&reader, 100);
+    begin_at_newest(&reader, 1, 1);
+    late_commit_all(fixture);
+    for (int i = 0; i < 7; i++) {
+        follow(&reader, 100);
+        pause_ms(1000);
+    }
+    assert_in_range(reader.seen[0], 1, 2);
+    assert_int_equal(reader.seen[1], 1);
 }
 
 /* Handing a page on message by message: whoever stops after any of them loses none. */
@@ -252,12 +278,12 @@ static void messages_may_come_by_other_means(void **state)
     struct reader reader = reader_new(*state);
     appear(&reader, 0, 0);
     follow(&reader, 50);
-    for (int i = 1; i < 600; i++) {
+    for (int i = 1; i < 200; i++) {
         char text[16];
         snprintf(text, sizeof text, "%d", i);
         const dlg_uuid *peer = &reader.peers[i % PEERS];
         if (i % 5 == 0) {
-            appear(&reader, i, 3000); /* behind the others, and nobody says so */
+            appear(&reader, i, 0); /* and nobody says so */
             continue;
         }
         dlg_receipt receipt = send_text(reader.fixture->client, peer, &reader.user, text);
@@ -270,7 +296,36 @@ static void messages_may_come_by_other_means(void **state)
         reader.seen[i]++;
     }
     follow(&reader, 9);
-    assert_each_once(&reader, 600);
+    assert_each_once(&reader, 200);
+}
+
+/* A full cursor says so and stays as it was: what it did not take is shown. */
+static void a_full_cursor_takes_no_more(void **state)
+{
+    enum { COUNT = 250, ROOM = 192 };
+    struct reader reader = reader_new(*state);
+    char before[DLG_CURSOR_SIZE];
+    appear(&reader, 0, 0);
+    follow(&reader, 50);
+    for (int i = 1; i < COUNT; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "%d", i);
+        dlg_receipt receipt = send_text(reader.fixture->client, &reader.peers[0], &reader.user, text);
+        const dlg_message_input message = {.version = DLG_MESSAGE_INPUT_VERSION,
+                                           .id = receipt.id,
+                                           .author = reader.peers[0],
+                                           .recipient = reader.user,
+                                           .created_us = receipt.created_us};
+        memcpy(before, reader.cursor, sizeof before);
+        int code = dlg_feed_cursor(reader.cursor, &reader.user, &message);
+        if (code == DLG_E_OVERLOAD)
+            assert_string_equal(before, reader.cursor);
+        else
+            reader.seen[i]++;
+        assert_int_equal(code, i < ROOM ? DLG_OK : DLG_E_OVERLOAD);
+    }
+    follow(&reader, 100);
+    assert_each_once(&reader, COUNT);
 }
 
 static void refuses_what_is_not_the_users(void **state)
@@ -327,12 +382,12 @@ int main(void)
         cmocka_unit_test(has_all_dialogs_in_order),
         cmocka_unit_test(pages_go_both_ways),
         cmocka_unit_test(finds_each_once_however_late),
-        cmocka_unit_test(finds_each_once_in_a_crowd),
-        cmocka_unit_test(none_is_missed_when_too_many_are_late),
+        cmocka_unit_test(none_is_missed_in_a_crowd),
         cmocka_unit_test(following_begins_at_the_newest_page),
-        cmocka_unit_test(following_begins_behind_more_than_is_remembered),
+        cmocka_unit_test(following_begins_in_a_crowd),
         cmocka_unit_test(every_message_has_its_cursor),
         cmocka_unit_test(messages_may_come_by_other_means),
+        cmocka_unit_test(a_full_cursor_takes_no_more),
         cmocka_unit_test(refuses_what_is_not_the_users),
         cmocka_unit_test(answers_asynchronously_too),
     };

@@ -42,6 +42,8 @@ int fixture_close(void **state)
     if (fixture->client)
         client_close(fixture->client);
     PQfinish(fixture->sql);
+    for (int slot = 0; slot < LATE_MOST; slot++)
+        PQfinish(fixture->late[slot]);
     test_server_free(fixture->server);
     free(fixture);
     return 0;
@@ -206,6 +208,34 @@ const char *sql_shape(PGconn *sql)
                          "UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' "
                          "UNION ALL SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint "
                          "WHERE connamespace = 'public'::regnamespace) lines");
+}
+
+void late_begin(struct fixture *fixture, int slot, const char *format, ...)
+{
+    char sql[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(sql, sizeof sql, format, arguments);
+    va_end(arguments);
+    assert_null(fixture->late[slot]);
+    fixture->late[slot] = sql_connect(test_server_conninfo_admin(fixture->server));
+    sql_run(fixture->late[slot], "BEGIN");
+    sql_run(fixture->late[slot], "%s", sql);
+}
+
+void late_commit(struct fixture *fixture, int slot)
+{
+    if (!fixture->late[slot])
+        return;
+    sql_run(fixture->late[slot], "COMMIT");
+    PQfinish(fixture->late[slot]);
+    fixture->late[slot] = NULL;
+}
+
+void late_commit_all(struct fixture *fixture)
+{
+    for (int slot = 0; slot < LATE_MOST; slot++)
+        late_commit(fixture, slot);
 }
 
 void lock_table(struct fixture *fixture)

@@ -10,10 +10,13 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+enum { LATE_MOST = 6 };
+
 struct fixture {
     struct test_server *server;
     dlg_client *client;
-    PGconn *sql; /* as a superuser */
+    PGconn *sql;             /* as a superuser */
+    PGconn *late[LATE_MOST]; /* with a transaction under way, or NULL */
 };
 
 /* Setup and teardown of a group; the state becomes a struct fixture. */
@@ -74,6 +77,11 @@ const char *sql_text(PGconn *sql, const char *format, ...) __attribute__((format
 
 /* What the tables, indexes and constraints look like; static, until the next call of sql_text(). */
 const char *sql_shape(PGconn *sql);
+
+/* Runs SQL in a transaction of its own, which is under way until late_commit(). A slot has one at a time. */
+void late_begin(struct fixture *fixture, int slot, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void late_commit(struct fixture *fixture, int slot);
+void late_commit_all(struct fixture *fixture);
 
 /* Sends wait while the table is locked, lists do not. `fixture->sql` is in a transaction until then. */
 void lock_table(struct fixture *fixture);

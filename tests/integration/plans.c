@@ -163,7 +163,7 @@ static void read_and_follow(dlg_client *client, const dlg_uuid *user, const dlg_
     dlg_error *error = NULL;
     dlg_page *pages[2] = {NULL, NULL};
     dlg_list_options options = DLG_LIST_OPTIONS_INIT;
-    options.limit = DLG_PAGE_LIMIT;
+    options.limit = 100;
     for (int i = 0; i < 2; i++) {
         int code = peer ? dlg_list(&pages[i], client, user, peer, &options, &error)
                         : dlg_feed(&pages[i], client, user, &options, &error);
@@ -175,7 +175,7 @@ static void read_and_follow(dlg_client *client, const dlg_uuid *user, const dlg_
         dlg_page_free(pages[i]);
 }
 
-/* A crowd, of which cursors have a sketch: following asks for places first. */
+/* A feed that is followed from its newest page asks for what is there before it. */
 static void places_are_read_by_index(void **state)
 {
     struct fixture *fixture = *state;
@@ -186,10 +186,8 @@ static void places_are_read_by_index(void **state)
             "%% 2)::text)::uuid, 'x' FROM generate_series(1, 600) n");
     dlg_uuid_parse(&pair.ann, sql_text(fixture->sql, "SELECT md5('0')::uuid"), DLG_NTS);
     dlg_uuid_parse(&pair.ben, sql_text(fixture->sql, "SELECT md5('1')::uuid"), DLG_NTS);
-    long from = log_end(fixture);
     read_and_follow(client, &pair.ann, &pair.ben);
-    assert_int_equal(log_check(fixture, from, "SELECT id, ''::text"), 2);
-    from = log_end(fixture);
+    long from = log_end(fixture);
     read_and_follow(client, &pair.ann, NULL);
     assert_true(log_has(fixture, from, "Query Text: SELECT id, ''::text"));
     assert_true(log_has(fixture, from, "Index Scan using ix_dialogs_feed_from on"));

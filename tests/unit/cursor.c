@@ -1,7 +1,6 @@
 #include "dialogs/cursor.h"
 #include "check.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static const dlg_uuid ann = {{1}}, ben = {{2}}, eve = {{3}};
@@ -48,27 +47,16 @@ static void refuses_other_dialogs_and_forgeries(void **state)
     assert_false(cursor_read(&back, &ann, &ben, changed));
 }
 
-/* Whether the cursor takes the message for seen, of these that the database shows after the horizon. */
-static bool has_seen(const struct cursor *cursor, const struct position *shown, size_t count, struct position which)
+/* Whether the cursor takes the message for seen. */
+static bool has_seen(const struct cursor *cursor, struct position which)
 {
-    size_t known_count, within = 0;
-    struct position *ours = calloc(count + 1, sizeof *ours), *known = calloc(count + 1, sizeof *known);
-    for (size_t i = 0; i < count; i++)
-        if (position_compare(shown[i], cursor->horizon) > 0 && position_compare(shown[i], cursor->at) <= 0)
-            ours[within++] = shown[i];
-    assert_true(cursor_tell(cursor, ours, within, known, &known_count));
-    bool seen = false;
-    for (size_t i = 0; i < known_count; i++)
-        seen |= position_compare(known[i], which) == 0;
-    free(ours);
-    free(known);
-    return seen;
+    return position_compare(which, cursor->horizon) > 0 && cursor_has(cursor, which);
 }
 
 /* Seen, or before the horizon, so that it is not shown again. */
-static bool is_settled(const struct cursor *cursor, const struct position *shown, size_t count, struct position which)
+static bool is_settled(const struct cursor *cursor, struct position which)
 {
-    return position_compare(which, cursor->horizon) <= 0 || has_seen(cursor, shown, count, which);
+    return position_compare(which, cursor->horizon) <= 0 || has_seen(cursor, which);
 }
 
 static void an_old_place_has_no_horizon(void **state)
@@ -96,23 +84,49 @@ static void a_new_place_remembers_what_was_seen(void **state)
     cursor_advance(&cursor, NULL, 0, seen, 3, true, now_us - 15 * SECOND);
     cursor_write(&cursor, &ann, &ben, text);
     assert_true(cursor_read(&back, &ann, &ben, text));
-    assert_true(has_seen(&back, all, 4, seen[1]));
-    assert_true(has_seen(&back, all, 4, seen[2]));
-    assert_false(has_seen(&back, all, 4, late));
+    assert_true(has_seen(&back, seen[1]));
+    assert_true(has_seen(&back, seen[2]));
+    assert_false(has_seen(&back, late));
     assert_true(back.horizon.created_us < now_us - 14 * SECOND); /* so that one stamped 5 s ago is found */
 
     /* A late one, older than the place: the place stays, and the late one is not shown again. */
     const struct position known[] = {seen[1], seen[2]}, three[] = {late, seen[1], seen[2]};
     cursor_advance(&back, known, 2, &late, 1, true, now_us - 14 * SECOND);
     assert_int_equal(position_compare(back.at, seen[2]), 0);
-    assert_true(has_seen(&back, all, 4, late));
-    assert_true(has_seen(&back, all, 4, seen[1]));
+    assert_true(has_seen(&back, late));
+    assert_true(has_seen(&back, seen[1]));
 
     /* Time goes on: the horizon follows, and what is before it goes. */
     cursor_advance(&back, three, 3, &next, 1, true, now_us - 2 * SECOND);
     assert_int_equal(back.count, 2);
-    assert_true(has_seen(&back, all, 5, seen[2]));
-    assert_true(has_seen(&back, all, 5, next));
+    assert_true(has_seen(&back, seen[2]));
+    assert_true(has_seen(&back, next));
+}
+
+/* In calm it is short, and never longer than its room. */
+static void a_text_is_short(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t seen, length;
+    } sizes[] = {{0, 60}, {10, 120}, {20, 190}, {CURSOR_SEEN, DLG_CURSOR_SIZE - 1}, {CURSOR_SEEN + 1, 90}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        char text[DLG_CURSOR_SIZE];
+        struct position seen[CURSOR_SEEN + 1];
+        struct cursor cursor, back;
+        for (size_t k = 0; k < sizes[i].seen; k++)
+            seen[k] = (struct position){now_us + (int64_t)k * 1000, (int64_t)k + 1, k % 2};
+        cursor_at(&cursor, (struct position){now_us - 60 * SECOND, 9, 1});
+        cursor.at = (struct position){now_us - 5 * SECOND, 8, 0};
+        cursor_advance(&cursor, NULL, 0, seen, sizes[i].seen, true, now_us - 3 * SECOND);
+        cursor_write(&cursor, &ann, &ben, text);
+        assert_true(strlen(text) <= sizes[i].length);
+        assert_true(cursor_read(&back, &ann, &ben, text));
+        assert_int_equal(back.count, cursor.count);
+        assert_int_equal(position_compare(back.at, cursor.at), 0);
+        assert_int_equal(position_compare(back.horizon, cursor.horizon), 0);
+        assert_int_equal(position_compare(back.blurred, cursor.blurred), 0);
+    }
 }
 
 static void crowd_make(struct position *crowd, int count)
@@ -121,78 +135,91 @@ static void crowd_make(struct position *crowd, int count)
         crowd[i] = (struct position){now_us - 10 * SECOND + i * 1000, (int64_t)i * 77777 + 1, i % 2};
 }
 
-/* Of more than there is room for by name: those that come late are told from those that were seen. */
-static void a_crowd_is_remembered_as_a_sketch(void **state)
+/* More than there is room for: reading goes on, and when all of it is visible it is shown again. */
+static void a_crowd_is_shown_again_when_it_is_settled(void **state)
 {
     (void)state;
-    enum { COUNT = 5000, LATE = 150 };
-    static struct position crowd[COUNT], first[COUNT], late[LATE], known[COUNT];
-    char text[DLG_CURSOR_SIZE];
-    size_t seen_count = 0, late_count = 0, known_count;
-    crowd_make(crowd, COUNT);
-    for (int i = 0; i < COUNT; i++) {
-        if (i % 33 == 7 && late_count < LATE)
-            late[late_count++] = crowd[i];
-        else
-            first[seen_count++] = crowd[i];
-    }
-    struct cursor cursor, back;
-    cursor_at(&cursor, (struct position){now_us - 15 * SECOND, 1, 0});
-    for (size_t i = 0; i < seen_count; i++)
-        cursor_add(&cursor, first[i]);
-    assert_true(cursor_is_sketch(&cursor));
-    cursor_write(&cursor, &ann, &ben, text);
-    assert_true(strlen(text) < DLG_CURSOR_SIZE);
-    assert_true(cursor_read(&back, &ann, &ben, text));
-    assert_true(cursor_tell(&back, crowd, COUNT, known, &known_count));
-    assert_int_equal(known_count, seen_count);
-    assert_memory_equal(known, first, seen_count * sizeof *known);
-
-    /* Shown now, they are seen, too. Then time goes on, and what is left fits by name again. */
-    cursor_advance(&back, first, seen_count, late, LATE, true, now_us - 15 * SECOND);
-    assert_true(cursor_tell(&back, crowd, COUNT, known, &known_count));
-    assert_int_equal(known_count, COUNT);
-    const struct position next = {now_us + SECOND, 1, 0};
-    cursor_advance(&back, crowd, COUNT, &next, 1, true, crowd[COUNT - 101].created_us);
-    assert_false(cursor_is_sketch(&back));
-    assert_int_equal(back.count, 101);
-}
-
-static void what_cannot_be_told_is_not_guessed(void **state)
-{
-    (void)state;
-    enum { COUNT = 1000 };
-    static struct position crowd[COUNT], known[COUNT];
-    size_t known_count;
+    enum { COUNT = 500 };
+    static struct position crowd[COUNT];
+    const struct position before = {now_us - 15 * SECOND, INT64_MAX, 1};
     struct cursor cursor;
+    struct position until;
     crowd_make(crowd, COUNT);
-    cursor_at(&cursor, (struct position){now_us - 15 * SECOND, 1, 0});
-    for (int i = 0; i < COUNT; i += 2)
-        cursor_add(&cursor, crowd[i]);
-    assert_false(cursor_tell(&cursor, crowd, COUNT, known, &known_count));
+    cursor_at(&cursor, before);
+    cursor_advance(&cursor, NULL, 0, crowd, COUNT - 50, false, before.created_us);
+    assert_int_equal(position_compare(cursor_resume(&cursor, before.created_us, &until), crowd[COUNT - 51]), 0);
+    cursor_advance(&cursor, NULL, 0, crowd + COUNT - 50, 50, true, before.created_us);
+    assert_int_equal(position_compare(cursor.horizon, before), 0);
+    assert_int_equal(position_compare(until, POSITION_LAST), 0);
+    for (int i = COUNT - 50; i < COUNT; i++)
+        assert_true(has_seen(&cursor, crowd[i]));
+
+    /* As the watermark comes, up to it. */
+    assert_int_equal(position_compare(cursor_resume(&cursor, crowd[300].created_us, &until), before), 0);
+    assert_int_equal(position_compare(until, position_until(crowd[300].created_us)), 0);
+    cursor_advance_again(&cursor, until);
+    assert_int_equal(position_compare(cursor_resume(&cursor, crowd[300].created_us, &until), crowd[COUNT - 51]), 0);
+
+    /* Then all of it; of what was seen since nothing is shown again. */
+    cursor_resume(&cursor, crowd[COUNT - 40].created_us, &until);
+    assert_int_equal(position_compare(until, crowd[COUNT - 51]), 0);
+    cursor_advance_again(&cursor, until);
+    assert_int_equal(position_compare(cursor_resume(&cursor, now_us, &until), cursor.horizon), 0);
+    assert_int_equal(position_compare(until, POSITION_LAST), 0);
+    assert_int_equal(cursor.count, 50);
+    cursor_advance(&cursor, crowd + COUNT - 50, 50, NULL, 0, true, crowd[COUNT - 40].created_us);
+    assert_int_equal(cursor.count, 39);
+    for (int i = 0; i < COUNT; i++)
+        assert_true(is_settled(&cursor, crowd[i]));
 }
 
-/* There is an end to how many are remembered: the oldest are given up, and none is shown again. */
-static void the_oldest_of_too_many_are_given_up(void **state)
+/* Full while messages lie before those that were seen by other means: these are not hidden. */
+static void what_was_not_shown_is_not_blurred(void **state)
 {
     (void)state;
-    enum { COUNT = CURSOR_SEEN + 500 };
+    enum { COUNT = 250 };
     static struct position crowd[COUNT];
     struct cursor cursor;
+    struct position until;
     crowd_make(crowd, COUNT);
     cursor_at(&cursor, (struct position){now_us - 15 * SECOND, 1, 0});
-    cursor_learn(&cursor, crowd, CURSOR_SEEN);
-    cursor.at = crowd[CURSOR_SEEN - 1];
-    cursor_advance(&cursor, crowd, CURSOR_SEEN, crowd + CURSOR_SEEN, 500, true, now_us - 15 * SECOND);
+    struct position *told = crowd + COUNT - CURSOR_SEEN + 10;
+    for (int i = 0; i < CURSOR_SEEN - 10; i++)
+        assert_true(cursor_add(&cursor, told[i]));
+    cursor_advance(&cursor, NULL, 0, crowd, 20, false, INT64_MIN);
+    assert_int_equal(position_compare(cursor_resume(&cursor, INT64_MIN, &until), crowd[19]), 0);
+    for (int i = 20; i < COUNT; i++)
+        assert_int_equal(cursor_has(&cursor, crowd[i]), crowd + i >= told);
+}
+
+/* Whoever walks through a dialog, however slowly, is shown nothing twice before the end. */
+static void a_walk_goes_on(void **state)
+{
+    (void)state;
+    enum { COUNT = 500 };
+    static struct position crowd[COUNT];
+    struct cursor cursor;
+    struct position until;
+    crowd_make(crowd, COUNT);
+    cursor_at(&cursor, POSITION_FIRST);
+    cursor_advance(&cursor, NULL, 0, crowd, 250, false, INT64_MIN);
+    assert_int_equal(position_compare(cursor_resume(&cursor, now_us, &until), crowd[249]), 0);
+    cursor_advance(&cursor, NULL, 0, crowd + 250, 250, true, now_us);
+    assert_int_equal(cursor_resume(&cursor, now_us, &until).created_us, INT64_MIN);
+}
+
+/* By other means no more are taken than there is room for, and nothing that was told is forgotten. */
+static void a_full_cursor_takes_no_more(void **state)
+{
+    (void)state;
+    struct cursor cursor;
+    cursor_at(&cursor, (struct position){now_us, 1, 0});
+    for (int i = 0; i < CURSOR_SEEN; i++)
+        assert_true(cursor_add(&cursor, (struct position){now_us + i, i + 2, 0}));
+    assert_false(cursor_add(&cursor, (struct position){now_us + 1000, 1, 0}));
+    assert_true(cursor_add(&cursor, (struct position){now_us + 7, 9, 0})); /* known */
     assert_int_equal(cursor.count, CURSOR_SEEN);
-    assert_int_equal(position_compare(cursor.horizon, crowd[499]), 0);
-    for (int i = 0; i < COUNT; i += 501)
-        assert_true(is_settled(&cursor, crowd, COUNT, crowd[i]));
-    for (int i = 0; i < 2 * CURSOR_SEEN; i++)
-        cursor_add(&cursor, (struct position){now_us + i, i + 1, 0});
-    assert_true(cursor.count < CURSOR_SEEN_MOST);
-    assert_int_equal(position_compare(cursor.at, (struct position){now_us + 2 * CURSOR_SEEN - 1, 2 * CURSOR_SEEN, 0}),
-                     0);
+    assert_int_equal(cursor.at.created_us, now_us + CURSOR_SEEN - 1);
 }
 
 static void equal_times_are_kept_apart(void **state)
@@ -205,7 +232,7 @@ static void equal_times_are_kept_apart(void **state)
     cursor_at(&cursor, POSITION_FIRST);
     cursor_advance(&cursor, NULL, 0, seen, 100, false, now_us - 15 * SECOND);
     for (int i = 0; i < 100; i++)
-        assert_true(is_settled(&cursor, seen, 100, seen[i]));
+        assert_true(is_settled(&cursor, seen[i]));
     assert_true(position_compare(cursor.horizon, (struct position){now_us, 101, 0}) <
                 0); /* the next is still to come */
 }
@@ -223,10 +250,10 @@ static void unread_late_ones_hold_the_horizon(void **state)
     cursor_advance(&cursor, NULL, 0, all + 100, 1, true, now_us - 15 * SECOND);
     cursor_advance(&cursor, all + 100, 1, all, 50, false, now_us + 60 * SECOND);
     for (int i = 0; i < 50; i++)
-        assert_true(is_settled(&cursor, all, 101, all[i]));
+        assert_true(is_settled(&cursor, all[i]));
     for (int i = 50; i < 100; i++)
-        assert_false(is_settled(&cursor, all, 101, all[i]));
-    assert_true(has_seen(&cursor, all, 101, all[100]));
+        assert_false(is_settled(&cursor, all[i]));
+    assert_true(has_seen(&cursor, all[100]));
 }
 
 /* Seen by other means: each is remembered, once, and the horizon stays. */
@@ -244,7 +271,7 @@ static void what_was_seen_otherwise_is_remembered(void **state)
     assert_int_equal(position_compare(cursor.horizon, (struct position){now_us, 1, 0}), 0);
     assert_int_equal(cursor.count, 150);
     for (int i = 0; i < 150; i++)
-        assert_true(has_seen(&cursor, seen, 150, seen[i]));
+        assert_true(has_seen(&cursor, seen[i]));
     assert_int_equal(cursor.at.created_us, now_us + 149 * 1000 + 1);
 }
 
@@ -266,9 +293,11 @@ int main(void)
         cmocka_unit_test(refuses_other_dialogs_and_forgeries),
         cmocka_unit_test(an_old_place_has_no_horizon),
         cmocka_unit_test(a_new_place_remembers_what_was_seen),
-        cmocka_unit_test(a_crowd_is_remembered_as_a_sketch),
-        cmocka_unit_test(what_cannot_be_told_is_not_guessed),
-        cmocka_unit_test(the_oldest_of_too_many_are_given_up),
+        cmocka_unit_test(a_text_is_short),
+        cmocka_unit_test(a_crowd_is_shown_again_when_it_is_settled),
+        cmocka_unit_test(what_was_not_shown_is_not_blurred),
+        cmocka_unit_test(a_walk_goes_on),
+        cmocka_unit_test(a_full_cursor_takes_no_more),
         cmocka_unit_test(equal_times_are_kept_apart),
         cmocka_unit_test(unread_late_ones_hold_the_horizon),
         cmocka_unit_test(what_was_seen_otherwise_is_remembered),

@@ -23,7 +23,7 @@
 enum { PAGE_MESSAGES = 50, NOW_MESSAGES = 1, TEXT_BYTES = 32 * 1024, BLOCK_BYTES = 1024 };
 
 /* After so many that it heard a stream asks the database again: its cursor remembers them until then. */
-enum { HEARD_MOST = 1024, AGAIN_US = 2 * 1000000 };
+enum { HEARD_MOST = 160, AGAIN_US = 2 * 1000000 };
 
 enum asked { NOTHING, UNDER_WAY, ARRIVED };
 
@@ -105,12 +105,15 @@ static bool write_page(struct stream *stream, const dlg_page *page)
 {
     char cursor[DLG_CURSOR_SIZE];
     struct text_buffer json = {0};
-    bool good = recent_messages_add(&stream->shown, page);
+    bool good = true;
     for (size_t i = 0; good && i < dlg_page_count(page); i++) {
+        const dlg_message *message = dlg_page_at(page, i);
+        bool again = recent_messages_have(&stream->shown, message);
         json.length = 0;
-        message_add(&json, dlg_page_at(page, i));
+        message_add(&json, message);
         good = dlg_page_cursor(cursor, page, i + 1) == DLG_OK && cursor_keep(stream, cursor) && !json.failed;
-        if (good)
+        good = good && (again || recent_messages_add(&stream->shown, message));
+        if (good && !again)
             write_data(stream, json.data, json.length);
     }
     buffer_free(&json);
@@ -194,14 +197,14 @@ static bool take_page(struct stream *stream, dlg_reply *reply)
 
 /* ---- What the subscription brings ---- */
 
-static bool cursor_move(char *cursor, const dlg_uuid *user, const dlg_message *message)
+static int cursor_move(char *cursor, const dlg_uuid *user, const dlg_message *message)
 {
     dlg_message_input input = DLG_MESSAGE_INPUT_INIT;
     input.author = message->author;
     input.recipient = message->recipient;
     input.id = message->id;
     input.created_us = message->created_us;
-    return dlg_feed_cursor(cursor, user, &input) == DLG_OK;
+    return dlg_feed_cursor(cursor, user, &input);
 }
 
 static bool write_event(struct stream *stream, const struct event *event)
@@ -211,7 +214,14 @@ static bool write_event(struct stream *stream, const struct event *event)
     if (recent_messages_have(&stream->shown, &event->message))
         return true;
     memcpy(cursor, stream->cursor, strlen(stream->cursor) + 1);
-    bool good = cursor_move(cursor, &stream->subscriber.user, &event->message) && cursor_keep(stream, cursor);
+    int code = cursor_move(cursor, &stream->subscriber.user, &event->message);
+    bool full = code == DLG_E_OVERLOAD; /* it stays as it is, and the database is asked */
+    if (code == DLG_OK && strcmp(cursor, stream->cursor) == 0)
+        return true; /* what lies before was shown, or is going to be */
+    bool good = (full || (code == DLG_OK && cursor_keep(stream, cursor))) &&
+                recent_messages_add(&stream->shown, &event->message);
+    if (full)
+        stream->heard = HEARD_MOST;
     if (good)
         write_data(stream, event->json, event->length);
     return good;

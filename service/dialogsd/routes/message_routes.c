@@ -11,13 +11,16 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Tells those who listen. On the library's thread: also when the client has gone meanwhile, what is stored is told. */
+/*
+ * Tells those who listen. On the library's thread: also when the client has gone meanwhile, what is stored is told. Also
+ * of a duplicate, since the answer to the first send may have been lost, and its news with it: streams know what they
+ * have shown.
+ */
 static void tell(struct request_ctx *ctx, const dlg_receipt *receipt)
 {
     ctx->message.id = receipt->id;
     ctx->message.created_us = receipt->created_us;
-    if (!receipt->duplicate)
-        replicas_publish(&ctx->service->replicas, &ctx->message);
+    replicas_publish(&ctx->service->replicas, &ctx->message);
 }
 
 static void send_arrived(dlg_reply *reply, void *payload)

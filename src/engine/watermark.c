@@ -1,0 +1,262 @@
+#include "engine/watermark.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Rounds while somebody follows, and when it is urgent; how long after the last page; when what is known is old. */
+enum { EVERY_US = 1000000, SOON_US = 20000, WANTED_US = 10000000, OLD_US = 3000000, PATIENCE_US = 300000 };
+
+/* So far a node's clock may step back, and nothing is missed. */
+enum { SLACK_US = 2000000 };
+
+enum { COLUMN_NOW, COLUMN_WRITERS, COLUMN_HELD, COLUMN_GROUP };
+
+bool watermark_open(struct engine *engine)
+{
+    engine->watermark = calloc(1, sizeof *engine->watermark);
+    if (!engine->watermark)
+        return false;
+    engine->watermark->patience_us = INT64_MAX;
+    SLIST_INIT(&engine->watermark->waiting);
+    return true;
+}
+
+static void parts_free(struct watermark *watermark)
+{
+    for (size_t i = 0; i < watermark->count; i++) {
+        query_clear(&watermark->parts[i].request.queries[0]);
+        dlg_error_free(watermark->parts[i].request.last_error);
+        free(watermark->parts[i].writers);
+    }
+    free(watermark->parts);
+    watermark->parts = NULL;
+    watermark->count = watermark->awaited = 0;
+}
+
+int64_t watermark_settled_us(const struct engine *engine)
+{
+    const struct watermark *watermark = engine->watermark;
+    return watermark->time_us ? watermark->time_us - SLACK_US : INT64_MIN;
+}
+
+/* ---- The end of a round ---- */
+
+static void waiting_release(struct engine *engine)
+{
+    struct request *request;
+    engine->watermark->patience_us = INT64_MAX;
+    while ((request = SLIST_FIRST(&engine->watermark->waiting))) {
+        SLIST_REMOVE_HEAD(&engine->watermark->waiting, resumed);
+        if (--request->outstanding == 0 && !request->done)
+            request->step(request);
+        request_release(request);
+    }
+}
+
+static void raise_to(struct engine *engine, int64_t time_us)
+{
+    struct watermark *watermark = engine->watermark;
+    if (time_us > watermark->time_us)
+        watermark->time_us = time_us;
+    watermark->moved_us = clock_monotonic_us();
+    watermark->stuck = false;
+    clock_observe(&engine->clock, watermark->time_us);
+}
+
+/* The texts of all parts, a space after each; NULL when out of memory. */
+static char *writers_join(const struct watermark *watermark)
+{
+    size_t size = 1;
+    for (size_t i = 0; i < watermark->count; i++)
+        size += strlen(watermark->parts[i].writers) + 1;
+    char *text = malloc(size), *to = text;
+    for (size_t i = 0; text && i < watermark->count; i++)
+        if (*watermark->parts[i].writers)
+            to += sprintf(to, "%s ", watermark->parts[i].writers);
+    if (text)
+        *to = '\0';
+    return text;
+}
+
+/* This round is the one whose writers are waited for. */
+static void round_keep(struct watermark *watermark, int64_t now_us)
+{
+    free(watermark->writers);
+    free(watermark->groups);
+    watermark->writers = writers_join(watermark);
+    watermark->groups = watermark->asking;
+    watermark->asking = NULL;
+    watermark->earlier_us = watermark->writers && watermark->groups ? now_us : 0;
+}
+
+static void round_use(struct engine *engine)
+{
+    struct watermark *watermark = engine->watermark;
+    int64_t now_us = INT64_MAX;
+    bool held = false, writers = false;
+    for (size_t i = 0; i < watermark->count; i++) {
+        const struct watermark_part *part = &watermark->parts[i];
+        now_us = part->now_us < now_us ? part->now_us : now_us;
+        held |= part->held;
+        writers |= *part->writers != '\0';
+    }
+    bool same = watermark->earlier_us && watermark->asking && strcmp(watermark->asking, watermark->groups) == 0;
+    if (!writers)
+        raise_to(engine, now_us);
+    else if (same && !held)
+        raise_to(engine, watermark->earlier_us);
+    if (!same || !held)
+        round_keep(watermark, now_us);
+}
+
+static void round_end(struct engine *engine)
+{
+    struct watermark *watermark = engine->watermark;
+    bool good = true;
+    int64_t moved_us = watermark->moved_us;
+    for (size_t i = 0; i < watermark->count; i++)
+        good &= watermark->parts[i].good;
+    if (good)
+        round_use(engine);
+    bool urgent = !SLIST_EMPTY(&watermark->waiting);
+    watermark->next_us = clock_monotonic_us() + (urgent ? SOON_US : EVERY_US);
+    if (watermark->moved_us != moved_us)
+        waiting_release(engine);
+}
+
+static void part_answered(struct request *request)
+{
+    struct watermark_part *part = (struct watermark_part *)request;
+    struct query *query = &request->queries[0];
+    struct engine *engine = request->engine;
+    bool fits = !query->error && query_rows(query) == 1;
+    if (fits && (part->any_group || query_int32(query, 0, COLUMN_GROUP) == part->group)) {
+        const char *writers = query_text(query, 0, COLUMN_WRITERS, NULL);
+        part->now_us = query_time(query, 0, COLUMN_NOW);
+        part->held = query_bool(query, 0, COLUMN_HELD);
+        part->writers = writers ? strdup(writers) : NULL;
+        part->good = part->writers != NULL;
+    }
+    query_clear(query);
+    if (--engine->watermark->awaited == 0)
+        round_end(engine);
+}
+
+/* ---- The beginning of a round ---- */
+
+static void part_ask(struct engine *engine, struct watermark_part *part, struct node *node, enum statement_id statement)
+{
+    struct query *query = &part->request.queries[0];
+    const char *writers = engine->watermark->writers ? engine->watermark->writers : "";
+    part->request.engine = engine;
+    part->request.deadline_us = INT64_MAX;
+    part->request.step = part_answered;
+    part->group = node->group;
+    part->any_group = node == topology_first(&engine->topology);
+    atomic_init(&part->request.references, 1);
+    query_init(query, &part->request, statement, NULL);
+    query_set_text(query, 0, writers, strlen(writers));
+    engine_expect(&part->request);
+    queue_push(&node->reads, query); /* while the node cannot be reached the first one answers */
+}
+
+/* Which nodes there are; NULL when out of memory. */
+static char *groups_join(const struct topology *topology)
+{
+    char *text = calloc(topology->count + 1, 12), *to = text;
+    for (size_t i = 0; text && i < topology->count; i++)
+        if (!topology->nodes[i]->retired)
+            to += sprintf(to, "%d ", (int)topology->nodes[i]->group);
+    return text;
+}
+
+/* Whether every node can be asked from here. Else the first one asks the others, by new connections each time. */
+static bool all_reachable(const struct topology *topology)
+{
+    for (size_t i = 1; i < topology->count; i++)
+        if (!topology->nodes[i]->retired && !node_ready(topology->nodes[i], false))
+            return false;
+    return true;
+}
+
+static void round_begin(struct engine *engine)
+{
+    const struct topology *topology = &engine->topology;
+    struct watermark *watermark = engine->watermark;
+    bool direct = all_reachable(topology);
+    size_t last = direct ? topology->count : 1;
+    enum statement_id statement = !topology->is_citus ? STATEMENT_WRITERS
+                                  : direct            ? STATEMENT_WRITERS_CITUS
+                                                      : STATEMENT_WRITERS_ALL;
+    parts_free(watermark);
+    free(watermark->asking);
+    watermark->asking = groups_join(topology);
+    watermark->next_us = engine->now_us + EVERY_US;
+    watermark->parts = calloc(last, sizeof *watermark->parts);
+    if (!watermark->parts)
+        return;
+    for (size_t i = 0; i < last; i++)
+        watermark->count += !topology->nodes[i]->retired;
+    watermark->awaited = watermark->count;
+    struct watermark_part *part = watermark->parts;
+    for (size_t i = 0; i < last; i++)
+        if (!topology->nodes[i]->retired)
+            part_ask(engine, part++, topology->nodes[i], statement);
+}
+
+static bool may_begin(const struct engine *engine)
+{
+    const struct topology *topology = &engine->topology;
+    return !engine->watermark->awaited && topology_known(topology) && node_ready(topology_first(topology), false);
+}
+
+bool watermark_await(struct engine *engine, struct request *request)
+{
+    struct watermark *watermark = engine->watermark;
+    if (engine->now_us >= watermark->wanted_until_us)
+        watermark->stuck = false; /* nobody has tried for a while */
+    watermark->wanted_until_us = engine->now_us + WANTED_US;
+    if (watermark->time_us && engine->now_us - watermark->moved_us < OLD_US)
+        return false;
+    if (may_begin(engine) && (SLIST_EMPTY(&watermark->waiting) || watermark->next_us <= engine->now_us))
+        round_begin(engine);
+    if (watermark->stuck || atomic_load(&engine->stopping))
+        return false;
+    engine_expect(request);
+    SLIST_INSERT_HEAD(&watermark->waiting, request, resumed);
+    if (watermark->patience_us == INT64_MAX)
+        watermark->patience_us = engine->now_us + PATIENCE_US;
+    return true;
+}
+
+void watermark_run(struct engine *engine)
+{
+    struct watermark *watermark = engine->watermark;
+    if (watermark->patience_us <= engine->now_us) {
+        watermark->stuck = true;
+        waiting_release(engine);
+    }
+    if (may_begin(engine) && watermark->next_us <= engine->now_us && engine->now_us < watermark->wanted_until_us)
+        round_begin(engine);
+}
+
+int64_t watermark_next(const struct engine *engine)
+{
+    const struct watermark *watermark = engine->watermark;
+    bool wanted = may_begin(engine) && watermark->next_us < watermark->wanted_until_us;
+    int64_t next = wanted ? watermark->next_us : INT64_MAX;
+    return watermark->patience_us < next ? watermark->patience_us : next;
+}
+
+void watermark_close(struct engine *engine)
+{
+    struct watermark *watermark = engine->watermark;
+    waiting_release(engine);
+    parts_free(watermark);
+    free(watermark->writers);
+    free(watermark->groups);
+    free(watermark->asking);
+    free(watermark);
+    engine->watermark = NULL;
+}
