@@ -29,7 +29,8 @@ KINDS = {
     "unfinished": "a process or a follower ended before its time",
 }
 EXAMPLES = 5
-REMEMBERED = 192  # messages that a cursor remembers whatever happens; beyond that it may show seconds again
+REMEMBERED = 192         # messages that a cursor remembers whatever happens; beyond that it may show seconds again
+SECONDS_US = 5 * 1000000  # ... which begin so much before a message that is shown again
 
 
 class Verdict:
@@ -223,25 +224,18 @@ def check_pipelines(verdict):
 
 
 class Memory:
-    """What a follower has seen, and which of it may come again.
-
-    To know that it has shown a message, a cursor has to remember all that it has shown from that message's time on. When that is
-    too much, it may show these seconds again: from that message on all of them, once."""
+    """What a follower has seen, in order of time."""
 
     def __init__(self):
-        self.seen, self.keys, self.allowed = set(), [], set()
+        self.seen, self.times = set(), []
 
     def add(self, at, id_):
         self.seen.add(id_)
-        bisect.insort(self.keys, (at, id_))
+        bisect.insort(self.times, at)
 
-    def may_repeat(self, at, id_):
-        if id_ not in self.allowed:
-            later = self.keys[bisect.bisect_left(self.keys, (at, id_)):]
-            self.allowed = {other for _, other in later} if len(later) > REMEMBERED else set()
-        allowed = id_ in self.allowed
-        self.allowed.discard(id_)
-        return allowed
+    def may_repeat(self, at):
+        """A cursor that has more to remember than it has room for may show those seconds again."""
+        return len(self.times) - bisect.bisect_left(self.times, at - SECONDS_US) > REMEMBERED
 
 
 def check_stream(verdict, stream, rows):
@@ -252,7 +246,7 @@ def check_stream(verdict, stream, rows):
         for at, id_ in entries(line):
             if id_ not in memory.seen:
                 memory.add(at, id_)
-            elif line["again"] or memory.may_repeat(at, id_):
+            elif line["again"] or memory.may_repeat(at):
                 verdict.again += 1
             else:
                 verdict.violation("seen_twice", f"{stream.name}: id {id_}", line["b"])

@@ -149,7 +149,7 @@ static void *run_worker(void *argument)
 
 static void run_threads(struct recorder *recorder, unsigned seed, const sigset_t *signals)
 {
-    struct worker workers[CLIENT_THREADS];
+    struct worker workers[CLIENT_THREADS] = {0};
     for (int i = 0; i < recorder->threads; i++) {
         workers[i] = (struct worker){.recorder = recorder, .seed = seed + (unsigned)i * 7919, .number = i};
         if (pthread_create(&workers[i].thread, NULL, run_worker, &workers[i]) != 0)

@@ -142,18 +142,25 @@ def test_right_when_told():
     expect(story)
 
 
-def test_right_when_forgotten():
-    """A follower may see again what begins more than 192 messages back, each message once, and nothing else."""
+def many(count, step):
+    """A follower has seen so many messages, so many microseconds apart, and then the last one again."""
     story = Story()
     story.follow()
-    for number in range(194):
-        story.send(number)
-    story.view("see", range(194), s="f")
-    story.view("see", [1, 2, 193], s="f")
+    for number in range(count):
+        story.begin(number)
+        story.end(number, at=5000 + number * step)
+        story.row(number, at=5000 + number * step)
+    for shown in (range(count), [count - 1]):
+        story.view("see", shown, s="f", m=[value for number in shown for value in (100 + number, 5000 + number * step)])
     story.leave()
-    expect(story)
-    story.view("see", [2], s="f")
-    expect(story, seen_twice=1)
+    return story
+
+
+def test_right_when_forgotten():
+    """A follower may see again what lies in seconds with more than 192 messages, and nothing else."""
+    expect(many(193, 1))
+    expect(many(192, 1), seen_twice=1)
+    expect(many(400, 1000000), seen_twice=1)
 
 
 # ---- Wrong --------------------------------------------------------------------------------------
