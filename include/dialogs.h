@@ -1,7 +1,7 @@
 /*
  * dialogs.h - one-to-one dialogs between users, kept in PostgreSQL, sharded by Citus.
  *
- * This header includes the seven below. Together they are the reference of the library. C programs include
+ * This header includes the eight below. Together they are the reference of the library. C programs include
  * them, SWIG makes the Python package from them, and the HTTP service uses nothing else.
  *
  * Conventions
@@ -46,6 +46,7 @@
 #include "dialogs/base.h"
 #include "dialogs/error.h"
 #include "dialogs/client.h"
+#include "dialogs/diagnostics.h"
 #include "dialogs/messages.h"
 #include "dialogs/users.h"
 #include "dialogs/bulk.h"
@@ -58,6 +59,7 @@
 %include "dialogs/base.h"
 %include "dialogs/error.h"
 %include "dialogs/client.h"
+%include "dialogs/diagnostics.h"
 %include "dialogs/messages.h"
 %include "dialogs/users.h"
 %include "dialogs/bulk.h"

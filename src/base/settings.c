@@ -56,6 +56,9 @@ static const struct setting table[] = {
     {"queue_bytes", NUMBER, AT(queue_bytes), "67108864", RANGE(1024, 68719476736),
      "most bytes of requests accepted and not completed"},
     {"text_limit", NUMBER, AT(text_limit), "65536", RANGE(1, 16777216), "longest text of a message, bytes"},
+    {"operation_names", CHOICE, AT(operation_names), "off", "off|application_name|comment", 0, 0,
+     "what pg_stat_activity shows beside the name libdialogs: nothing, each connection's kind in application_name, or "
+     "also each statement's name in a comment before it"},
     {"batch_scheduling", CHOICE, AT(batch_scheduling), "off", "off|on", 0, 0,
      "whether the I/O thread runs as SCHED_BATCH while 16 to 200 requests are under way; where client and server share "
      "processors it serves more requests, each a little later"},
@@ -211,6 +214,14 @@ const dlg_setting *dlg_setting_at(size_t index)
     return index < TABLE_SIZE ? &public_table[index] : NULL;
 }
 
+static void log_copy(dlg_settings *settings, const dlg_settings *from)
+{
+    settings->log_level = from->log_level;
+    settings->log = from->log;
+    settings->log_payload = from->log_payload;
+    settings->log_threshold = from->log ? from->log_level : DLG_LOG_LEVEL_OFF;
+}
+
 dlg_settings *settings_copy(const dlg_settings *from)
 {
     dlg_settings *settings = calloc(1, sizeof *settings);
@@ -223,7 +234,19 @@ dlg_settings *settings_copy(const dlg_settings *from)
             return NULL;
         }
     }
+    if (from)
+        log_copy(settings, from);
     return settings;
+}
+
+int dlg_settings_log(dlg_settings *settings, dlg_log_level level, dlg_log_fn log, void *payload, dlg_error **error)
+{
+    if (!settings || level < DLG_LOG_LEVEL_OFF || level > DLG_LOG_LEVEL_DEBUG)
+        return error_set(error, DLG_E_ARGUMENT, "unknown log level %d: use one of DLG_LOG_LEVEL_*", (int)level);
+    settings->log_level = level;
+    settings->log = level == DLG_LOG_LEVEL_OFF ? NULL : log;
+    settings->log_payload = payload;
+    return DLG_OK;
 }
 
 dlg_settings *dlg_settings_new(void)

@@ -11,6 +11,8 @@ enum schema_mode { SCHEMA_INSTALL, SCHEMA_CHECK, SCHEMA_NONE };
 enum batch_scheduling { BATCH_SCHEDULING_OFF, BATCH_SCHEDULING_ON };
 enum feed_mode { FEED_OFF, FEED_ON };
 
+enum operation_names { OPERATION_NAMES_OFF, OPERATION_NAMES_APPLICATION, OPERATION_NAMES_COMMENT };
+
 struct dlg_settings {
     int64_t open;   /* enum open_mode */
     int64_t schema; /* enum schema_mode */
@@ -30,6 +32,7 @@ struct dlg_settings {
     int64_t queue_requests;
     int64_t queue_bytes;
     int64_t text_limit;
+    int64_t operation_names;  /* enum operation_names */
     int64_t batch_scheduling; /* enum batch_scheduling */
     int64_t user_cache;
     int64_t hash_threads;
@@ -40,7 +43,11 @@ struct dlg_settings {
     char *token_issuer;
     char *token_key;
     char *token_key_file;
-    char scratch[32]; /* for dlg_settings_get() */
+    dlg_log_level log_level; /* see dlg_settings_log() */
+    dlg_log_fn log;
+    void *log_payload;
+    dlg_log_level log_threshold; /* lines up to this level are wanted, by the callback or by the trace */
+    char scratch[32];            /* for dlg_settings_get() */
 };
 
 /* A copy of `from`, or of the defaults when it is NULL; NULL when out of memory. */

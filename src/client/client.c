@@ -1,5 +1,7 @@
 #include "client/client.h"
 
+#include "base/log.h"
+#include "base/trace.h"
 #include "base/versioned.h"
 #include "client/schema.h"
 #include "engine/complete.h"
@@ -141,9 +143,14 @@ static int client_schema(dlg_client *client, int64_t deadline_us, bool install, 
     if (!conn)
         return error_give(error, why);
     bool feed = client->settings->feed == FEED_ON;
-    int code = install ? schema_install(conn, feed, deadline_us, version, error)
-                       : schema_check(conn, feed, deadline_us, version, error);
+    int found = 0;
+    int code = install ? schema_install(conn, feed, deadline_us, &found, error)
+                       : schema_check(conn, feed, deadline_us, &found, error);
     PQfinish(conn);
+    if (version)
+        *version = found;
+    LOG(client->settings, DLG_LOG_LEVEL_INFO, "schema", "%s: version %d, %s", install ? "installed" : "checked", found,
+        code == DLG_OK ? "good" : dlg_code_name(code));
     return code;
 }
 
@@ -174,6 +181,8 @@ static dlg_client *client_new(const dlg_settings *settings)
     admin_open(&client->admin);
     client->settings = settings_copy(settings);
     if (client->settings) {
+        if (trace_is_on())
+            client->settings->log_threshold = DLG_LOG_LEVEL_DEBUG;
         client->workers = workers_new((size_t)client->settings->hash_threads, (size_t)client->settings->hash_queue);
         client->recipient_cache = recipient_cache_new((size_t)client->settings->user_cache);
         client->token_cache = token_cache_new();
@@ -217,6 +226,7 @@ int dlg_open(dlg_client **client, const char *conninfo, const dlg_settings *sett
                    ? client_start(made, conninfo ? conninfo : "", error)
                    : error_set(error, DLG_E_MEMORY, "out of memory");
     if (code == DLG_OK) {
+        LOG(made->settings, DLG_LOG_LEVEL_INFO, "client", "opened by libdialogs %s", dlg_version());
         *client = made;
     } else {
         engine_stop(&made->engine);
@@ -243,6 +253,8 @@ static int client_close(size_t *undelivered, dlg_client *client, int64_t patienc
         size_t left = engine_stop(&client->engine);
         if (undelivered)
             *undelivered = left;
+        LOG(client->settings, left ? DLG_LOG_LEVEL_WARNING : DLG_LOG_LEVEL_INFO, "client",
+            "closed; %zu requests were not done in time", left);
     }
     client_free(client);
     return DLG_OK;

@@ -1,10 +1,14 @@
 #include "engine/complete.h"
 
+#include "base/assertion.h"
+#include "base/log.h"
+
 #include <errno.h>
 #include <unistd.h>
 
 static void quota_release(struct engine *engine, struct request *request)
 {
+    DLG_ASSERT(atomic_load(&engine->queued) > 0 && atomic_load(&engine->queued_bytes) >= request->bytes);
     atomic_fetch_sub(&engine->queued_bytes, request->bytes);
     atomic_fetch_sub(&engine->queued, 1);
     if (atomic_load(&engine->room_waiters) == 0)
@@ -58,6 +62,10 @@ static void request_withdraw(struct request *request)
 void request_complete(struct request *request, dlg_error *error)
 {
     struct engine *engine = request->engine;
+    DLG_ASSERT(!request->done && engine_is_here(engine));
+    if (error)
+        LOG(engine->settings, DLG_LOG_LEVEL_DEBUG, "dispatch", "a request failed with %s: %s",
+            dlg_code_name(error->code), error->message);
     if (error && error->fate == DLG_FATE_NOT_WRITTEN)
         error_set_fate(error, request_fate(request));
     request->error = error;

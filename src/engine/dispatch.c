@@ -1,5 +1,7 @@
 #include "engine/dispatch.h"
 
+#include "base/assertion.h"
+#include "base/log.h"
 #include "pg/connection_send.h"
 
 #include <string.h>
@@ -94,6 +96,13 @@ static struct query *read_pop(struct node *owner, const struct node *via, const 
     return query;
 }
 
+static void log_batch(const struct engine *engine, const struct connection *connection, const struct batch *batch)
+{
+    DLG_ASSERT(connection->state == CONN_READY && batch->count > 0);
+    LOG(engine->settings, DLG_LOG_LEVEL_DEBUG, "dispatch", "batch of %zu on connection %u, the first is %s",
+        batch->count, connection->number, TAILQ_FIRST(&batch->queries)->statement->name);
+}
+
 static void run_reads(struct engine *engine, struct node *owner)
 {
     struct node *via = node_via(engine, owner, false);
@@ -110,6 +119,7 @@ static void run_reads(struct engine *engine, struct node *owner)
         while (batch->count < share && owner->reads.count)
             batch_add(batch, read_pop(owner, via, connection));
         count_routed(engine, owner, via, batch->count);
+        log_batch(engine, connection, batch);
         connection_send(connection, batch);
     }
 }
@@ -213,6 +223,7 @@ static void run_writes(struct engine *engine, struct node *owner)
         }
         count_batch(engine, batch);
         count_routed(engine, owner, via, batch->count);
+        log_batch(engine, connection, batch);
         connection_send(connection, batch);
     }
 }

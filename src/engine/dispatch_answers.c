@@ -1,5 +1,7 @@
 #include "engine/dispatch_answers.h"
 
+#include "base/assertion.h"
+#include "base/log.h"
 #include "engine/dispatch.h"
 #include "pg/citus.h"
 #include "pg/connection_start.h"
@@ -13,8 +15,17 @@ static struct engine *connection_engine(const struct connection *connection)
     return ((struct node *)connection->owner)->owner;
 }
 
+/* How a node is called in the log. */
+static const char *node_label(const struct node *node)
+{
+    return node->name ? node->name : "the server of the conninfo";
+}
+
 static void query_again(struct engine *engine, struct query *query, const dlg_error *why)
 {
+    LOG(engine->settings, DLG_LOG_LEVEL_DEBUG, "dispatch", "%s is run again after attempt %u: %s%s%s",
+        query->statement->name, query->attempts, why ? why->message : "the shard is elsewhere",
+        why && *why->sqlstate ? ", SQLSTATE " : "", why ? why->sqlstate : "");
     atomic_fetch_add_explicit(&engine->retries, 1, memory_order_relaxed);
     struct request *request = query->request;
     if (why) {
@@ -83,6 +94,7 @@ static void on_answered(struct connection *connection, struct query *query)
         query_pause(engine, query);
         return;
     }
+    DLG_ASSERT(request->outstanding > 0);
     if (query->error) {
         query->possibly_written |= query->statement->writes && error_is_ambiguous(query->error);
         error_classify(&query->error);
@@ -136,6 +148,8 @@ static void on_ready(struct connection *connection)
                   node->name);
     if (connection->pending_error)
         return;
+    LOG(engine->settings, DLG_LOG_LEVEL_INFO, "connection", "%u for %s to %s is ready; server process %d",
+        connection->number, connection->writes ? "writes" : "reads", node_label(node), PQbackendPID(connection->conn));
     node_answers(node);
     if (node == topology_first(&engine->topology)) {
         clock_calibrate(&engine->clock, connection->server_us);
@@ -152,6 +166,8 @@ static void on_lost(struct connection *connection, dlg_error *why)
     atomic_fetch_add_explicit(&engine->reconnects, 1, memory_order_relaxed);
     if (connection->owner == topology_first(&engine->topology))
         engine_note_loss(engine, why);
+    LOG(engine->settings, DLG_LOG_LEVEL_WARNING, "connection", "%u to %s is lost: %s", connection->number,
+        node_label(connection->owner), dlg_error_message(why));
     node_lost(connection->owner, why, clock_monotonic_us());
     topology_suspect(&engine->topology, engine->now_us);
     dispatch_update_ready(engine);

@@ -1,5 +1,7 @@
 #include "engine/submit.h"
 
+#include "base/log.h"
+
 #include <errno.h>
 
 /* With the lock held. One request is always taken, however large it is. */
@@ -33,7 +35,10 @@ static int request_refuse(struct engine *engine, dlg_error **error)
 {
     if (atomic_load(&engine->closing))
         return error_set(error, DLG_E_CLOSED, "the client is being closed");
-    atomic_fetch_add_explicit(&engine->overloads, 1, memory_order_relaxed);
+    uint64_t before = atomic_fetch_add_explicit(&engine->overloads, 1, memory_order_relaxed);
+    if ((before & (before - 1)) == 0) /* the 1st, 2nd, 3rd, 5th, 9th: an overload says so without filling the log */
+        LOG(engine->settings, DLG_LOG_LEVEL_WARNING, "dispatch", "a queue is full: %llu requests refused so far",
+            (unsigned long long)before + 1);
     return error_set(error, DLG_E_OVERLOAD, "too many requests are waiting: try again later");
 }
 

@@ -1,6 +1,7 @@
 #include "engine/topology.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "pg/citus.h"
 #include "pg/node_address.h"
 
@@ -186,6 +187,8 @@ static void answer_take(struct topology *topology, const struct query *query)
     }
     if (topology->distributed && !shard_map_equal(&map, &topology->map))
         topology->events->map_stale(topology->request.engine);
+    if (!shard_map_equal(&map, &topology->map))
+        LOG(topology->settings, DLG_LOG_LEVEL_INFO, "topology", "a new map: %zu shards", map.count);
     free(topology->map.shards);
     topology->map = map;
     topology->distributed = map.count > 0;

@@ -42,6 +42,9 @@ static void connection_close(struct connection *connection)
     connection->fd = -1;
     PQfinish(connection->conn);
     connection->conn = NULL;
+    if (connection->trace)
+        fclose(connection->trace);
+    connection->trace = NULL;
     connection->state = CONN_CLOSED;
     prepared_clear(&connection->prepared);
     expected_clear(&connection->expected);

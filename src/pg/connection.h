@@ -9,6 +9,8 @@
 #include "pg/batch.h"
 #include "pg/expected.h"
 
+#include <stdio.h>
+
 enum connection_state { CONN_CLOSED, CONN_CONNECTING, CONN_STARTING, CONN_READY };
 
 struct connection;
@@ -30,9 +32,12 @@ struct connection_events {
 struct connection {
     const struct connection_events *events;
     void *owner;
-    bool writes; /* carries commits; else reads */
+    bool writes;   /* carries commits; else reads */
+    bool comments; /* statements are prepared with their names */
     enum connection_state state;
     PGconn *conn;
+    unsigned number; /* of this process, for the log and the trace */
+    FILE *trace;     /* of libpq; NULL: there is none */
     int fd;
     bool wants_write;
     struct prepared prepared;

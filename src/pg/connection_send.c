@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 
+#include <stdlib.h>
+
 /* Puts one Sync after what was sent. libpq before 17 flushes with it. */
 static bool send_sync(struct connection *connection, struct batch *batch)
 {
@@ -15,17 +17,26 @@ static bool send_sync(struct connection *connection, struct batch *batch)
     return expected_push(&connection->expected, (struct expected){.kind = EXPECT_SYNC, .batch = batch});
 }
 
+static bool prepare(struct connection *connection, const struct preparation *preparation, const char *name)
+{
+    char sql[PREPARATION_SQL];
+    const struct statement *statement = preparation->statement;
+    char *commented = connection->comments ? preparation_commented_sql(preparation) : NULL;
+    if (connection->comments && !commented)
+        return false;
+    bool sent = PQsendPrepare(connection->conn, name, commented ? commented : preparation_sql(preparation, sql),
+                              statement->count, preparation->rows ? statement->array_types : statement->types);
+    free(commented);
+    return sent;
+}
+
 /* Prepares it unless that was done; `name` is of what is prepared then. */
 static bool send_preparation(struct connection *connection, const struct preparation *preparation, const char *name)
 {
-    if (prepared_has(&connection->prepared, preparation))
-        return true;
-    char sql[PREPARATION_SQL];
-    const struct statement *statement = preparation->statement;
-    return prepared_add(&connection->prepared, preparation) &&
-           PQsendPrepare(connection->conn, name, preparation_sql(preparation, sql), statement->count,
-                         preparation->rows ? statement->array_types : statement->types) &&
-           expected_push(&connection->expected, (struct expected){.kind = EXPECT_PREPARE, .preparation = *preparation});
+    return prepared_has(&connection->prepared, preparation) ||
+           (prepared_add(&connection->prepared, preparation) && prepare(connection, preparation, name) &&
+            expected_push(&connection->expected,
+                          (struct expected){.kind = EXPECT_PREPARE, .preparation = *preparation}));
 }
 
 static const int all_binary[STATEMENT_PARAMETERS] = {1, 1, 1, 1, 1, 1, 1, 1};

@@ -1,10 +1,24 @@
 #include "pg/connection_start.h"
 
+#include "base/trace.h"
 #include "pg/connection_receive.h"
 #include "pg/connection_send.h"
 
+#include <stdatomic.h>
+
+/* From here on: what came before has secrets. */
+static void connection_trace(struct connection *connection)
+{
+    connection->trace = trace_stream(connection->number);
+    if (!connection->trace)
+        return;
+    PQtrace(connection->conn, connection->trace);
+    PQsetTraceFlags(connection->conn, PQTRACE_SUPPRESS_TIMESTAMPS);
+}
+
 static void connection_start(struct connection *connection)
 {
+    connection_trace(connection);
     connection->state = CONN_STARTING;
     connection->server_us = 0;
     if (PQsetnonblocking(connection->conn, 1) != 0 || !PQenterPipelineMode(connection->conn)) {
@@ -41,7 +55,9 @@ static void ignore_notice(void *nothing, const PGresult *result)
 void connection_connect(struct connection *connection, const char *const *keywords, const char *const *values,
                         const char *start_sql, int64_t deadline_us)
 {
+    static _Atomic unsigned numbers;
     connection->state = CONN_CONNECTING;
+    connection->number = atomic_fetch_add(&numbers, 1) + 1;
     connection->start_sql = start_sql;
     connection->connect_deadline_us = deadline_us;
     connection->conn = PQconnectStartParams(keywords, values, 1);

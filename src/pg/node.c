@@ -18,6 +18,7 @@ bool node_init(struct node *node, void *owner, const char *conninfo, const dlg_s
                           .connections = calloc(reads + writes, sizeof *node->connections),
                           .connection_count = reads + writes,
                           .read_connections = reads,
+                          .operation_names = settings->operation_names,
                           .lock_timeout_ms = settings->timeout_ms / 2 + 1,
                           .connect_timeout_us = settings->connect_timeout_ms * 1000,
                           .backoff_min_us = settings->backoff_min_ms * 1000,
@@ -83,10 +84,19 @@ static const char *start_sql(struct node *node)
     return node->start_sql;
 }
 
+/* What pg_stat_activity shows, unless the conninfo has a name of its own. */
+static const char *application_name(const struct node *node, const struct connection *connection)
+{
+    if (node->operation_names == OPERATION_NAMES_OFF)
+        return "libdialogs";
+    return connection->writes ? "libdialogs writes" : "libdialogs reads";
+}
+
 static void connection_open(struct node *node, struct connection *connection, int64_t deadline_us)
 {
     const char *keywords[4 + HOST_LIST_KEYWORDS] = {"fallback_application_name", "client_encoding", "dbname"};
-    const char *values[4 + HOST_LIST_KEYWORDS] = {"libdialogs", "UTF8", node->conninfo};
+    const char *values[4 + HOST_LIST_KEYWORDS] = {application_name(node, connection), "UTF8", node->conninfo};
+    connection->comments = node->operation_names == OPERATION_NAMES_COMMENT;
     host_list_override(&node->hosts, keywords, values);
     connection_connect(connection, keywords, values, start_sql(node), deadline_us);
 }

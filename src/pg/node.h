@@ -31,6 +31,7 @@ struct node {
     int64_t retry_at_us; /* no attempt before; monotonic */
     dlg_error *last_error;
     char start_sql[1024];
+    int64_t operation_names; /* enum operation_names */
     int64_t lock_timeout_ms;
     int64_t connect_timeout_us;
     int64_t backoff_min_us;

@@ -27,6 +27,14 @@ const char *preparation_sql(const struct preparation *preparation, char sql[PREP
     return sql;
 }
 
+char *preparation_commented_sql(const struct preparation *preparation)
+{
+    char sql[PREPARATION_SQL], *commented;
+    int length =
+        asprintf(&commented, "/* libdialogs %s */ %s", preparation->statement->name, preparation_sql(preparation, sql));
+    return length < 0 ? NULL : commented;
+}
+
 /* ---- The set: open addressing, with room for twice as many ---- */
 
 /* By Fibonacci hashing (Knuth, volume 3, 6.4): shards come in rows of consecutive numbers, each with the same few

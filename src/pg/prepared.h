@@ -28,6 +28,9 @@ enum { PREPARATION_NAME = 64, PREPARATION_SQL = 1024 };
 const char *preparation_name(const struct preparation *preparation, char name[PREPARATION_NAME]);
 const char *preparation_sql(const struct preparation *preparation, char sql[PREPARATION_SQL]);
 
+/* The same behind a comment with the statement's name; to be freed. NULL when out of memory. */
+char *preparation_commented_sql(const struct preparation *preparation);
+
 bool prepared_has(const struct prepared *prepared, const struct preparation *preparation);
 bool prepared_add(struct prepared *prepared, const struct preparation *preparation); /* false: out of memory */
 void prepared_remove(struct prepared *prepared, const struct preparation *preparation);

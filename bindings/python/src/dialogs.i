@@ -45,6 +45,13 @@
 %ignore dlg_feed_cursor;
 %ignore dlg_page_cursor;
 
+/* A callback on the library's threads would have to wait for Python's lock; DLG_TRACE works in Python too. */
+%ignore dlg_settings_log;
+%ignore dlg_log_fn;
+%ignore dlg_log_level_name;
+%ignore dlg_connection_state_get;
+%ignore dlg_connection_state_name;
+
 /* Values are made of whole replies, errors are exceptions, Python frees. */
 %ignore dlg_error_code;
 %ignore dlg_error_message;

@@ -1,6 +1,7 @@
 #include "ops/config.h"
 
 #include "common/data_dir.h"
+#include "common/log_level.h"
 #include "ops/config_file.h"
 #include "ops/redis_url.h"
 #include "ops/service_log.h"
@@ -40,6 +41,8 @@ static const struct option options[] = {
      "the directory of the private server; default: /var/lib/dialogsd for root, else ~/.local/state/dialogs"},
     {"threads", "N", NUMBER, AT(threads), NULL, 1, 256, "threads that serve HTTP; default: one for each processor"},
     {"log", "FILE", TEXT, AT(log), "-", 0, 0, "where the access log goes: a file, - for stdout, or off"},
+    {"log-level", "LEVEL", TEXT, AT(log_level), "error", 0, 0,
+     "how much the library tells on stderr: off, error, warning, info or debug"},
     {"demo", NULL, SWITCH, AT(demo), NULL, 0, 0, "create the two users of the examples when they are missing"},
     {"pages", "DIR", TEXT, AT(pages), NULL, 0, 0, "the files of the API page; default: those installed with dialogsd"},
     {"cors", "ORIGINS", TEXT, AT(cors), NULL, 0, 0,
@@ -291,6 +294,20 @@ static int64_t default_body_limit(const struct config *config)
     return 6 * (text_limit ? strtoll(text_limit, NULL, 10) : DLG_TEXT_LIMIT) + 65536;
 }
 
+static void on_library_log(dlg_log_level level, const char *subsystem, const char *line, void *payload)
+{
+    (void)payload;
+    say("%s: %s: %s", dlg_log_level_name(level), subsystem, line);
+}
+
+static bool set_log_level(struct config *config)
+{
+    dlg_log_level level;
+    if (!log_level_parse(config->log_level, &level))
+        return say("--log-level takes off, error, warning, info or debug, not \"%s\"", config->log_level);
+    return dlg_settings_log(config->settings, level, on_library_log, NULL, NULL) == DLG_OK;
+}
+
 static bool fill_defaults(struct config *config)
 {
     char *data = data_dir_find(config->data);
@@ -307,7 +324,7 @@ static bool fill_defaults(struct config *config)
         config->threads = get_nprocs() < 256 ? get_nprocs() : 256;
     if (!config->body_limit)
         config->body_limit = default_body_limit(config);
-    return true;
+    return set_log_level(config);
 }
 
 bool config_read(struct config *config, int count, char **arguments)
@@ -335,6 +352,7 @@ void config_free(struct config *config)
     free(config->db);
     free(config->data);
     free(config->log);
+    free(config->log_level);
     free(config->pages);
     free(config->cors);
     free(config->redis);

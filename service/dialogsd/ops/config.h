@@ -15,6 +15,7 @@ struct config {
     char *db;   /* never NULL after config_read() */
     char *data; /* the same */
     char *log;
+    char *log_level;
     char *pages; /* NULL: looked for */
     char *cors;  /* NULL: no other site's pages */
     char *redis; /* NULL: there are no other replicas */

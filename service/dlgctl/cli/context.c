@@ -1,6 +1,7 @@
 #include "cli/context.h"
 
 #include "common/data_dir.h"
+#include "common/log_level.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -17,6 +18,7 @@ static const char common_options[] =
     "  --data DIR         the data directory; without --db its private database is used\n"
     "                     (root: /var/lib/dialogsd; others: $XDG_STATE_HOME/dialogs or ~/.local/state/dialogs)\n"
     "  --set NAME=VALUE   a setting of the library; may be repeated; `dlgctl settings` lists them\n"
+    "  --log-level LEVEL  how much the library tells on stderr: off (the default), error, warning, info or debug\n"
     "  --quiet            show no progress\n"
     "  --help             print this text\n"
     "  --version          print the version\n";
@@ -103,12 +105,16 @@ static void print_help(const struct dlgctl *ctl)
 
 /* ---- Options ---- */
 
-enum { OPTION_DB = 0x100, OPTION_DATA, OPTION_SET, OPTION_QUIET, OPTION_HELP, OPTION_VERSION };
+enum { OPTION_DB = 0x100, OPTION_DATA, OPTION_SET, OPTION_LOG_LEVEL, OPTION_QUIET, OPTION_HELP, OPTION_VERSION };
 
 static const struct option common[] = {
-    {"db", required_argument, NULL, OPTION_DB},   {"data", required_argument, NULL, OPTION_DATA},
-    {"set", required_argument, NULL, OPTION_SET}, {"quiet", no_argument, NULL, OPTION_QUIET},
-    {"help", no_argument, NULL, OPTION_HELP},     {"version", no_argument, NULL, OPTION_VERSION},
+    {"db", required_argument, NULL, OPTION_DB},
+    {"data", required_argument, NULL, OPTION_DATA},
+    {"set", required_argument, NULL, OPTION_SET},
+    {"quiet", no_argument, NULL, OPTION_QUIET},
+    {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"version", no_argument, NULL, OPTION_VERSION},
 };
 enum { COMMON = sizeof common / sizeof *common, OWN_MOST = 16 };
 
@@ -128,6 +134,20 @@ static int set_setting(struct dlgctl *ctl, char *assignment)
     return DLGCTL_USAGE;
 }
 
+static void library_log_complain(dlg_log_level level, const char *subsystem, const char *line, void *payload)
+{
+    dlgctl_complain(payload, "%s: %s: %s", dlg_log_level_name(level), subsystem, line);
+}
+
+static int take_log_level(struct dlgctl *ctl, const char *word)
+{
+    dlg_log_level level;
+    if (!log_level_parse(word, &level))
+        return dlgctl_misuse(ctl, "--log-level takes off, error, warning, info or debug, not \"%s\"", word);
+    dlg_settings_log(ctl->settings, level, library_log_complain, ctl, NULL);
+    return DLGCTL_OK;
+}
+
 /* One of the common options; DLGCTL_OK when it was taken. --help and --version end the process. */
 static int take_common(struct dlgctl *ctl, int option)
 {
@@ -135,6 +155,8 @@ static int take_common(struct dlgctl *ctl, int option)
     case OPTION_DB:
         ctl->database = optarg;
         return DLGCTL_OK;
+    case OPTION_LOG_LEVEL:
+        return take_log_level(ctl, optarg);
     case OPTION_DATA:
         ctl->data = optarg;
         return *optarg ? DLGCTL_OK : dlgctl_misuse(ctl, "--data takes the name of a directory");
