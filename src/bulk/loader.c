@@ -1,5 +1,6 @@
 #include "bulk/loader.h"
 
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/settings.h"
@@ -71,7 +72,7 @@ int dlg_loader_progress(dlg_progress *progress, const dlg_loader *loader)
 
 static void wait_before(unsigned attempts)
 {
-    int64_t pause_us = retry_pause_us(attempts);
+    int64_t pause_us = backoff_us(attempts, BACKOFF_LEAST_US, BACKOFF_MOST_US);
     struct timespec left = {.tv_sec = pause_us / 1000000, .tv_nsec = pause_us % 1000000 * 1000};
     while (nanosleep(&left, &left) != 0)
         ;

@@ -1,6 +1,7 @@
 #include "engine/dispatch_answers.h"
 
 #include "base/assertion.h"
+#include "base/backoff.h"
 #include "base/log.h"
 #include "engine/dispatch.h"
 #include "pg/citus.h"
@@ -39,7 +40,7 @@ static void query_again(struct engine *engine, struct query *query, const dlg_er
 
 static void query_pause(struct engine *engine, struct query *query)
 {
-    query->not_before_us = engine->now_us + retry_pause_us(query->attempts);
+    query->not_before_us = engine->now_us + backoff_us(query->attempts, BACKOFF_LEAST_US, BACKOFF_MOST_US);
     if (query->not_before_us < engine->next_waiting_us)
         engine->next_waiting_us = query->not_before_us;
     queue_push(&engine->waiting, query);

@@ -1,7 +1,7 @@
 #include "pg/admin_connection.h"
 
+#include "base/backoff.h"
 #include "base/clock.h"
-#include "pg/host_list.h"
 #include "pg/multi_connect.h"
 #include "pg/node_address.h"
 #include "pg/sqlstate.h"
@@ -70,51 +70,38 @@ static void refused(struct attempt *attempt)
 }
 
 /* Nothing was even tried: the conninfo, or the service file, is no good. */
-static bool is_senseless(PGconn *conn, const char *const *keywords, const char *const *values)
+static bool is_senseless(const char *conninfo, PGconn *conn)
 {
-    return PQstatus(conn) == CONNECTION_BAD && PQsocket(conn) < 0 &&
-           PQpingParams(keywords, values, 1) == PQPING_NO_ATTEMPT;
+    return PQstatus(conn) == CONNECTION_BAD && PQsocket(conn) < 0 && PQping(conninfo) == PQPING_NO_ATTEMPT;
 }
 
 static void attempt_finish(struct attempt *attempt, int64_t deadline_us)
 {
-    PGconn *conn = attempt->conn;
-    PostgresPollingStatusType state = PGRES_POLLING_WRITING;
-    while (state == PGRES_POLLING_WRITING || state == PGRES_POLLING_READING) {
-        if (!wait_ready(conn, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_us)) {
-            error_set(&attempt->error, DLG_E_UNAVAILABLE, "the database did not answer in time");
-            attempt->is_late = true;
-            return;
-        }
-        state = PQconnectPoll(conn);
-    }
-    const char *standby = PQparameterStatus(conn, "in_hot_standby");
-    if (state != PGRES_POLLING_OK)
+    struct connect_attempt target = {.conn = attempt->conn};
+    multi_connect_wait(&target, 1, deadline_us);
+    const char *standby = PQparameterStatus(attempt->conn, "in_hot_standby");
+    if (multi_connect_is_pending(&target)) {
+        error_set(&attempt->error, DLG_E_UNAVAILABLE, "the database did not answer in time");
+        attempt->is_late = true;
+    } else if (!multi_connect_succeeded(&target)) {
         refused(attempt);
-    else if (standby && strcmp(standby, "on") == 0)
+    } else if (standby && strcmp(standby, "on") == 0) {
         error_set(&attempt->error, DLG_E_UNAVAILABLE,
                   "the server is a standby and cannot take messages: name the primary in the conninfo");
+    }
 }
 
 /* Leaves a connection, or an error. */
 static void attempt_connect(struct attempt *attempt, const char *conninfo, struct host_list *hosts, int64_t deadline_us)
 {
-    const char *keywords[4 + HOST_LIST_KEYWORDS] = {"fallback_application_name", "client_encoding", "dbname"};
-    const char *values[4 + HOST_LIST_KEYWORDS] = {"libdialogs", "UTF8", conninfo};
-    host_list_override(hosts, keywords, values);
-    attempt->conn = PQconnectStartParams(keywords, values, 1);
-    if (attempt->conn && host_list_learn(hosts, attempt->conn)) {
-        PQfinish(attempt->conn);
-        host_list_override(hosts, keywords, values);
-        attempt->conn = PQconnectStartParams(keywords, values, 1);
-    }
+    attempt->conn = connect_begin(conninfo, hosts, "libdialogs");
     if (!attempt->conn) {
         error_set(&attempt->error, DLG_E_MEMORY, "out of memory");
         return;
     }
     PQsetErrorVerbosity(attempt->conn, PQERRORS_VERBOSE);
     PQsetNoticeReceiver(attempt->conn, ignore_notice, NULL);
-    if (is_senseless(attempt->conn, keywords, values)) {
+    if (is_senseless(conninfo, attempt->conn)) {
         error_set_sql(&attempt->error, DLG_E_ARGUMENT, NULL, "conninfo", PQerrorMessage(attempt->conn));
         attempt->is_final = true;
     } else if (PQstatus(attempt->conn) == CONNECTION_BAD) {
@@ -135,7 +122,7 @@ static void pause_us(int64_t us)
 static int64_t pause_after(unsigned attempts, const struct host_list *hosts)
 {
     unsigned rounds = attempts / (unsigned)host_list_count(hosts);
-    return attempts % host_list_count(hosts) ? 0 : retry_pause_us(rounds);
+    return attempts % host_list_count(hosts) ? 0 : backoff_us(rounds, BACKOFF_LEAST_US, BACKOFF_MOST_US);
 }
 
 /* Ends an attempt that failed; `why` becomes its error, or stays. */

@@ -52,15 +52,14 @@ static void ignore_notice(void *nothing, const PGresult *result)
     (void)result;
 }
 
-void connection_connect(struct connection *connection, const char *const *keywords, const char *const *values,
-                        const char *start_sql, int64_t deadline_us)
+void connection_connect(struct connection *connection, PGconn *conn, const char *start_sql, int64_t deadline_us)
 {
     static _Atomic unsigned numbers;
     connection->state = CONN_CONNECTING;
     connection->number = atomic_fetch_add(&numbers, 1) + 1;
     connection->start_sql = start_sql;
     connection->connect_deadline_us = deadline_us;
-    connection->conn = PQconnectStartParams(keywords, values, 1);
+    connection->conn = conn;
     if (!connection->conn || PQstatus(connection->conn) == CONNECTION_BAD) {
         connection_break(connection, connection_error(connection, ""));
         return;

@@ -5,13 +5,12 @@
 #include "pg/connection.h"
 
 /*
- * Begins to connect; `lost` or `ready` follows. Arrays as for PQconnectStartParams.
+ * Takes over a connection that connect_begin() began; `lost` or `ready` follows.
  *
  *   start_sql  the first question, which sets the session up: its row has the server's clock, whether it is a
  *              standby, whether Citus is there, and the node's group or NULL.
  */
-void connection_connect(struct connection *connection, const char *const *keywords, const char *const *values,
-                        const char *start_sql, int64_t deadline_us);
+void connection_connect(struct connection *connection, PGconn *conn, const char *start_sql, int64_t deadline_us);
 
 /* The descriptor is ready. */
 void connection_handle(struct connection *connection);

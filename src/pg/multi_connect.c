@@ -7,18 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void begin(struct connect_attempt *target)
+static PGconn *begin_at(const char *conninfo, const struct host_list *hosts, const char *name)
 {
-    const char *keywords[] = {"fallback_application_name", "client_encoding", "dbname", NULL};
-    const char *values[] = {"libdialogs", "UTF8", target->conninfo, NULL};
-    target->conn = target->conninfo ? PQconnectStartParams(keywords, values, 1) : NULL;
-    bool failed = !target->conn || PQstatus(target->conn) == CONNECTION_BAD;
-    target->state = failed ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
+    const char *keywords[4 + HOST_LIST_KEYWORDS] = {"fallback_application_name", "client_encoding", "dbname"};
+    const char *values[4 + HOST_LIST_KEYWORDS] = {name, "UTF8", conninfo};
+    if (hosts)
+        host_list_override(hosts, keywords, values);
+    return PQconnectStartParams(keywords, values, 1);
 }
 
-static bool is_waiting(const struct connect_attempt *target)
+PGconn *connect_begin(const char *conninfo, struct host_list *hosts, const char *name)
 {
-    return target->state == PGRES_POLLING_READING || target->state == PGRES_POLLING_WRITING;
+    PGconn *conn = begin_at(conninfo, hosts, name);
+    if (!conn || !hosts || !host_list_learn(hosts, conn))
+        return conn;
+    PQfinish(conn);
+    return begin_at(conninfo, hosts, name);
 }
 
 /* Those that wait, in `polled`; how many. */
@@ -27,7 +31,7 @@ static nfds_t prepare(const struct connect_attempt *targets, size_t count, struc
     nfds_t waiting = 0;
     for (size_t i = 0; i < count; i++) {
         polled[i] = (struct pollfd){.fd = -1};
-        if (!is_waiting(&targets[i]))
+        if (!multi_connect_is_pending(&targets[i]))
             continue;
         polled[i].fd = PQsocket(targets[i].conn);
         polled[i].events = targets[i].state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
@@ -36,11 +40,13 @@ static nfds_t prepare(const struct connect_attempt *targets, size_t count, struc
     return waiting;
 }
 
-void multi_connect_all(struct connect_attempt *targets, size_t count, int64_t deadline_us)
+void multi_connect_wait(struct connect_attempt *targets, size_t count, int64_t deadline_us)
 {
     struct pollfd *polled = calloc(count + 1, sizeof *polled);
-    for (size_t i = 0; i < count; i++)
-        begin(&targets[i]);
+    for (size_t i = 0; i < count; i++) {
+        bool failed = !targets[i].conn || PQstatus(targets[i].conn) == CONNECTION_BAD;
+        targets[i].state = failed ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
+    }
     while (polled && prepare(targets, count, polled)) {
         int64_t left_us = deadline_us - clock_monotonic_us();
         if (left_us <= 0)
@@ -53,11 +59,18 @@ void multi_connect_all(struct connect_attempt *targets, size_t count, int64_t de
     free(polled);
 }
 
+void multi_connect_all(struct connect_attempt *targets, size_t count, int64_t deadline_us)
+{
+    for (size_t i = 0; i < count; i++)
+        targets[i].conn = targets[i].conninfo ? connect_begin(targets[i].conninfo, NULL, "libdialogs") : NULL;
+    multi_connect_wait(targets, count, deadline_us);
+}
+
 void multi_connect_reason(const struct connect_attempt *target, char *text, size_t size)
 {
     const char *why = "out of memory";
     if (target->conn)
-        why = is_waiting(target) ? "no answer in time" : PQerrorMessage(target->conn);
+        why = multi_connect_is_pending(target) ? "no answer in time" : PQerrorMessage(target->conn);
     snprintf(text, size, "%s", why);
     text[strcspn(text, "\n")] = '\0';
 }

@@ -1,11 +1,23 @@
-/* multi_connect.h - connects to several servers at once, none of which may hold up the others. Blocks. */
+/*
+ * multi_connect.h - how connections are made: the parameters of each, and the wait for several at once, none of which
+ * may hold up the others.
+ */
 #ifndef DIALOGS_MULTI_CONNECT_H
 #define DIALOGS_MULTI_CONNECT_H
 
-#include <libpq-fe.h>
-#include <stdbool.h>
-#include <stddef.h>
+#include "pg/host_list.h"
+
 #include <stdint.h>
+
+/*
+ * Begins a connection that does not block, with the library's own parameters.
+ *
+ *   hosts  NULL, or the hosts of a conninfo that may name several: the current one is taken.
+ *   name   what pg_stat_activity shows, unless the conninfo has a name of its own.
+ *
+ * The connection may have failed already: PQstatus() tells. NULL when out of memory.
+ */
+PGconn *connect_begin(const char *conninfo, struct host_list *hosts, const char *name);
 
 struct connect_attempt {
     const char *conninfo; /* of one host; NULL: there was no memory for it */
@@ -13,12 +25,22 @@ struct connect_attempt {
     PostgresPollingStatusType state;
 };
 
-/* Tries all until each has succeeded or failed, or `deadline_us` (monotonic) has passed. */
+/* Waits for connections that were begun, until each has succeeded or failed, or `deadline_us` (monotonic) has passed.
+ */
+void multi_connect_wait(struct connect_attempt *targets, size_t count, int64_t deadline_us);
+
+/* Begins all and waits for them. */
 void multi_connect_all(struct connect_attempt *targets, size_t count, int64_t deadline_us);
 
 static inline bool multi_connect_succeeded(const struct connect_attempt *target)
 {
     return target->conn && target->state == PGRES_POLLING_OK;
+}
+
+/* Whether it has neither succeeded nor failed. */
+static inline bool multi_connect_is_pending(const struct connect_attempt *target)
+{
+    return target->state == PGRES_POLLING_READING || target->state == PGRES_POLLING_WRITING;
 }
 
 /* Why it failed, one line, in `text`. */

@@ -1,9 +1,10 @@
 #include "pg/node.h"
 
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "pg/connection_start.h"
+#include "pg/multi_connect.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,11 +95,9 @@ static const char *application_name(const struct node *node, const struct connec
 
 static void connection_open(struct node *node, struct connection *connection, int64_t deadline_us)
 {
-    const char *keywords[4 + HOST_LIST_KEYWORDS] = {"fallback_application_name", "client_encoding", "dbname"};
-    const char *values[4 + HOST_LIST_KEYWORDS] = {application_name(node, connection), "UTF8", node->conninfo};
+    PGconn *conn = connect_begin(node->conninfo, &node->hosts, application_name(node, connection));
     connection->comments = node->operation_names == OPERATION_NAMES_COMMENT;
-    host_list_override(&node->hosts, keywords, values);
-    connection_connect(connection, keywords, values, start_sql(node), deadline_us);
+    connection_connect(connection, conn, start_sql(node), deadline_us);
 }
 
 static size_t connections_connecting(const struct node *node)
@@ -123,26 +122,14 @@ void node_connect(struct node *node, int64_t now_us)
         if (now_us < node->retry_at_us || (node->failures > 0 && connections_connecting(node) > 0))
             return; /* one connection finds out whether a failing server is back */
         connection_open(node, connection, now_us + node->connect_timeout_us);
-        if (connection->state == CONN_CONNECTING && host_list_learn(&node->hosts, connection->conn)) {
-            connection_free(connection);
-            connection_init(connection, connection->events, node, connection->writes);
-            connection->wanted = true;
-            connection_open(node, connection, now_us + node->connect_timeout_us);
-        }
     }
 }
 
-static int64_t backoff_us(const struct node *node)
+/* None before every host had its turn, nor after a first loss, which may be a restart that is over. */
+static int64_t pause_us(const struct node *node)
 {
     size_t rounds = node->failures / host_list_count(&node->hosts);
-    if (rounds < 1 || node->failures <= 1)
-        return 0; /* other hosts first; a first loss may be a restart that is over */
-    int64_t pause = node->backoff_min_us;
-    for (size_t i = 1; i < rounds && pause < node->backoff_max_us; i++)
-        pause *= 2;
-    if (pause > node->backoff_max_us)
-        pause = node->backoff_max_us;
-    return pause / 2 + (int64_t)randombytes_uniform((uint32_t)(pause / 2) + 1);
+    return node->failures <= 1 ? 0 : backoff_us((unsigned)rounds, node->backoff_min_us, node->backoff_max_us);
 }
 
 void node_lost(struct node *node, dlg_error *why, int64_t now_us)
@@ -151,7 +138,7 @@ void node_lost(struct node *node, dlg_error *why, int64_t now_us)
     node->last_error = why;
     node->failures++;
     host_list_next(&node->hosts);
-    node->retry_at_us = now_us + backoff_us(node);
+    node->retry_at_us = now_us + pause_us(node);
 }
 
 void node_answers(struct node *node)

@@ -1,6 +1,5 @@
 #include "pg/sqlstate.h"
 
-#include <sodium.h>
 #include <string.h>
 
 /* Whole classes by their first two characters. */
@@ -81,10 +80,4 @@ void error_classify(dlg_error **error)
     else if (has_prefix(own, "08") || has_prefix(own, "57P"))
         own->code = DLG_E_UNAVAILABLE;
     own->retriable = error_is_transient(own);
-}
-
-int64_t retry_pause_us(unsigned attempts)
-{
-    int64_t pause = INT64_C(10000) << (attempts < 7 ? attempts : 7);
-    return pause / 2 + (int64_t)randombytes_uniform((uint32_t)(pause / 2) + 1);
 }

@@ -19,7 +19,4 @@ bool error_is_read_only(const dlg_error *error);
 /* Replaces DLG_E_DATABASE by the code that says more, where there is one; maybe by another error. */
 void error_classify(dlg_error **error);
 
-/* The pause before attempt `attempts` + 1, with jitter, microseconds. */
-int64_t retry_pause_us(unsigned attempts);
-
 #endif
