@@ -29,8 +29,8 @@ KINDS = {
     "unfinished": "a process or a follower ended before its time",
 }
 EXAMPLES = 5
-REMEMBERED = 192         # messages that a cursor remembers whatever happens; beyond that it may show seconds again
-SECONDS_US = 5 * 1000000  # ... which begin so much before a message that is shown again
+REMEMBERED = 192          # messages that a cursor remembers whatever happens; beyond that it may show seconds again
+SECONDS_US = 30 * 1000000  # ... as many as a fault may hold a commit up
 
 
 class Verdict:
