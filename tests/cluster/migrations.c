@@ -94,7 +94,7 @@ static char *defaults(void)
 static void assert_newest(int64_t rows)
 {
     char *found = defaults();
-    assert_string_equal(found, "statement_timestamp() 1 / statement_timestamp() 5"); /* half of the shards each */
+    assert_string_equal(found, "clock_timestamp() 1 / clock_timestamp() 5"); /* half of the shards each */
     free(found);
     assert_int_equal(number("SELECT count(*) FROM dlg_schema"), sql_migration_count);
     assert_int_equal(number("SELECT max(version) FROM dlg_schema"), sql_migration_count);
