@@ -27,6 +27,7 @@ struct list {
     int32_t limit;
     bool backwards;
     bool feed;              /* of all dialogs */
+    bool misfit;            /* an answer had a NULL where none may be */
     bool together;          /* both directions are in the answer of the first query */
     int sides[2];           /* of the directions, as message_position() has it */
     int64_t settled_us;     /* the watermark, before the queries were sent */

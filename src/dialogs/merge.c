@@ -3,25 +3,34 @@
 
 #include <stdlib.h>
 
-static void message_read(const struct list *list, int direction, int row, dlg_message *message)
+/* What does not fit reads as 0, so that a value that is not 0 needs no second look. */
+static bool is_misfit(const struct query *query, int row, const dlg_message *message)
+{
+    return !message->text || (!message->id && !query_is_int64(query, row, COLUMN_ID)) ||
+           (!message->created_us && !query_is_int64(query, row, COLUMN_CREATED));
+}
+
+/* False: the row does not fit. */
+static bool message_read(const struct list *list, int direction, int row, dlg_message *message)
 {
     const struct query *query = direction_source(list, direction);
     message->id = query_int64(query, row, COLUMN_ID);
     message->author = direction == 0 ? list->user : list->peer;
     message->recipient = direction == 0 ? list->peer : list->user;
-    if (list->feed) {
-        query_uuid(query, row, COLUMN_AUTHOR, &message->author);
-        query_uuid(query, row, COLUMN_RECIPIENT, &message->recipient);
-    }
+    if (list->feed && (!query_uuid(query, row, COLUMN_AUTHOR, &message->author) ||
+                       !query_uuid(query, row, COLUMN_RECIPIENT, &message->recipient)))
+        return false;
     message->created_us = query_time(query, row, COLUMN_CREATED);
     message->updated_us = query_time(query, row, COLUMN_UPDATED);
     message->text = query_text(query, row, COLUMN_TEXT, &message->length);
+    return !is_misfit(query, row, message);
 }
 
 /* One direction, read row by row; `next` and `at` are valid while `row` is below `rows`. */
 struct direction {
     int row;
     int rows;
+    bool misfit; /* a row did not fit: nothing more is read */
     dlg_message next;
     struct position at;
 };
@@ -37,7 +46,11 @@ static void direction_advance(const struct list *list, int index, struct directi
     for (; direction->row < direction->rows; direction->row++) {
         if (!direction_has(list, index, direction->row))
             continue;
-        message_read(list, index, direction->row, &direction->next);
+        if (!message_read(list, index, direction->row, &direction->next)) {
+            direction->misfit = true;
+            direction->row = direction->rows;
+            return;
+        }
         direction->at = (struct position){direction->next.created_us, direction->next.id, list->sides[index]};
         if (!list->known_count || !is_known(list, &direction->at))
             return;
@@ -77,7 +90,8 @@ static bool is_last(const struct position *position)
     return position_compare(*position, POSITION_LAST) == 0;
 }
 
-static void page_merge(const struct list *list, dlg_page *page)
+/* False: a row did not fit. */
+static bool page_merge(const struct list *list, dlg_page *page)
 {
     struct direction directions[2] = {{.rows = direction_rows(list, 0)}, {.rows = direction_rows(list, 1)}};
     direction_advance(list, 0, &directions[0]);
@@ -86,7 +100,7 @@ static void page_merge(const struct list *list, dlg_page *page)
     page->has_more = true;
     while ((chosen = direction_choose(list, directions)) >= 0) {
         if (page->count == (size_t)list->limit || is_uncertain(list, &directions[chosen].at))
-            return;
+            return true;
         if (!list->backwards && position_compare(directions[chosen].at, list->until) > 0)
             break;
         page->messages[page->count++] = directions[chosen].next;
@@ -95,6 +109,7 @@ static void page_merge(const struct list *list, dlg_page *page)
     }
     page->until_reached = chosen >= 0 || !(is_cut(list, 0) || is_cut(list, 1));
     page->has_more = !is_last(&list->until) || is_cut(list, 0) || is_cut(list, 1);
+    return !directions[0].misfit && !directions[1].misfit;
 }
 
 static void page_reverse(dlg_page *page)
@@ -134,7 +149,11 @@ dlg_page *list_merge(struct list *list)
     page->settled_us = list->settled_us;
     page->before[0] = page->after[0] = '\0';
     page->count = 0;
-    page_merge(list, page);
+    if (!page_merge(list, page)) {
+        list->misfit = true;
+        free(page);
+        return NULL;
+    }
     page->known = list->known;
     page->known_count = list->known_count;
     list->known = NULL;

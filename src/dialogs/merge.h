@@ -4,7 +4,7 @@
 
 #include "dialogs/list.h"
 
-/* The page of the answers, or NULL when out of memory. */
+/* The page of the answers. NULL: an answer does not fit, which `misfit` says, or out of memory. */
 dlg_page *list_merge(struct list *list);
 
 #endif

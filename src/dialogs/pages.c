@@ -9,6 +9,7 @@
 #include "engine/dispatch.h"
 #include "engine/submit.h"
 #include "engine/watermark.h"
+#include "pg/answer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,14 @@ static bool again_is_empty(const struct list *list)
            page->count == 0;
 }
 
+static void list_fail(struct list *list)
+{
+    if (list->misfit)
+        request_complete(&list->request, answer_misfit_error(list->request.queries[0].statement));
+    else
+        fail_for_memory(&list->request);
+}
+
 static void list_done(struct request *request)
 {
     struct list *list = (struct list *)request;
@@ -70,7 +79,7 @@ static void list_done(struct request *request)
     if (knows || catch_up_read(list))
         list->page = list_merge(list);
     if (!list->page) {
-        fail_for_memory(request);
+        list_fail(list);
         return;
     }
     if (again_is_empty(list)) {

@@ -1,23 +1,25 @@
 #include "pg/answer.h"
 
+#include "base/error.h"
+
 #include <ctype.h>
 #include <string.h>
 
 /*
  * The columns of answers by letter: i int4, l int8, b bool, z timestamptz, u uuid, t text of any kind. A capital letter
- * may be NULL.
+ * may be NULL. After a dash the rows are not looked at here: whoever reads them does, since a page has many.
  */
 static const char *const columns_of[STATEMENT_COUNT] = {
     [STATEMENT_MESSAGE_INSERT] = "z",
     [STATEMENT_MESSAGE_FIND] = "utzZ",
-    [STATEMENT_PAGE_AFTER] = "ltzZ",
-    [STATEMENT_PAGE_BEFORE] = "ltzZ",
-    [STATEMENT_DIALOG_AFTER] = "ltzZb",
-    [STATEMENT_DIALOG_BEFORE] = "ltzZb",
-    [STATEMENT_FEED_TO_AFTER] = "ltzZuu",
-    [STATEMENT_FEED_TO_BEFORE] = "ltzZuu",
-    [STATEMENT_FEED_FROM_AFTER] = "ltzZuu",
-    [STATEMENT_FEED_FROM_BEFORE] = "ltzZuu",
+    [STATEMENT_PAGE_AFTER] = "-ltzZ",
+    [STATEMENT_PAGE_BEFORE] = "-ltzZ",
+    [STATEMENT_DIALOG_AFTER] = "-ltzZb",
+    [STATEMENT_DIALOG_BEFORE] = "-ltzZb",
+    [STATEMENT_FEED_TO_AFTER] = "-ltzZuu",
+    [STATEMENT_FEED_TO_BEFORE] = "-ltzZuu",
+    [STATEMENT_FEED_FROM_AFTER] = "-ltzZuu",
+    [STATEMENT_FEED_FROM_BEFORE] = "-ltzZuu",
     [STATEMENT_FEED_TO_POSITIONS] = "ltz",
     [STATEMENT_FEED_FROM_POSITIONS] = "ltz",
     [STATEMENT_USER_GET] = "uTTTTTz",
@@ -63,11 +65,15 @@ static bool field_fits(const PGresult *result, int row, int column, int size, bo
 static bool column_fits(const PGresult *result, int column, char letter)
 {
     const struct column *kind = kind_of(letter);
+    return (!kind->type || PQftype(result, column) == kind->type) && PQfformat(result, column);
+}
+
+static bool fields_fit(const PGresult *result, int column, char letter)
+{
+    int size = kind_of(letter)->size;
     bool may_be_null = isupper((unsigned char)letter) != 0;
-    if ((kind->type && PQftype(result, column) != kind->type) || !PQfformat(result, column))
-        return false;
     for (int row = 0; row < PQntuples(result); row++)
-        if (!field_fits(result, row, column, kind->size, may_be_null))
+        if (!field_fits(result, row, column, size, may_be_null))
             return false;
     return true;
 }
@@ -77,10 +83,22 @@ bool answer_fits(const struct statement *statement, bool rows, const PGresult *r
     const char *columns = (rows ? rows_columns_of : columns_of)[statement_index(statement)];
     if (!columns)
         return true;
+    bool by_reader = *columns == '-';
+    columns += by_reader;
     if (PQnfields(result) != (int)strlen(columns))
         return false;
     for (int column = 0; columns[column]; column++)
-        if (!column_fits(result, column, columns[column]))
+        if (!column_fits(result, column, columns[column]) ||
+            (!by_reader && !fields_fit(result, column, columns[column])))
             return false;
     return true;
+}
+
+dlg_error *answer_misfit_error(const struct statement *statement)
+{
+    dlg_error *error = NULL;
+    error_set(&error, DLG_E_SCHEMA,
+              "the answer to %s has other columns or values than this library expects; is the table one of its own?",
+              statement->name);
+    return error;
 }

@@ -11,4 +11,7 @@
  */
 bool answer_fits(const struct statement *statement, bool rows, const PGresult *result);
 
+/* DLG_E_SCHEMA: the answer does not fit. */
+dlg_error *answer_misfit_error(const struct statement *statement);
+
 #endif

@@ -89,22 +89,13 @@ static void on_prepare(struct connection *connection, const struct expected *exp
         batch->unprepared = expected->preparation;
 }
 
-static dlg_error *misfit_error(const struct statement *statement)
-{
-    dlg_error *error = NULL;
-    error_set(&error, DLG_E_SCHEMA,
-              "the answer to %s has other columns or values than this library expects; is the table one of its own?",
-              statement->name);
-    return error;
-}
-
 /* What was written may be stored all the same: it is sent again, and found by its id. */
 static void on_misfit(struct connection *connection, struct query *query)
 {
     if (query->statement->writes)
-        connection_break(connection, misfit_error(query->statement));
+        connection_break(connection, answer_misfit_error(query->statement));
     else
-        query_answer(connection, query, misfit_error(query->statement));
+        query_answer(connection, query, answer_misfit_error(query->statement));
 }
 
 /* Takes the result over. */
@@ -157,7 +148,7 @@ static void on_rows(struct connection *connection, struct batch *batch, const PG
     }
     const struct statement *statement = TAILQ_FIRST(&batch->queries)->statement;
     if (!answer_fits(statement, true, result)) {
-        connection_break(connection, misfit_error(statement));
+        connection_break(connection, answer_misfit_error(statement));
         return;
     }
     int row = 0;

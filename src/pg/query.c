@@ -118,6 +118,11 @@ int64_t query_time(const struct query *query, int row, int column)
     return value ? timestamp_to_us(get_int64(value)) : 0;
 }
 
+bool query_is_int64(const struct query *query, int row, int column)
+{
+    return field(query, row, column, sizeof(int64_t)) != NULL;
+}
+
 const char *query_text(const struct query *query, int row, int column, size_t *length)
 {
     int bytes = PQgetlength(query->result, row, column);

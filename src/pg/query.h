@@ -74,6 +74,7 @@ bool query_bool(const struct query *query, int row, int column);
 int32_t query_int32(const struct query *query, int row, int column);
 int64_t query_int64(const struct query *query, int row, int column);
 int64_t query_time(const struct query *query, int row, int column);
+bool query_is_int64(const struct query *query, int row, int column); /* neither NULL nor of another size */
 const char *query_text(const struct query *query, int row, int column, size_t *length);
 bool query_uuid(const struct query *query, int row, int column, dlg_uuid *uuid);
 

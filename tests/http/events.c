@@ -122,6 +122,8 @@ static void a_late_commit_behind_a_crowd_is_not_missed(void **state)
     char last[DLG_CURSOR_SIZE];
     person_make(&person, port);
     sse_open(&stream, port, person.token, NULL);
+    person_send(port, &world.anna, &person, "it has begun"); /* what is there before that is not part of it */
+    sse_expect(&stream, "it has begun");
     insert(&world.anna, &person, "there before", "0 seconds");
     for (int i = 0; i < COUNT; i++) {
         person_send(port, &world.anna, &person, "crowd");

@@ -73,6 +73,7 @@ class Stream(threading.Thread):
         super().__init__(daemon=True)
         self.port, self.token, self.last, self.heard, self.ending = port, token, None, [], False
         self.times, self.opened, self.trouble = {}, threading.Event(), []
+        self.repeated = 0  # after a reconnect in a crowd, as docs/http.md says: ids tell
 
     def run(self):
         while not self.ending:
@@ -90,14 +91,18 @@ class Stream(threading.Thread):
         if answer.status != 200:
             self.trouble.append((answer.status, answer.read()))
             return
-        fresh = None
+        fresh, connected = None, set()
         while line := answer.readline():
             name, _, value = line.decode().rstrip("\n").partition(": ")
             if name == "id":
                 fresh = value
             elif name == "data":
                 text = json.loads(value)["text"]
-                self.heard.append(text)
+                assert text not in connected, "a message came twice over one connection"
+                connected.add(text)
+                self.repeated += text in self.times
+                if text not in self.times:
+                    self.heard.append(text)
                 self.times.setdefault(text, time.monotonic())
             elif not line.strip():
                 self.last = fresh or self.last
