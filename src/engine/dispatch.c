@@ -22,15 +22,22 @@ enum { WRITE_LEAST = 32 };
  */
 enum { PASSED_MOST = 1024 };
 
-/* Where the query is to wait; and whether it may be read from the shard's own table, should it be sent there. */
+/*
+ * Where the query is to wait; and should it be sent there, whether it may be read from the shard's own table, and
+ * whether its answer is good only if the shard was there. The coordinator knows where all shards are: what Citus reads
+ * for us there needs no such question.
+ */
 static struct queue *queue_for(struct engine *engine, struct query *query)
 {
     const struct topology *topology = &engine->topology;
     const struct shard *shard = topology_shard(topology, query);
-    struct node *owner = topology_owner(topology, shard);
-    bool there = shard && (owner != topology_first(topology) || shard->group == 0);
-    bool direct = there && query->statement->shard_sql && !query->via_citus && engine->settings->route == ROUTE_AUTO;
+    struct node *first = topology_first(topology);
+    struct node *owner = query->via_coordinator ? first : topology_owner(topology, shard);
+    bool there = shard && !query->via_coordinator && (owner != first || shard->group == 0);
+    bool direct = there && query->statement->shard_sql && engine->settings->route == ROUTE_AUTO;
+    bool hearsay = there && owner != first && !query->statement->writes;
     query->shard = direct ? shard->id : 0;
+    query->placement = direct || hearsay ? shard->id : 0;
     return query->statement->writes ? &owner->writes : &owner->reads;
 }
 
@@ -91,6 +98,8 @@ static struct query *read_pop(struct node *owner, const struct node *via, const 
     struct query *query = queue_pop(&owner->reads);
     struct preparation preparation = {query->statement, false, query->shard};
     bool room = connection->prepared.count < PREPARED_MOST || prepared_has(&connection->prepared, &preparation);
+    if (via != owner)
+        query->placement = 0;
     if (via != owner || !room)
         query->shard = 0;
     return query;

@@ -66,10 +66,13 @@ static bool is_stale(const struct engine *engine, const struct connection *conne
     return topology->is_citus && (without_tables || citus_error_is_stale(error));
 }
 
-/* The shard has moved, its table has been dropped since, or the role may not read it: as if it had not been tried. */
+/*
+ * The shard has moved or is about to, its table has been dropped since, or the role may not read it: as if it had not
+ * been tried.
+ */
 static bool is_elsewhere(const struct query *query)
 {
-    return query->shard && !query->placement_verified;
+    return query->placement && !query->placement_verified;
 }
 
 static void on_answered(struct connection *connection, struct query *query)
@@ -83,7 +86,7 @@ static void on_answered(struct connection *connection, struct query *query)
     if (is_elsewhere(query)) {
         topology_suspect(&engine->topology, engine->now_us);
         query_again(engine, query, NULL);
-        query->via_citus = true;
+        query->via_coordinator = true; /* the worker may not know that it has lost the shard */
         dispatch_query(engine, query);
         return;
     }

@@ -25,7 +25,7 @@ void batch_add(struct batch *batch, struct query *query)
     TAILQ_INSERT_TAIL(&batch->queries, query, link);
     query->batch = batch;
     batch->count++;
-    batch->direct += query->shard != 0;
+    batch->placements += query->placement != 0;
 }
 
 void batch_remove(struct batch *batch, struct query *query)
@@ -33,7 +33,7 @@ void batch_remove(struct batch *batch, struct query *query)
     TAILQ_REMOVE(&batch->queries, query, link);
     query->batch = NULL;
     batch->count--;
-    batch->direct -= query->shard != 0;
+    batch->placements -= query->placement != 0;
 }
 
 /* dimensions, flags, element type, length, lower bound */
@@ -102,18 +102,18 @@ bool rows_encode(struct rows_buffer *buffer, const struct batch *batch)
     return true;
 }
 
-bool shards_encode(struct rows_buffer *buffer, const struct batch *batch)
+bool placements_encode(struct rows_buffer *buffer, const struct batch *batch)
 {
     enum { ELEMENT = sizeof(int32_t) + sizeof(int64_t) };
-    if (!buffer_reserve(buffer, ARRAY_HEADER + batch->direct * ELEMENT))
+    if (!buffer_reserve(buffer, ARRAY_HEADER + batch->placements * ELEMENT))
         return false;
-    char *at = array_header(buffer->bytes, OID_INT8, batch->direct);
+    char *at = array_header(buffer->bytes, OID_INT8, batch->placements);
     const struct query *query;
     TAILQ_FOREACH (query, &batch->queries, link) {
-        if (!query->shard)
+        if (!query->placement)
             continue;
         put_int32(at, sizeof(int64_t));
-        put_int64(at + sizeof(int32_t), query->shard);
+        put_int64(at + sizeof(int32_t), query->placement);
         at += ELEMENT;
     }
     buffer->values[0] = buffer->bytes;

@@ -10,12 +10,13 @@
 #include "pg/query.h"
 
 /*
- * A read may be from a shard's own table. Citus may have moved the shard and not dropped the table yet; so the last
- * thing that such a batch asks is which of its shards the node has, as Citus itself does before it reads. What was
- * read from one that it has was whole at that moment.
+ * A worker may have lost a shard without knowing: Citus has moved the shard and not dropped the table yet, or the
+ * second phase of the move's commit has not reached the worker. So the last thing that a batch of a worker's reads asks
+ * is which of their shards the node has, and no transaction is about to take away. What was read from one of these was
+ * whole at that moment.
  */
 enum batch_form {
-    BATCH_READS,  /* each answer is good when it arrives, but for those of direct reads */
+    BATCH_READS,  /* each answer is good when it arrives, but for those with a placement */
     BATCH_SINGLE, /* one write, committed by its Sync */
     BATCH_ROWS,   /* many rows of one statement in one multi-row statement */
     BATCH_BLOCK   /* BEGIN, one statement per row, COMMIT */
@@ -26,7 +27,7 @@ struct batch {
     enum batch_form form;
     struct query_list queries; /* those without their answer */
     size_t count;
-    size_t direct;                 /* how many of them read a shard's own table */
+    size_t placements;             /* how many of them are good only where their shard is */
     struct preparation unprepared; /* what could not be prepared; without a statement while nothing */
     struct query *failed_query;    /* whose statement failed */
     dlg_error *error;              /* why the batch failed; NULL while it has not */
@@ -51,7 +52,7 @@ struct rows_buffer {
  */
 bool rows_encode(struct rows_buffer *buffer, const struct batch *batch);
 
-/* Encodes the shards that are read directly, as the one parameter. */
-bool shards_encode(struct rows_buffer *buffer, const struct batch *batch);
+/* Encodes the shards whose placement is asked for, as the one parameter. */
+bool placements_encode(struct rows_buffer *buffer, const struct batch *batch);
 
 #endif

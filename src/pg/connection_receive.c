@@ -116,11 +116,11 @@ static void on_query(struct connection *connection, struct query *query, PGresul
     query->result = result;
     if (query->statement->stamps && query_rows(query))
         query->stamp_us = query_time(query, 0, 0);
-    if (batch->form == BATCH_READS && !query->shard)
+    if (batch->form == BATCH_READS && !query->placement)
         query_answer(connection, query, NULL);
 }
 
-static bool sqlstate_is_among(int64_t shard, const PGresult *shards)
+static bool shard_is_among(int64_t shard, const PGresult *shards)
 {
     for (int row = 0; row < PQntuples(shards); row++)
         if (PQgetlength(shards, row, 0) == sizeof shard && get_int64(PQgetvalue(shards, row, 0)) == shard)
@@ -128,12 +128,12 @@ static bool sqlstate_is_among(int64_t shard, const PGresult *shards)
     return false;
 }
 
-/* When it cannot be told, no direct read is good. */
+/* When it cannot be told, no read from a worker is good. */
 static void on_placed(struct batch *batch, const PGresult *result)
 {
     struct query *query;
     TAILQ_FOREACH (query, &batch->queries, link)
-        query->placement_verified = query->shard && sqlstate_is_among(query->shard, result);
+        query->placement_verified = query->placement && shard_is_among(query->placement, result);
 }
 
 /*

@@ -77,12 +77,12 @@ static bool send_command(struct connection *connection, const char *sql, enum ex
            expected_push(&connection->expected, (struct expected){.kind = kind});
 }
 
-/* Asks which of the shards that were read are here. */
+/* Asks which of the shards that were read are here, and stay. */
 static bool send_placed(struct connection *connection, struct batch *batch)
 {
     struct preparation preparation = {statement_get(STATEMENT_PLACED), false, 0};
     const char *name = preparation.statement->name;
-    return shards_encode(&connection->rows, batch) && send_preparation(connection, &preparation, name) &&
+    return placements_encode(&connection->rows, batch) && send_preparation(connection, &preparation, name) &&
            PQsendQueryPrepared(connection->conn, name, 1, connection->rows.values, connection->rows.lengths, all_binary,
                                1) &&
            expected_push(&connection->expected, (struct expected){.kind = EXPECT_PLACEMENT, .batch = batch});
@@ -108,7 +108,7 @@ static bool send_batch(struct connection *connection, struct batch *batch)
     bool sent = batch->form == BATCH_ROWS    ? send_rows(connection, batch)
                 : batch->form == BATCH_BLOCK ? send_block(connection, batch)
                                              : send_queries(connection, batch);
-    if (sent && batch->direct)
+    if (sent && batch->placements)
         sent = send_placed(connection, batch);
     return sent && send_sync(connection, batch);
 }

@@ -143,10 +143,10 @@ static void answers_that_change_places_are_noticed(void **state)
     dlg_page_free(list_newest(client, &pair, 10)); /* prepares all of it */
     fake_on(cluster.nodes[1],
             (struct fake_rule){.on = "Execute dlg_page_before_102010", .deed = FAKE_SWAP, .times = 1});
-    fake_on(cluster.nodes[1], (struct fake_rule){.on = "Execute dlg_page_before", .rows = &rows});
+    fake_on(cluster.nodes[0], (struct fake_rule){.on = "Execute dlg_page_before", .rows = &rows});
     dlg_page *page = list_newest(client, &pair, 10);
-    assert_int_equal(dlg_page_count(page), 2); /* of the table that is named for all shards */
-    assert_int_equal(fake_count(cluster.nodes[1], "Execute dlg_page_before"), 2);
+    assert_int_equal(dlg_page_count(page), 2); /* of the coordinator */
+    assert_int_equal(fake_count(cluster.nodes[0], "Execute dlg_page_before"), 2);
     dlg_page_free(page);
     client_close(client);
     fake_cluster_stop(&cluster);

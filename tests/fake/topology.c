@@ -113,7 +113,7 @@ static void a_table_that_no_node_has_is_told(void **state)
         fake_behave(setting->cluster.nodes[i]);
 }
 
-/* The placement was dropped between the plan and the read: the answer is not good, and is asked for again. */
+/* The placement was dropped between the plan and the read: the answer is not good, and the coordinator gives it. */
 static void a_shard_that_moved_while_it_was_read_is_read_again(void **state)
 {
     struct setting *setting = *state;
@@ -123,12 +123,13 @@ static void a_shard_that_moved_while_it_was_read_is_read_again(void **state)
     fake_row(&good, "ltTN", INT64_C(2), "good", INT64_C(1700000000000001));
     fake_shard_move(setting->cluster.world, 0, 2);
     fake_on(setting->one, (struct fake_rule){.on = "Execute dlg_page_before_102008", .rows = &stale});
-    fake_on(setting->one, (struct fake_rule){.on = "Execute dlg_page_before", .rows = &good});
+    fake_on(setting->first, (struct fake_rule){.on = "Execute dlg_page_before", .rows = &good});
     dlg_page *page = list_newest(setting->client, &pair, 10);
     assert_int_equal(dlg_page_count(page), 1);
     assert_text(dlg_page_at(page, 0), "good");
     dlg_page_free(page);
     fake_behave(setting->one);
+    fake_behave(setting->first);
     fake_rows_free(&stale);
     fake_rows_free(&good);
 }
