@@ -75,7 +75,14 @@ static bool is_senseless(const char *conninfo, PGconn *conn)
     return PQstatus(conn) == CONNECTION_BAD && PQsocket(conn) < 0 && PQping(conninfo) == PQPING_NO_ATTEMPT;
 }
 
-static void attempt_finish(struct attempt *attempt, int64_t deadline_us)
+/* Catalog queries are small, but their estimated costs need not be: compiled, they take seconds. */
+static void session_set(struct attempt *attempt, int64_t timeout_ms, int64_t deadline_us)
+{
+    connect_limit(attempt->conn, timeout_ms);
+    PQclear(admin_connection_run(attempt->conn, "SET jit = off", deadline_us, &attempt->error));
+}
+
+static void attempt_finish(struct attempt *attempt, int64_t timeout_ms, int64_t deadline_us)
 {
     struct connect_attempt target = {.conn = attempt->conn};
     multi_connect_wait(&target, 1, deadline_us);
@@ -88,11 +95,14 @@ static void attempt_finish(struct attempt *attempt, int64_t deadline_us)
     } else if (standby && strcmp(standby, "on") == 0) {
         error_set(&attempt->error, DLG_E_UNAVAILABLE,
                   "the server is a standby and cannot take messages: name the primary in the conninfo");
+    } else {
+        session_set(attempt, timeout_ms, deadline_us);
     }
 }
 
 /* Leaves a connection, or an error. */
-static void attempt_connect(struct attempt *attempt, const char *conninfo, struct host_list *hosts, int64_t deadline_us)
+static void attempt_connect(struct attempt *attempt, const char *conninfo, struct host_list *hosts, int64_t timeout_ms,
+                            int64_t deadline_us)
 {
     attempt->conn = connect_begin(conninfo, hosts, "libdialogs");
     if (!attempt->conn) {
@@ -107,7 +117,7 @@ static void attempt_connect(struct attempt *attempt, const char *conninfo, struc
     } else if (PQstatus(attempt->conn) == CONNECTION_BAD) {
         refused(attempt);
     } else {
-        attempt_finish(attempt, deadline_us);
+        attempt_finish(attempt, timeout_ms, deadline_us);
     }
 }
 
@@ -145,7 +155,8 @@ PGconn *admin_connection_open(const char *conninfo, const dlg_settings *settings
     for (unsigned attempts = 1;; attempts++) {
         attempt = (struct attempt){0};
         int64_t give_up_us = clock_deadline(settings->connect_timeout_ms * 1000);
-        attempt_connect(&attempt, conninfo, &hosts, give_up_us < deadline_us ? give_up_us : deadline_us);
+        attempt_connect(&attempt, conninfo, &hosts, settings->timeout_ms,
+                        give_up_us < deadline_us ? give_up_us : deadline_us);
         if (!attempt.error)
             break;
         attempt_end(&attempt, &why);

@@ -32,8 +32,9 @@ struct connection_events {
 struct connection {
     const struct connection_events *events;
     void *owner;
-    bool writes;   /* carries commits; else reads */
-    bool comments; /* statements are prepared with their names */
+    bool writes;               /* carries commits; else reads */
+    bool comments;             /* statements are prepared with their names */
+    int64_t unacknowledged_ms; /* see connect_limit() */
     enum connection_state state;
     PGconn *conn;
     unsigned number; /* of this process, for the log and the trace */

@@ -3,6 +3,7 @@
 #include "base/trace.h"
 #include "pg/connection_receive.h"
 #include "pg/connection_send.h"
+#include "pg/multi_connect.h"
 
 #include <stdatomic.h>
 
@@ -19,6 +20,7 @@ static void connection_trace(struct connection *connection)
 static void connection_start(struct connection *connection)
 {
     connection_trace(connection);
+    connect_limit(connection->conn, connection->unacknowledged_ms);
     connection->state = CONN_STARTING;
     connection->server_us = 0;
     if (PQsetnonblocking(connection->conn, 1) != 0 || !PQenterPipelineMode(connection->conn)) {

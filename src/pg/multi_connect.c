@@ -2,10 +2,14 @@
 
 #include "base/clock.h"
 
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 static PGconn *begin_at(const char *conninfo, const struct host_list *hosts, const char *name)
 {
@@ -23,6 +27,25 @@ PGconn *connect_begin(const char *conninfo, struct host_list *hosts, const char 
         return conn;
     PQfinish(conn);
     return begin_at(conninfo, hosts, name);
+}
+
+/* Whether the parameter has a value of its own, from wherever libpq takes them. */
+static bool is_given(PGconn *conn, const char *keyword)
+{
+    PQconninfoOption *options = PQconninfo(conn);
+    bool given = !options; /* out of memory: nothing is changed */
+    for (const PQconninfoOption *option = options; option && option->keyword; option++)
+        given |= strcmp(option->keyword, keyword) == 0 && option->val && *option->val;
+    PQconninfoFree(options);
+    return given;
+}
+
+/* After connecting: a parameter of PQconnectStartParams would be stronger than the service's. */
+void connect_limit(PGconn *conn, int64_t timeout_ms)
+{
+    unsigned limit = timeout_ms < INT_MAX ? (unsigned)timeout_ms : INT_MAX;
+    if (!is_given(conn, "tcp_user_timeout"))
+        setsockopt(PQsocket(conn), IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof limit); /* fails where TCP is not */
 }
 
 /* Those that wait, in `polled`; how many. */

@@ -19,6 +19,13 @@
  */
 PGconn *connect_begin(const char *conninfo, struct host_list *hosts, const char *name);
 
+/*
+ * For a connection that is up: what the server's kernel has not acknowledged for `timeout_ms` ends it, and is not sent
+ * any more, unless the conninfo or its service has another limit. Without one the kernel goes on for a
+ * quarter of an hour: a message whose sender was told long ago that it failed would still arrive.
+ */
+void connect_limit(PGconn *conn, int64_t timeout_ms);
+
 struct connect_attempt {
     const char *conninfo; /* of one host; NULL: there was no memory for it */
     PGconn *conn;         /* the connection, also when it failed: then it says why. NULL: out of memory */

@@ -20,7 +20,7 @@ bool node_init(struct node *node, void *owner, const char *conninfo, const dlg_s
                           .connection_count = reads + writes,
                           .read_connections = reads,
                           .operation_names = settings->operation_names,
-                          .lock_timeout_ms = settings->timeout_ms / 2 + 1,
+                          .timeout_ms = settings->timeout_ms,
                           .connect_timeout_us = settings->connect_timeout_ms * 1000,
                           .backoff_min_us = settings->backoff_min_ms * 1000,
                           .backoff_max_us = settings->backoff_max_ms * 1000};
@@ -81,7 +81,7 @@ static const char *start_sql(struct node *node)
 {
     const char *group = node->name ? LOCAL_GROUP : "NULL::integer";
     const char *plans = !node->name ? FIRST_PLANS : node->custom_plans ? "'force_custom_plan'" : "'force_generic_plan'";
-    snprintf(node->start_sql, sizeof node->start_sql, START_SQL, group, plans, (long long)node->lock_timeout_ms);
+    snprintf(node->start_sql, sizeof node->start_sql, START_SQL, group, plans, (long long)(node->timeout_ms / 2 + 1));
     return node->start_sql;
 }
 
@@ -96,6 +96,7 @@ static const char *application_name(const struct node *node, const struct connec
 static void connection_open(struct node *node, struct connection *connection, int64_t deadline_us)
 {
     PGconn *conn = connect_begin(node->conninfo, &node->hosts, application_name(node, connection));
+    connection->unacknowledged_ms = node->timeout_ms;
     connection->comments = node->operation_names == OPERATION_NAMES_COMMENT;
     connection_connect(connection, conn, start_sql(node), deadline_us);
 }

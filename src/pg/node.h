@@ -32,7 +32,7 @@ struct node {
     dlg_error *last_error;
     char start_sql[1024];
     int64_t operation_names; /* enum operation_names */
-    int64_t lock_timeout_ms;
+    int64_t timeout_ms;      /* of a request */
     int64_t connect_timeout_us;
     int64_t backoff_min_us;
     int64_t backoff_max_us;

@@ -1,8 +1,13 @@
 /* connection.c - a connection that is lost, torn, late or refused in each state while it is made, and when idle. */
 #include "fake_fixture.h"
 
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* Opens a client with short deadlines. */
 static int try_open(struct fake *fake, const char *settings, dlg_client **client, dlg_error **error)
@@ -296,6 +301,57 @@ static void an_idle_connection_that_ends_is_made_again(void **state)
     wire_free(&wire);
 }
 
+/* ---- What the server's kernel does not acknowledge ---- */
+
+enum { DESCRIPTORS = 1024 };
+
+/* The limit of a connection of this process to the server, ms; -1: there is none. */
+static int limit_of_connection(struct fake *fake)
+{
+    for (int fd = 0; fd < DESCRIPTORS; fd++) {
+        struct sockaddr_in peer = {0};
+        socklen_t length = sizeof peer;
+        unsigned limit = 0;
+        if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0 || peer.sin_family != AF_INET ||
+            ntohs(peer.sin_port) != fake_port(fake))
+            continue;
+        length = sizeof limit;
+        assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, &length), 0);
+        return (int)limit;
+    }
+    return -1;
+}
+
+static void assert_limit(struct fake *fake, const char *conninfo, int expected)
+{
+    dlg_client *client = client_open(conninfo, FAKE_SETTINGS " timeout_ms=7000");
+    assert_int_equal(limit_of_connection(fake), expected);
+    client_close(client);
+}
+
+static void a_connection_gives_up_with_its_requests(void **state)
+{
+    char conninfo[512];
+    assert_limit(*state, fake_conninfo_tcp(*state), 7000);
+    snprintf(conninfo, sizeof conninfo, "%s tcp_user_timeout=4321", fake_conninfo_tcp(*state));
+    assert_limit(*state, conninfo, 4321);
+    snprintf(conninfo, sizeof conninfo, "%s tcp_user_timeout=0", fake_conninfo_tcp(*state));
+    assert_limit(*state, conninfo, 0);
+}
+
+static void a_service_s_limit_stays(void **state)
+{
+    char path[] = "/tmp/dialogs.service.XXXXXX", conninfo[512];
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && dprintf(fd, "[limited]\ntcp_user_timeout=1234\n") > 0);
+    close(fd);
+    setenv("PGSERVICEFILE", path, 1);
+    snprintf(conninfo, sizeof conninfo, "%s service=limited", fake_conninfo_tcp(*state));
+    assert_limit(*state, conninfo, 1234);
+    unsetenv("PGSERVICEFILE");
+    unlink(path);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
 
 int main(void)
@@ -320,6 +376,8 @@ int main(void)
         TEST(the_next_address_is_tried_when_one_fails),
         TEST(news_on_an_idle_connection_do_no_harm),
         TEST(an_idle_connection_that_ends_is_made_again),
+        TEST(a_connection_gives_up_with_its_requests),
+        TEST(a_service_s_limit_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

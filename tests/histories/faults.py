@@ -312,8 +312,8 @@ class ShardMapCost(Fault):
     """No fault of the network: the sessions of the library must not make the server compile their queries."""
 
     name, on, touches = "shard_map_cost", ("citus",), {"nothing"}
-    QUERY = ("SELECT count(*) || ' statements with ' || sum(jit_functions) || ' functions' FROM pg_stat_statements "
-             "WHERE jit_functions > 0 AND query ~ 'pg_dist'")
+    QUERY = ("SELECT count(*) || ' statements with ' || coalesce(sum(jit_functions), 0) || ' functions' "
+             "FROM pg_stat_statements WHERE jit_functions > 0 AND query ~ 'pg_dist'")
 
     def act(self, run):
         time.sleep(SHORT)
