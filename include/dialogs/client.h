@@ -60,6 +60,11 @@ DLG_API const dlg_setting *dlg_setting_at(size_t index);
  *             in directory DIR. It is created when missing, all clients of DIR on this machine share it,
  *             and it stops after the last one. A program that ends without dlg_close() leaves it
  *             running for the next client. NULL means "": libpq's environment variables.
+ *             With several hosts (`host=a,b port=5432,5432`) the client uses the first one that takes messages, and
+ *             all its sessions are at that host. It refuses standbys and read-only servers. When the host is lost,
+ *             becomes read-only (PostgreSQL 14 or later says so) or answers too late, all sessions go to the next one.
+ *             `target_session_attrs` may be `any`, `read-write` or `primary`; the others are DLG_E_ARGUMENT.
+ *             docs/operations.md, section Failover, says what an acknowledgement is worth after a failover.
  *   settings  NULL for the defaults. Copied.
  *
  * Blocks up to the setting `open_timeout_ms`. With `open=lazy` it returns at once, whether the database is there

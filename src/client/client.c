@@ -112,15 +112,38 @@ int client_keyring(dlg_client *client, struct keyring **keyring, dlg_error **err
 
 /* ---- Open ---- */
 
+/* What the conninfo says of target_session_attrs, or else the environment; "": nothing. */
+static const char *wanted_server(const PQconninfoOption *options)
+{
+    for (; options->keyword; options++)
+        if (strcmp(options->keyword, "target_session_attrs") == 0 && options->val)
+            return options->val;
+    const char *value = getenv("PGTARGETSESSIONATTRS");
+    return value ? value : "";
+}
+
+/* A client sends and reads through the same server: no kind that prefers a standby makes sense. */
+static int wanted_server_check(const char *kind, dlg_error **error)
+{
+    static const char *const refused[] = {"standby", "read-only", "prefer-standby"};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        if (strcmp(kind, refused[i]) == 0)
+            return error_set(error, DLG_E_ARGUMENT,
+                             "conninfo: target_session_attrs=%s asks for a server that takes no messages; use "
+                             "read-write, primary or any",
+                             kind);
+    return DLG_OK; /* libpq knows the others, and refuses what it does not know */
+}
+
 static int conninfo_check(const char *conninfo, dlg_error **error)
 {
     char *text = NULL;
     PQconninfoOption *options = PQconninfoParse(conninfo, &text);
-    if (!options)
-        error_set_sql(error, DLG_E_ARGUMENT, NULL, "conninfo", text ? text : "out of memory");
+    int code = options ? wanted_server_check(wanted_server(options), error)
+                       : error_set_sql(error, DLG_E_ARGUMENT, NULL, "conninfo", text ? text : "out of memory");
     PQfreemem(text);
     PQconninfoFree(options);
-    return options ? DLG_OK : DLG_E_ARGUMENT;
+    return code;
 }
 
 static int client_locate(dlg_client *client, const char *conninfo, dlg_error **error)

@@ -144,9 +144,13 @@ static void on_ready(struct connection *connection)
 {
     struct engine *engine = connection_engine(connection);
     struct node *node = connection->owner;
-    if (connection->read_only)
+    if (connection->is_standby)
         error_set(&connection->pending_error, DLG_E_UNAVAILABLE,
                   "the server is a standby and cannot take messages: name the primary in the conninfo");
+    else if (connection->began_read_only && host_list_count(&node->hosts) > 1)
+        error_set(&connection->pending_error, DLG_E_UNAVAILABLE,
+                  "the server is read-only (default_transaction_read_only) and cannot take messages: the next host of "
+                  "the conninfo is tried");
     else if (node->name && connection->group != node->group)
         error_set(&connection->pending_error, DLG_E_UNAVAILABLE, "another server answers at the address of node %s",
                   node->name);
@@ -154,7 +158,7 @@ static void on_ready(struct connection *connection)
         return;
     LOG(engine->settings, DLG_LOG_LEVEL_INFO, "connection", "%u for %s to %s is ready; server process %d",
         connection->number, connection->writes ? "writes" : "reads", node_label(node), PQbackendPID(connection->conn));
-    node_answers(node);
+    node_settle(node, connection);
     if (node == topology_first(&engine->topology)) {
         clock_calibrate(&engine->clock, connection->server_us);
         topology_learn(&engine->topology, connection->is_citus, engine->now_us);
@@ -172,7 +176,7 @@ static void on_lost(struct connection *connection, dlg_error *why)
         engine_note_loss(engine, why);
     LOG(engine->settings, DLG_LOG_LEVEL_WARNING, "connection", "%u to %s is lost: %s", connection->number,
         node_label(connection->owner), dlg_error_message(why));
-    node_lost(connection->owner, why, clock_monotonic_us());
+    node_lost(connection->owner, connection, why, clock_monotonic_us());
     topology_suspect(&engine->topology, engine->now_us);
     dispatch_update_ready(engine);
 }

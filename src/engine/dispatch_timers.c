@@ -53,6 +53,7 @@ static void node_timers(struct engine *engine, struct node *node)
     for (size_t i = 0; i < node->connection_count; i++)
         if (connection_patience(engine, &node->connections[i]) <= engine->now_us)
             connection_give_up(&node->connections[i]);
+    node_leave_others(node);
     if (may_connect(engine, node))
         node_connect(node, engine->now_us);
 }

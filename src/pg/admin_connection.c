@@ -82,19 +82,29 @@ static void session_set(struct attempt *attempt, int64_t timeout_ms, int64_t dea
     PQclear(admin_connection_run(attempt->conn, "SET jit = off", deadline_us, &attempt->error));
 }
 
-static void attempt_finish(struct attempt *attempt, int64_t timeout_ms, int64_t deadline_us)
+/* A parameter that the server reports (14 and later). */
+static bool is_on(PGconn *conn, const char *parameter)
+{
+    const char *value = PQparameterStatus(conn, parameter);
+    return value && strcmp(value, "on") == 0;
+}
+
+static void attempt_finish(struct attempt *attempt, const struct host_list *hosts, int64_t timeout_ms,
+                           int64_t deadline_us)
 {
     struct connect_attempt target = {.conn = attempt->conn};
     multi_connect_wait(&target, 1, deadline_us);
-    const char *standby = PQparameterStatus(attempt->conn, "in_hot_standby");
     if (multi_connect_is_pending(&target)) {
         error_set(&attempt->error, DLG_E_UNAVAILABLE, "the database did not answer in time");
         attempt->is_late = true;
     } else if (!multi_connect_succeeded(&target)) {
         refused(attempt);
-    } else if (standby && strcmp(standby, "on") == 0) {
+    } else if (is_on(attempt->conn, "in_hot_standby")) {
         error_set(&attempt->error, DLG_E_UNAVAILABLE,
                   "the server is a standby and cannot take messages: name the primary in the conninfo");
+    } else if (host_list_count(hosts) > 1 && is_on(attempt->conn, "default_transaction_read_only")) {
+        error_set(&attempt->error, DLG_E_UNAVAILABLE,
+                  "the server is read-only (default_transaction_read_only) and cannot take messages");
     } else {
         session_set(attempt, timeout_ms, deadline_us);
     }
@@ -117,7 +127,7 @@ static void attempt_connect(struct attempt *attempt, const char *conninfo, struc
     } else if (PQstatus(attempt->conn) == CONNECTION_BAD) {
         refused(attempt);
     } else {
-        attempt_finish(attempt, timeout_ms, deadline_us);
+        attempt_finish(attempt, hosts, timeout_ms, deadline_us);
     }
 }
 

@@ -50,10 +50,12 @@ struct connection {
     int64_t connect_deadline_us; /* monotonic; while connecting */
     int64_t progress_us;         /* when the server was last heard of */
     int64_t server_us;           /* by the server's clock, when the session was set up */
-    bool read_only;              /* the server is a standby */
+    bool is_standby;             /* the server was one, when the session was set up */
+    bool began_read_only;        /* its transactions read only, from the beginning */
     bool is_citus;               /* the extension is installed */
     int32_t group;               /* Citus's number of this node; -1: not asked */
     bool wanted;                 /* the owner's: to be connected */
+    size_t host;                 /* the owner's: which one of the conninfo's it is for */
     int watched;                 /* the owner's: the descriptor that it waits for, or -1 */
     dlg_error *pending_error;    /* the owner's: to be broken, and why */
 };

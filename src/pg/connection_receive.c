@@ -65,6 +65,19 @@ static void start_fail(struct connection *connection, const PGresult *result)
     connection_break(connection, error);
 }
 
+/* The server (14 and later) tells each session with the next answer after its configuration has changed. */
+static bool reads_only(const struct connection *connection)
+{
+    const char *value = PQparameterStatus(connection->conn, "default_transaction_read_only");
+    return value && strcmp(value, "on") == 0;
+}
+
+/* The primary moves away from here. A role that only reads is no sign of that: its sessions begin so. */
+static bool has_become_read_only(const struct connection *connection)
+{
+    return connection->state == CONN_READY && !connection->began_read_only && reads_only(connection);
+}
+
 static void on_start(struct connection *connection, const PGresult *result)
 {
     if (PQresultStatus(result) != PGRES_TUPLES_OK || !start_fits(result)) {
@@ -72,7 +85,8 @@ static void on_start(struct connection *connection, const PGresult *result)
         return;
     }
     connection->server_us = timestamp_to_us(get_int64(PQgetvalue(result, 0, 0)));
-    connection->read_only = *PQgetvalue(result, 0, 1) != 0;
+    connection->is_standby = *PQgetvalue(result, 0, 1) != 0;
+    connection->began_read_only = reads_only(connection);
     connection->is_citus = *PQgetvalue(result, 0, 2) != 0;
     connection->group = PQgetisnull(result, 0, 3) ? -1 : get_int32(PQgetvalue(result, 0, 3));
 }
@@ -339,6 +353,13 @@ static void results_take(struct connection *connection)
             return;
 }
 
+static void break_read_only(struct connection *connection)
+{
+    dlg_error *error = NULL;
+    error_set(&error, DLG_E_UNAVAILABLE, "the server has become read-only (default_transaction_read_only)");
+    connection_break(connection, error);
+}
+
 void connection_receive(struct connection *connection)
 {
     if (!PQconsumeInput(connection->conn)) {
@@ -351,6 +372,8 @@ void connection_receive(struct connection *connection)
         return; /* the owner, a stale session or an answer out of turn broke it */
     if (PQstatus(connection->conn) == CONNECTION_BAD)
         connection_break(connection, loss_error(connection));
+    else if (has_become_read_only(connection))
+        break_read_only(connection);
     else if (connection->wants_write)
         connection_flush(connection);
 }

@@ -95,6 +95,7 @@ static const char *application_name(const struct node *node, const struct connec
 
 static void connection_open(struct node *node, struct connection *connection, int64_t deadline_us)
 {
+    connection->host = node->hosts.current;
     PGconn *conn = connect_begin(node->conninfo, &node->hosts, application_name(node, connection));
     connection->unacknowledged_ms = node->timeout_ms;
     connection->comments = node->operation_names == OPERATION_NAMES_COMMENT;
@@ -129,17 +130,39 @@ void node_connect(struct node *node, int64_t now_us)
 /* None before every host had its turn, nor after a first loss, which may be a restart that is over. */
 static int64_t pause_us(const struct node *node)
 {
-    size_t rounds = node->failures / host_list_count(&node->hosts);
-    return node->failures <= 1 ? 0 : backoff_us((unsigned)rounds, node->backoff_min_us, node->backoff_max_us);
+    size_t hosts = host_list_count(&node->hosts);
+    if (node->failures <= 1 || node->failures % hosts)
+        return 0;
+    return backoff_us((unsigned)(node->failures / hosts), node->backoff_min_us, node->backoff_max_us);
 }
 
-void node_lost(struct node *node, dlg_error *why, int64_t now_us)
+void node_lost(struct node *node, const struct connection *connection, dlg_error *why, int64_t now_us)
 {
     dlg_error_free(node->last_error);
     node->last_error = why;
+    if (connection->host != node->hosts.current)
+        return; /* the next host's turn has come already: a server that ends takes all its sessions along */
     node->failures++;
     host_list_next(&node->hosts);
     node->retry_at_us = now_us + pause_us(node);
+}
+
+void node_settle(struct node *node, const struct connection *connection)
+{
+    node->home = node->hosts.current = connection->host;
+    node_answers(node);
+}
+
+void node_leave_others(struct node *node)
+{
+    for (size_t i = 0; i < node->connection_count; i++) {
+        struct connection *connection = &node->connections[i];
+        if (connection->state != CONN_READY || connection->host == node->home)
+            continue;
+        dlg_error *why = NULL;
+        error_set(&why, DLG_E_UNAVAILABLE, "another host of the conninfo is the primary now");
+        connection_break(connection, why);
+    }
 }
 
 void node_answers(struct node *node)

@@ -20,6 +20,7 @@ struct node {
     bool custom_plans;      /* this server's Citus does not cache generic ones */
     bool retired;           /* no longer in the metadata: to be freed when nothing is under way */
     struct host_list hosts; /* that the conninfo names */
+    size_t home;            /* the one where a session was set up last; sessions elsewhere leave */
 
     struct connection *connections; /* those for reads, then those for commits */
     size_t connection_count;
@@ -47,8 +48,20 @@ void node_forget(const struct node *node); /* in a forked child: as connection_f
 /* Connects the connections that are wanted, as far as the pause after failures allows. */
 void node_connect(struct node *node, int64_t now_us);
 
-/* Takes note that a connection was lost, and sets the pause: none after a first loss, then doubling, with jitter. */
-void node_lost(struct node *node, dlg_error *why, int64_t now_us);
+/*
+ * Takes note that a connection was lost: the next host's turn comes. Sets the pause: none after a first loss, nor
+ * before every host had its turn, then doubling, with jitter. Takes `why` over.
+ */
+void node_lost(struct node *node, const struct connection *connection, dlg_error *why, int64_t now_us);
+
+/* Takes note that a session is set up: its host is the node's from now on. */
+void node_settle(struct node *node, const struct connection *connection);
+
+/*
+ * Drops sessions at other hosts than the node's. When a standby has been promoted while the old primary still answers,
+ * the sessions that were left there would read what is no longer true.
+ */
+void node_leave_others(struct node *node);
 
 /* Takes note that the server answers. */
 void node_answers(struct node *node);

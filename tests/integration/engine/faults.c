@@ -1,6 +1,5 @@
 /* The database goes away in the middle of work, and comes back: nothing acknowledged is lost, nothing is doubled. */
 #include "fixture.h"
-#include "standby.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -350,43 +349,6 @@ static void too_many_connections_are_waited_out(void **state)
     sql_run(fixture->sql, "DROP OWNED BY crowded; DROP ROLE crowded");
 }
 
-/* ---- Another server takes over ---- */
-
-/* What was acknowledged is on the standby too. */
-static struct test_standby *start_pair(struct test_server **primary)
-{
-    *primary = test_server_start(NULL);
-    assert_non_null(*primary);
-    client_close(client_open(test_server_conninfo(*primary), ""));
-    struct test_standby *standby = test_standby_start(*primary);
-    assert_non_null(standby);
-    assert_true(test_server_execute(*primary, "ALTER SYSTEM SET synchronous_standby_names = '*'"));
-    assert_true(test_server_execute(*primary, "SELECT pg_reload_conf()"));
-    return standby;
-}
-
-static void a_promoted_standby_takes_over(void **state)
-{
-    (void)state;
-    struct test_server *primary;
-    struct test_standby *standby = start_pair(&primary);
-    char conninfo[256], left[256];
-    snprintf(conninfo, sizeof conninfo, "host=127.0.0.1,127.0.0.1 port=%d,%d user=dialogs dbname=postgres",
-             test_server_port(primary), test_standby_port(standby));
-    struct load *load = load_start(conninfo, "backoff_max_ms=50");
-    load_wait(load, 300);
-    assert_true(test_server_kill(primary));
-    assert_true(test_standby_promote(standby));
-    snprintf(left, sizeof left, "host=127.0.0.1 port=%d user=dialogs dbname=postgres", test_standby_port(standby));
-    PGconn *sql = sql_connect(left);
-    load_wait(load, 300);
-    assert_int_equal(load->failed, 0);
-    load_end(load, sql);
-    PQfinish(sql);
-    test_standby_free(standby);
-    test_server_free(primary);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -399,7 +361,6 @@ int main(void)
         cmocka_unit_test(refusals_that_pass_are_tried_again),
         cmocka_unit_test(refusals_that_stay_are_told_at_the_deadline),
         cmocka_unit_test(too_many_connections_are_waited_out),
-        cmocka_unit_test(a_promoted_standby_takes_over),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }

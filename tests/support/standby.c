@@ -111,6 +111,12 @@ int test_standby_port(const struct test_standby *standby)
     return standby->port;
 }
 
+bool test_standby_synchronize(const struct test_server *primary)
+{
+    return test_server_execute(primary, "ALTER SYSTEM SET synchronous_standby_names = '*'") &&
+           test_server_execute(primary, "SELECT pg_reload_conf()");
+}
+
 bool test_standby_promote(struct test_standby *standby)
 {
     return control(standby, "promote", NULL, NULL);

@@ -13,6 +13,9 @@ struct test_standby *test_standby_start(const struct test_server *primary);
 
 int test_standby_port(const struct test_standby *standby);
 
+/* From here on the primary acknowledges a commit only when the standby has it too. */
+bool test_standby_synchronize(const struct test_server *primary);
+
 /* Makes it a primary; true when it takes writes. */
 bool test_standby_promote(struct test_standby *standby);
 
