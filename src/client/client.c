@@ -9,6 +9,7 @@
 #include "engine/dispatch_answers.h"
 #include "engine/loop.h"
 #include "engine/submit.h"
+#include "pg/pooler.h"
 #include "token/token_cache.h"
 
 #include <errno.h>
@@ -167,7 +168,9 @@ static int client_schema(dlg_client *client, int64_t deadline_us, bool install, 
         return error_give(error, why);
     bool feed = client->settings->feed == FEED_ON;
     int found = 0;
-    int code = install ? schema_install(conn, feed, deadline_us, &found, error)
+    int code = pooler_check(conn, client->conninfo, client->settings, deadline_us, error);
+    if (code == DLG_OK)
+        code = install ? schema_install(conn, feed, deadline_us, &found, error)
                        : schema_check(conn, feed, deadline_us, &found, error);
     PQfinish(conn);
     if (version)

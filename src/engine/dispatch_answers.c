@@ -6,6 +6,7 @@
 #include "engine/dispatch.h"
 #include "pg/citus.h"
 #include "pg/connection_start.h"
+#include "pg/pooler.h"
 #include "pg/sqlstate.h"
 
 #include <string.h>
@@ -114,6 +115,13 @@ static void on_returned(struct connection *connection, struct query *query, cons
     dispatch_left(engine, query);
     if (query_is_stray(query))
         return;
+    if (error && error->code == DLG_E_STATE) { /* a pooler in the wrong mode: no attempt ends otherwise */
+        query->error = error_copy(error);
+        if (--query->request->outstanding == 0)
+            query->request->step(query->request);
+        request_release(query->request);
+        return;
+    }
     bool refused = error && error->code == DLG_E_DATABASE;
     query_again(engine, query, error);
     if (refused && (error_is_transient(error) || is_stale(engine, connection, error))) {
@@ -154,6 +162,8 @@ static void on_ready(struct connection *connection)
     else if (node->name && connection->group != node->group)
         error_set(&connection->pending_error, DLG_E_UNAVAILABLE, "another server answers at the address of node %s",
                   node->name);
+    else if (connection->is_pooled && node_shares_session(node, connection))
+        connection->pending_error = pooler_error(NULL);
     if (connection->pending_error)
         return;
     LOG(engine->settings, DLG_LOG_LEVEL_INFO, "connection", "%u for %s to %s is ready; server process %d",

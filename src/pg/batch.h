@@ -31,6 +31,7 @@ struct batch {
     struct preparation unprepared; /* what could not be prepared; without a statement while nothing */
     struct query *failed_query;    /* whose statement failed */
     dlg_error *error;              /* why the batch failed; NULL while it has not */
+    bool plan_changed;             /* it failed since a statement's result has other columns by now */
 };
 
 struct batch *batch_new(enum batch_form form);

@@ -29,6 +29,17 @@ struct connection_events {
     void (*watch)(struct connection *connection, int fd, bool readable, bool writable);
 };
 
+/* A process of a server, told from those of other servers by when the server was started. */
+struct server_session {
+    int32_t pid;
+    int64_t started;
+};
+
+static inline bool server_session_equal(const struct server_session *a, const struct server_session *b)
+{
+    return a->pid == b->pid && a->started == b->started;
+}
+
 struct connection {
     const struct connection_events *events;
     void *owner;
@@ -46,18 +57,22 @@ struct connection {
     STAILQ_HEAD(, batch) batches; /* under way, oldest first */
     size_t in_flight;             /* queries in them */
     struct rows_buffer rows;
-    const char *start_sql;
+    const char *start_sql;       /* its last condition lacks the number of the process */
+    const char *batch_sql;       /* what each batch begins with behind a pooler */
     int64_t connect_deadline_us; /* monotonic; while connecting */
     int64_t progress_us;         /* when the server was last heard of */
     int64_t server_us;           /* by the server's clock, when the session was set up */
     bool is_standby;             /* the server was one, when the session was set up */
     bool began_read_only;        /* its transactions read only, from the beginning */
     bool is_citus;               /* the extension is installed */
-    int32_t group;               /* Citus's number of this node; -1: not asked */
-    bool wanted;                 /* the owner's: to be connected */
-    size_t host;                 /* the owner's: which one of the conninfo's it is for */
-    int watched;                 /* the owner's: the descriptor that it waits for, or -1 */
-    dlg_error *pending_error;    /* the owner's: to be broken, and why */
+    bool is_pooled;              /* there is a pooler between us and the server */
+    unsigned probes;             /* how often its session was asked for again */
+    struct server_session session;
+    int32_t group;            /* Citus's number of this node; -1: not asked */
+    bool wanted;              /* the owner's: to be connected */
+    size_t host;              /* the owner's: which one of the conninfo's it is for */
+    int watched;              /* the owner's: the descriptor that it waits for, or -1 */
+    dlg_error *pending_error; /* the owner's: to be broken, and why */
 };
 
 void connection_init(struct connection *connection, const struct connection_events *events, void *owner, bool writes);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "pg/answer.h"
 #include "pg/connection_send.h"
+#include "pg/pooler.h"
 #include "pg/sqlstate.h"
 
 #include <stdlib.h>
@@ -30,11 +31,20 @@ static bool is_state(const dlg_error *error, const char *sqlstate)
     return strcmp(error->sqlstate, sqlstate) == 0;
 }
 
+/* "cached plan must not change result type", which 0A000 alone does not tell; its text is translated, this is not. */
+static bool is_plan_change(const PGresult *result)
+{
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+    return sqlstate && function && strcmp(sqlstate, "0A000") == 0 && strcmp(function, "RevalidateCachedQuery") == 0;
+}
+
 static void batch_fail(struct batch *batch, const PGresult *result, struct query *failed_query)
 {
     if (PQresultStatus(result) == PGRES_PIPELINE_ABORTED || batch->error)
         return;
     batch->error = result_error(result);
+    batch->plan_changed = is_plan_change(result);
     batch->failed_query = failed_query;
 }
 
@@ -46,12 +56,27 @@ static void query_answer(struct connection *connection, struct query *query, dlg
     connection->events->answered(connection, query);
 }
 
-/* The clock, whether it is a standby, whether Citus is there, the node's group or NULL; the rest does not matter. */
+static bool session_fits(const PGresult *result, int column)
+{
+    return PQgetlength(result, 0, column) == sizeof(int32_t) && PQgetlength(result, 0, column + 1) == sizeof(int64_t);
+}
+
+static struct server_session session_read(const PGresult *result, int column)
+{
+    return (struct server_session){.pid = get_int32(PQgetvalue(result, 0, column)),
+                                   .started = get_int64(PQgetvalue(result, 0, column + 1))};
+}
+
+/*
+ * The clock, whether it is a standby, whether Citus is there, the node's group or NULL, whether the session is our own,
+ * which it is; the settings do not matter.
+ */
 static bool start_fits(const PGresult *result)
 {
-    return PQntuples(result) == 1 && PQnfields(result) >= 4 && PQgetlength(result, 0, 0) == sizeof(int64_t) &&
+    return PQntuples(result) == 1 && PQnfields(result) >= 7 && PQgetlength(result, 0, 0) == sizeof(int64_t) &&
            PQgetlength(result, 0, 1) == 1 && PQgetlength(result, 0, 2) == 1 &&
-           (PQgetisnull(result, 0, 3) || PQgetlength(result, 0, 3) == sizeof(int32_t));
+           (PQgetisnull(result, 0, 3) || PQgetlength(result, 0, 3) == sizeof(int32_t)) &&
+           PQgetlength(result, 0, 4) == 1 && session_fits(result, 5);
 }
 
 static void start_fail(struct connection *connection, const PGresult *result)
@@ -89,6 +114,29 @@ static void on_start(struct connection *connection, const PGresult *result)
     connection->began_read_only = reads_only(connection);
     connection->is_citus = *PQgetvalue(result, 0, 2) != 0;
     connection->group = PQgetisnull(result, 0, 3) ? -1 : get_int32(PQgetvalue(result, 0, 3));
+    connection->is_pooled = *PQgetvalue(result, 0, 4) == 0;
+    connection->session = session_read(result, 5);
+}
+
+/* Another session than before: the pooler gives us one for each transaction. */
+static void on_probe(struct connection *connection, const PGresult *result)
+{
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1 || !session_fits(result, 0)) {
+        start_fail(connection, result);
+        return;
+    }
+    struct server_session session = session_read(result, 0);
+    if (!server_session_equal(&session, &connection->session))
+        connection_break(connection, pooler_error(NULL));
+}
+
+/* Of a batch behind a pooler. */
+static void on_settings(struct connection *connection, const PGresult *result)
+{
+    if (result_good(result))
+        on_probe(connection, result);
+    else
+        batch_fail(STAILQ_FIRST(&connection->batches), result, NULL);
 }
 
 static void on_prepare(struct connection *connection, const struct expected *expected, const PGresult *result)
@@ -203,11 +251,29 @@ static void batch_finish(struct connection *connection, struct batch *batch)
     batch_free(batch);
 }
 
-/* Prepared statements that the server no longer has, or whose result has changed: a new session is the cure. */
-static bool session_is_stale(const dlg_error *error)
+/* The server lacks a prepared statement that we made, or has one that we did not make. */
+static bool session_was_swapped(const dlg_error *error)
 {
-    return error && (is_state(error, "26000") || is_state(error, "42P05") ||
-                     (is_state(error, "0A000") && strstr(error->message, "cached plan")));
+    return error && (is_state(error, "26000") || is_state(error, "42P05"));
+}
+
+/* Prepared statements that the server no longer has, or whose result has changed: a new session is the cure. */
+static bool session_is_stale(const struct batch *batch)
+{
+    return batch->error && (session_was_swapped(batch->error) || batch->plan_changed);
+}
+
+enum { PROBES = 8 };
+
+/* Behind a pooler, asks several times which session it is: other clients of the pooler may run in between. */
+static bool session_probe(struct connection *connection)
+{
+    static const char sql[] = "SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_postmaster_start_time()";
+    if (!connection->is_pooled || connection->probes == PROBES)
+        return false;
+    connection->probes++;
+    connection_ask(connection, sql, EXPECT_PROBE);
+    return true;
 }
 
 static void on_started(struct connection *connection)
@@ -216,6 +282,8 @@ static void on_started(struct connection *connection)
         connection_break(connection, connection_error(connection, "the session cannot be set up"));
         return;
     }
+    if (session_probe(connection))
+        return;
     connection->state = CONN_READY;
     connection->events->ready(connection);
 }
@@ -228,12 +296,17 @@ static void on_sync(struct connection *connection, struct batch *batch)
         on_started(connection);
         return;
     }
-    dlg_error *stale = session_is_stale(batch->error) ? error_copy(batch->error) : NULL;
+    dlg_error *stale = session_is_stale(batch) ? error_copy(batch->error) : NULL;
     if (!stale) {
         bool open = batch->error && batch->form == BATCH_BLOCK;
         batch_finish(connection, batch);
         if (open) /* the COMMIT was skipped */
             connection_ask(connection, "ROLLBACK", EXPECT_ROLLBACK);
+        return;
+    }
+    if (connection->is_pooled && session_was_swapped(stale)) {
+        connection_break(connection, pooler_error(stale));
+        dlg_error_free(stale);
         return;
     }
     stale->code = DLG_E_UNAVAILABLE; /* no fault of any query */
@@ -294,6 +367,9 @@ static void on_result(struct connection *connection, PGresult *result)
     case EXPECT_START:
         on_start(connection, result);
         break;
+    case EXPECT_PROBE:
+        on_probe(connection, result);
+        break;
     case EXPECT_PREPARE:
         on_prepare(connection, &expected, result);
         break;
@@ -304,6 +380,9 @@ static void on_result(struct connection *connection, PGresult *result)
         on_placed(expected.batch, result);
         break;
     case EXPECT_ROLLBACK:
+        break;
+    case EXPECT_SETTINGS:
+        on_settings(connection, result);
         break;
     case EXPECT_BEGIN:
     case EXPECT_COMMIT:

@@ -105,9 +105,11 @@ static bool send_block(struct connection *connection, struct batch *batch)
 
 static bool send_batch(struct connection *connection, struct batch *batch)
 {
-    bool sent = batch->form == BATCH_ROWS    ? send_rows(connection, batch)
-                : batch->form == BATCH_BLOCK ? send_block(connection, batch)
-                                             : send_queries(connection, batch);
+    bool sent = !connection->is_pooled || send_command(connection, connection->batch_sql, EXPECT_SETTINGS);
+    if (sent)
+        sent = batch->form == BATCH_ROWS    ? send_rows(connection, batch)
+               : batch->form == BATCH_BLOCK ? send_block(connection, batch)
+                                            : send_queries(connection, batch);
     if (sent && batch->placements)
         sent = send_placed(connection, batch);
     return sent && send_sync(connection, batch);

@@ -7,6 +7,8 @@
 
 #include <stdatomic.h>
 
+enum { START_SQL_SIZE = 2100 };
+
 /* From here on: what came before has secrets. */
 static void connection_trace(struct connection *connection)
 {
@@ -23,12 +25,15 @@ static void connection_start(struct connection *connection)
     connect_limit(connection->conn, connection->unacknowledged_ms);
     connection->state = CONN_STARTING;
     connection->server_us = 0;
+    connection->probes = 0;
     if (PQsetnonblocking(connection->conn, 1) != 0 || !PQenterPipelineMode(connection->conn)) {
         connection_break(connection, connection_error(connection, "the session cannot be set up"));
         return;
     }
     connection_watch(connection, true, false);
-    connection_ask(connection, connection->start_sql, EXPECT_START);
+    char sql[START_SQL_SIZE];
+    snprintf(sql, sizeof sql, "%s%d AS direct) AS own", connection->start_sql, PQbackendPID(connection->conn));
+    connection_ask(connection, sql, EXPECT_START);
 }
 
 static void connection_poll(struct connection *connection)

@@ -9,6 +9,8 @@ struct batch;
 
 enum expected_kind {
     EXPECT_START,
+    EXPECT_PROBE,
+    EXPECT_SETTINGS,
     EXPECT_PREPARE,
     EXPECT_BEGIN,
     EXPECT_QUERY,

@@ -56,33 +56,52 @@ void node_forget(const struct node *node)
 /* ---- Connecting ---- */
 
 /*
- * The first question of every session. Generic plans: the one index serves every page alike, and Citus caches the
+ * The settings of every session. Generic plans: the one index serves every page alike, and Citus caches the
  * local plans of generic ones only. A coordinator chooses by itself, since Citus cannot plan a statement for many
  * shards generically, and asks for them over one connection to each worker: to open more takes longer than the shards
  * do. Only index scans: a plan that is made while a table is small, and kept, must be right when it has
  * grown. A session that waits for a lock gives up before we give up the session, so that no sessions pile up behind
- * locks, and what is stored in the end has a fresh date. A worker also says its group, which gives a recycled address
- * away.
+ * locks, and what is stored in the end has a fresh date.
  */
 #define IS_CITUS "EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'citus')"
-#define START_SQL                                                                             \
-    "SELECT pg_catalog.clock_timestamp(), pg_catalog.pg_is_in_recovery(), " IS_CITUS ", %s, " \
-    "pg_catalog.set_config('plan_cache_mode', %s, false), "                                   \
-    "CASE WHEN " IS_CITUS " THEN "                                                            \
-    "pg_catalog.set_config('citus.max_adaptive_executor_pool_size', '1', false) END, "        \
-    "pg_catalog.set_config('enable_seqscan', 'off', false), "                                 \
-    "pg_catalog.set_config('enable_bitmapscan', 'off', false), "                              \
-    "pg_catalog.set_config('jit', 'off', false), "                                            \
-    "pg_catalog.set_config('lock_timeout', '%lld', false)"
+#define SETTINGS_SQL                                                                \
+    "pg_catalog.concat(pg_catalog.set_config('plan_cache_mode', %s, %s), "          \
+    "CASE WHEN " IS_CITUS " THEN "                                                  \
+    "pg_catalog.set_config('citus.max_adaptive_executor_pool_size', '1', %s) END, " \
+    "pg_catalog.set_config('enable_seqscan', 'off', %s), "                          \
+    "pg_catalog.set_config('enable_bitmapscan', 'off', %s), "                       \
+    "pg_catalog.set_config('jit', 'off', %s), "                                     \
+    "pg_catalog.set_config('lock_timeout', '%lld', %s))"
 #define FIRST_PLANS "CASE WHEN " IS_CITUS " THEN 'auto' ELSE 'force_generic_plan' END"
 #define LOCAL_GROUP "(SELECT groupid FROM pg_catalog.pg_dist_local_group)"
 
-static const char *start_sql(struct node *node)
+/*
+ * The first question of every session. A worker also says its group, which gives a recycled address away. Where the
+ * server's process is the one that the greeting named, the session is ours, and so are its settings. Else there is a
+ * pooler in between, which may lend this session to others: it keeps its settings. The process's number follows.
+ */
+#define START_SQL                                                                             \
+    "SELECT pg_catalog.clock_timestamp(), pg_catalog.pg_is_in_recovery(), " IS_CITUS ", %s, " \
+    "own.direct, own.pid, own.started, CASE WHEN own.direct THEN %s END FROM (SELECT "        \
+    "pg_catalog.pg_backend_pid() AS pid, pg_catalog.pg_postmaster_start_time() AS started, "  \
+    "pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) "
+
+static void settings_sql(const struct node *node, bool local, char *sql, size_t size)
 {
-    const char *group = node->name ? LOCAL_GROUP : "NULL::integer";
     const char *plans = !node->name ? FIRST_PLANS : node->custom_plans ? "'force_custom_plan'" : "'force_generic_plan'";
-    snprintf(node->start_sql, sizeof node->start_sql, START_SQL, group, plans, (long long)(node->timeout_ms / 2 + 1));
-    return node->start_sql;
+    const char *is_local = local ? "true" : "false";
+    snprintf(sql, size, SETTINGS_SQL, plans, is_local, is_local, is_local, is_local, is_local,
+             (long long)(node->timeout_ms / 2 + 1), is_local);
+}
+
+static void make_start_sql(struct node *node)
+{
+    char settings[1024];
+    settings_sql(node, false, settings, sizeof settings);
+    snprintf(node->start_sql, sizeof node->start_sql, START_SQL, node->name ? LOCAL_GROUP : "NULL::integer", settings);
+    settings_sql(node, true, settings, sizeof settings);
+    snprintf(node->batch_sql, sizeof node->batch_sql,
+             "SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_postmaster_start_time(), %s", settings);
 }
 
 /* What pg_stat_activity shows, unless the conninfo has a name of its own. */
@@ -99,7 +118,9 @@ static void connection_open(struct node *node, struct connection *connection, in
     PGconn *conn = connect_begin(node->conninfo, &node->hosts, application_name(node, connection));
     connection->unacknowledged_ms = node->timeout_ms;
     connection->comments = node->operation_names == OPERATION_NAMES_COMMENT;
-    connection_connect(connection, conn, start_sql(node), deadline_us);
+    make_start_sql(node);
+    connection->batch_sql = node->batch_sql;
+    connection_connect(connection, conn, node->start_sql, deadline_us);
 }
 
 static size_t connections_connecting(const struct node *node)
@@ -181,6 +202,17 @@ int64_t node_next_attempt(const struct node *node)
 }
 
 /* ---- Connections ---- */
+
+bool node_shares_session(const struct node *node, const struct connection *connection)
+{
+    for (size_t i = 0; i < node->connection_count; i++) {
+        const struct connection *other = &node->connections[i];
+        if (other != connection && other->state == CONN_READY && other->is_pooled &&
+            server_session_equal(&other->session, &connection->session))
+            return true;
+    }
+    return false;
+}
 
 static struct connection *connections_of(struct node *node, bool writes, size_t *count)
 {

@@ -31,7 +31,8 @@ struct node {
     unsigned failures;   /* since the last answer */
     int64_t retry_at_us; /* no attempt before; monotonic */
     dlg_error *last_error;
-    char start_sql[1024];
+    char start_sql[2048];
+    char batch_sql[1200];    /* the settings, for one transaction */
     int64_t operation_names; /* enum operation_names */
     int64_t timeout_ms;      /* of a request */
     int64_t connect_timeout_us;
@@ -86,6 +87,9 @@ size_t node_connections_ready(const struct node *node, bool writes);
 
 /* The ready connection of the kind with least in flight; NULL when there is none. */
 struct connection *node_idlest(struct node *node, bool writes);
+
+/* Whether another of its open connections was given the same session of the server: a pooler lends it. */
+bool node_shares_session(const struct node *node, const struct connection *connection);
 
 /* All connections of the kind that are open are busy: asks for one more. */
 void node_want_more(struct node *node, bool writes);
