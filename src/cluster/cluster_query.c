@@ -30,7 +30,10 @@ int cluster_fail(struct cluster_task *task, int code, const char *format, ...)
     return error_set(&task->error, code, "%s", text);
 }
 
-/* Two operations on shards at once; Citus has no SQLSTATE of its own for these. */
+/*
+ * Two operations on shards at once; Citus has no SQLSTATE of its own for these, and no translation of their texts
+ * either: they are English under every lc_messages.
+ */
 static int classify(dlg_error **error)
 {
     static const char *const busy[] = {"could not acquire the lock required to", "rebalance is already running"};

@@ -35,6 +35,10 @@ static bool names_a_shard(const char *message)
     return false;
 }
 
+/*
+ * Citus reports these as internal errors, whose SQLSTATE says nothing more. Its texts are safe to read in any
+ * lc_messages: Citus has no translations. Of 42P01 only the name of the shard is read, which no language changes.
+ */
 bool citus_error_is_stale(const dlg_error *error)
 {
     const char *state = dlg_error_sqlstate(error);

@@ -7,7 +7,8 @@
  *   ... test_server_conninfo(server) ...
  *   test_server_free(server);
  *
- * What fails says why on the error stream.
+ * What fails says why on the error stream. The servers speak the language of the environment variable TEST_LC_MESSAGES
+ * (`TEST_LC_MESSAGES=ru_RU.UTF-8 ./dev test`), whose locale the system must have.
  */
 #ifndef TEST_SERVER_H
 #define TEST_SERVER_H

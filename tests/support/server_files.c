@@ -48,7 +48,12 @@ static bool write_settings(const struct server_files *files, const struct test_s
              files->directory, options->fsync ? "on" : "off", options->tls ? "on" : "off", files->certificate,
              files->directory);
     const char *more = options->configuration ? options->configuration : "";
-    return write_file(files, "postgresql.conf", "ae", text) && write_file(files, "postgresql.conf", "ae", more);
+    char language[128] = "";
+    const char *messages = getenv("TEST_LC_MESSAGES");
+    if (messages)
+        snprintf(language, sizeof language, "lc_messages = '%s'\n", messages);
+    return write_file(files, "postgresql.conf", "ae", text) && write_file(files, "postgresql.conf", "ae", language) &&
+           write_file(files, "postgresql.conf", "ae", more);
 }
 
 static bool make_certificate(const struct server_files *files)

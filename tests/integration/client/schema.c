@@ -249,7 +249,7 @@ static void rows_that_cannot_be_keyed_are_refused(void **state)
     const char *conninfo = fixture_empty(*state);
     PGconn *sql = make_classic(conninfo, "bigint NOT NULL", "");
     sql_run(sql, "INSERT INTO dialogs SELECT * FROM dialogs LIMIT 1");
-    assert_refused(conninfo, "", "unique");
+    assert_refused(conninfo, "", "pk_dialogs");
     assert_int_equal(sql_number(sql, "SELECT count(*) FROM dialogs"), 101);
     PQfinish(sql);
 }
@@ -301,7 +301,7 @@ static void a_role_that_may_not_create_is_told_so(void **state)
     char conninfo[700];
     snprintf(conninfo, sizeof conninfo, "%s user=guest", fixture_empty(fixture));
     sql_run(fixture->sql, "CREATE ROLE guest LOGIN");
-    assert_refused(conninfo, "", "permission denied");
+    assert_refused(conninfo, "", "run dlgctl init as their owner");
     assert_refused(conninfo, "schema=check", "missing");
 }
 

@@ -133,7 +133,7 @@ static void refusals_are_told_at_once(void **state)
     struct fixture *fixture = *state;
     char conninfo[600];
     static const char long_time[] = "open_timeout_ms=60000";
-    assert_true(assert_opens_not(secure_tcp("password=wrong"), long_time, DLG_E_UNAVAILABLE, "password") < 20000);
+    assert_true(assert_opens_not(secure_tcp("password=wrong"), long_time, DLG_E_UNAVAILABLE, "guarded") < 20000);
     assert_true(assert_opens_not(secure_tcp("password=''"), long_time, DLG_E_UNAVAILABLE, "password") < 20000);
     assert_true(assert_opens_not(secure_tcp("sslmode=disable"), long_time, DLG_E_UNAVAILABLE, "pg_hba") < 20000);
     snprintf(conninfo, sizeof conninfo, "%s dbname=nowhere", test_server_conninfo(fixture->server));
