@@ -10,23 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static void expect_silence(struct sse *sse)
-{
-    if (sse_next(sse, 300))
-        fail_msg("this came unexpectedly: %s", sse->data);
-}
-
-/* A row by somebody else, who does not tell the service. */
-static void insert(const struct person *from, const struct person *to, const char *text, const char *when)
-{
-    char sql[512];
-    snprintf(sql, sizeof sql,
-             "INSERT INTO dialogs (user_id, to_user_id, text, create_date) VALUES ('%s', '%s', '%s', "
-             "clock_timestamp() - interval '%s')",
-             from->id, to->id, text, when);
-    assert_true(test_server_execute(world.server, sql));
-}
-
 static void both_sides_get_it(void **state)
 {
     (void)state;
@@ -46,9 +29,9 @@ static void both_sides_get_it(void **state)
     json_decref(list);
     person_send(port, &world.boris, &world.boris, "to myself"); /* once */
     sse_expect(&boris, "to myself");
-    expect_silence(&boris);
-    expect_silence(&anna);
-    expect_silence(&clara);
+    sse_expect_silence(&boris);
+    sse_expect_silence(&anna);
+    sse_expect_silence(&clara);
     sse_close(&anna);
     sse_close(&boris);
     sse_close(&clara);
@@ -81,119 +64,8 @@ static void a_cut_stream_goes_on_where_it_was(void **state)
     }
     person_send(port, &world.anna, &world.boris, "after");
     sse_expect(&boris, "after");
-    expect_silence(&boris);
+    sse_expect_silence(&boris);
     sse_close(&boris);
-}
-
-/* Stamped before what the client has seen, committed after it was cut. */
-static void a_late_commit_is_not_missed(void **state)
-{
-    (void)state;
-    int port = world.process.port;
-    struct person person;
-    struct sse stream;
-    char last[DLG_CURSOR_SIZE];
-    person_make(&person, port);
-    for (int i = 0; i < 100; i++)
-        person_send(port, &world.anna, &person, "before it begins");
-    sse_open(&stream, port, person.token, NULL);
-    person_send(port, &world.anna, &person, "seen");
-    sse_expect(&stream, "seen");
-    snprintf(last, sizeof last, "%s", stream.last_id);
-    sse_close(&stream);
-    insert(&world.anna, &person, "late", "1 second");
-    person_send(port, &world.anna, &person, "newer");
-    sse_open(&stream, port, person.token, last);
-    sse_expect(&stream, "late");
-    sse_expect(&stream, "newer");
-    expect_silence(&stream);
-    sse_close(&stream);
-    free(person.token);
-}
-
-/* As much came before as the cursor has room for. */
-static void a_late_commit_behind_a_crowd_is_not_missed(void **state)
-{
-    (void)state;
-    enum { COUNT = 150 };
-    int port = world.process.port;
-    struct person person;
-    struct sse stream;
-    char last[DLG_CURSOR_SIZE];
-    person_make(&person, port);
-    sse_open(&stream, port, person.token, NULL);
-    person_send(port, &world.anna, &person, "it has begun"); /* what is there before that is not part of it */
-    sse_expect(&stream, "it has begun");
-    insert(&world.anna, &person, "there before", "0 seconds");
-    for (int i = 0; i < COUNT; i++) {
-        person_send(port, &world.anna, &person, "crowd");
-        sse_expect(&stream, "crowd");
-    }
-    snprintf(last, sizeof last, "%s", stream.last_id);
-    sse_close(&stream);
-    insert(&world.anna, &person, "late", "100 milliseconds");
-    person_send(port, &world.anna, &person, "newer");
-    sse_open(&stream, port, person.token, last);
-    sse_expect(&stream, "there before");
-    sse_expect(&stream, "late");
-    sse_expect(&stream, "newer");
-    expect_silence(&stream);
-    sse_close(&stream);
-    free(person.token);
-}
-
-/* A stream that hears much asks the database sooner, so that its cursor has an end. */
-static void a_lively_stream_looks_more_often(void **state)
-{
-    (void)state;
-    enum { COUNT = 1100 };
-    struct person person;
-    struct sse stream;
-    int others = 0, ours = 0;
-    person_make(&person, world.process.port);
-    sse_open(&stream, world.process.port, person.token, NULL);
-    insert(&world.anna, &person, "by other means", "0 seconds");
-    for (int sent = 0; sent < COUNT; sent++) {
-        person_send(world.process.port, &world.anna, &person, "ours");
-        if (!sse_next(&stream, 5000))
-            fail_msg("after %d messages nothing came", sent);
-        char *text = sse_text(&stream);
-        others += strcmp(text, "by other means") == 0;
-        ours += strcmp(text, "ours") == 0;
-        free(text);
-    }
-    assert_int_equal(others, 1);
-    assert_int_equal(ours, COUNT - 1);
-    sse_expect(&stream, "ours");
-    expect_silence(&stream);
-    sse_close(&stream);
-    free(person.token);
-}
-
-static void what_others_wrote_is_found_now_and_then(void **state)
-{
-    (void)state;
-    struct process process;
-    struct person person;
-    struct sse stream;
-    process_start(&process, test_server_conninfo(world.server),
-                  (const char *const[]){"--catch-up", "1", "--heartbeat", "1", NULL});
-    process_wait_ready(&process);
-    person_make(&person, process.port);
-    sse_open(&stream, process.port, person.token, NULL);
-    person_send(process.port, &person, &world.anna, "ours");
-    sse_expect(&stream, "ours");
-    insert(&world.anna, &person, "by other means", "1 second");
-    sse_expect(&stream, "by other means");
-    insert(&person, &world.anna, "in my name", "1 second");
-    sse_expect(&stream, "in my name");
-    person_send(process.port, &person, &world.anna, "ours again");
-    sse_expect(&stream, "ours again");
-    assert_true(sse_beats(&stream, 3, 6000));
-    expect_silence(&stream);
-    sse_close(&stream);
-    free(person.token);
-    process_stop(&process);
 }
 
 /* ---- Many at once ---- */
@@ -247,7 +119,7 @@ static void none_is_missed_and_none_doubled(void **state)
     }
     for (int i = 0; i < SENDERS; i++)
         pthread_join(senders[i].thread, NULL);
-    expect_silence(&stream);
+    sse_expect_silence(&stream);
     for (int i = 0; i < SENDERS * EACH; i++)
         if (seen[i] != 1)
             fail_msg("message %d came %d times", i, seen[i]);
@@ -381,10 +253,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_sides_get_it),
         cmocka_unit_test(a_cut_stream_goes_on_where_it_was),
-        cmocka_unit_test(a_late_commit_is_not_missed),
-        cmocka_unit_test(a_late_commit_behind_a_crowd_is_not_missed),
-        cmocka_unit_test(a_lively_stream_looks_more_often),
-        cmocka_unit_test(what_others_wrote_is_found_now_and_then),
         cmocka_unit_test(none_is_missed_and_none_doubled),
         cmocka_unit_test(who_does_not_read_is_cut_off),
         cmocka_unit_test(a_stop_ends_streams),

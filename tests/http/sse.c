@@ -150,6 +150,12 @@ void sse_expect(struct sse *sse, const char *expected)
     free(text);
 }
 
+void sse_expect_silence(struct sse *sse)
+{
+    if (sse_next(sse, 300))
+        fail_msg("this came unexpectedly: %s", sse->data);
+}
+
 void sse_close(struct sse *sse)
 {
     close(sse->fd);

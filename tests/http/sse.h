@@ -33,6 +33,9 @@ char *sse_text(const struct sse *sse);
 /* A message comes within ten seconds, and this is its text. */
 void sse_expect(struct sse *sse, const char *expected);
 
+/* Fails when a message comes within 300 ms. */
+void sse_expect_silence(struct sse *sse);
+
 void sse_close(struct sse *sse);
 
 #endif
