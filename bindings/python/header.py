@@ -13,11 +13,15 @@ NAMES = {
 }
 
 
-def read(path):
-    """The text of a header, with that of each of ours which it includes in the place of that line."""
-    path = pathlib.Path(path)
+def read(path, seen=None):
+    """The text of a header, with that of each of ours which it includes in the place of that line, once."""
+    path = pathlib.Path(path).resolve()
+    seen = set() if seen is None else seen
+    if path in seen:
+        return ""
+    seen.add(path)
     text = path.read_text(encoding="utf-8")
-    return re.sub(r'^#include "(.*)"$', lambda found: read(path.parent / found.group(1)), text, flags=re.M)
+    return re.sub(r'^#include "(.*)"$', lambda found: read(path.parent / found.group(1), seen), text, flags=re.M)
 
 
 def version(text):

@@ -8,6 +8,8 @@
 extern "C" {
 #endif
 
+/* ---- The log -------------------------------------------------------------------------------------------- */
+
 /* How much a line of the log matters. */
 typedef enum dlg_log_level {
     DLG_LOG_LEVEL_OFF = 0,
@@ -39,12 +41,20 @@ typedef void (*dlg_log_fn)(dlg_log_level level, const char *subsystem, const cha
  *
  * `log` and `payload` must stay valid until dlg_close() has returned for each of those clients.
  * Does not block. Errors: DLG_E_ARGUMENT (an unknown level).
+ *
+ * A program may also be traced from outside. The environment variable DLG_TRACE=FILE writes one timeline of all clients
+ * of a process to FILE. It has each line of the log, and each message of PostgreSQL's protocol after a connection has
+ * been authenticated (PostgreSQL documentation, 34.12: PQtrace). Each line begins with a time in UTC. The first
+ * dlg_open() opens FILE with mode 0600 and appends to it. The trace ends after 256 MiB. It has the texts of messages and
+ * the hashes of passwords: keep it as you keep the database. A setuid program ignores the variable.
  */
 DLG_API int dlg_settings_log(dlg_settings *settings, dlg_log_level level, dlg_log_fn log, void *payload,
                              dlg_error **error);
 
 /* The name of a level, "warning"; "unknown" for any other number. Static. */
 DLG_API const char *dlg_log_level_name(int level);
+
+/* ---- The state of the connection ------------------------------------------------------------------------ */
 
 /* The state of a client's connection to the database that the conninfo names. */
 typedef enum dlg_connection_state {
@@ -67,15 +77,6 @@ DLG_API int dlg_connection_state_get(dlg_connection_state *state, dlg_error **la
 
 /* The name of a state, "retrying"; "unknown" for any other number. Static. */
 DLG_API const char *dlg_connection_state_name(int state);
-
-/*
- * The environment variable DLG_TRACE=FILE writes a trace of all clients of a process to FILE, one timeline: each line
- * of the log, and each message of PostgreSQL's protocol after a connection has been authenticated (PostgreSQL
- * documentation, 34.12: PQtrace), with a time in UTC and the number of the connection. The first dlg_open() opens FILE
- * with mode 0600 and appends to it. The trace ends after 256 MiB. It has the texts of messages and the hashes of
- * passwords: keep it as you keep the database. A program that runs with another user's rights (setuid) ignores the
- * variable.
- */
 
 #ifdef __cplusplus
 }
