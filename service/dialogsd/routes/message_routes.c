@@ -12,9 +12,9 @@
 #include <string.h>
 
 /*
- * Tells those who listen. On the library's thread: also when the client has gone meanwhile, what is stored is told. Also
- * of a duplicate, since the answer to the first send may have been lost, and its news with it: streams know what they
- * have shown.
+ * Tells those who listen. On the library's thread: also when the client has gone meanwhile, what is stored is told.
+ * Also of a duplicate, since the answer to the first send may have been lost, and its news with it: streams know what
+ * they have shown.
  */
 static void tell(struct request_ctx *ctx, const dlg_receipt *receipt)
 {
