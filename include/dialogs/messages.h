@@ -225,7 +225,8 @@ DLG_API int dlg_feed_async(dlg_client *client, const dlg_uuid *user, const dlg_l
  * Moves a cursor of a user's feed behind a message that became known by other means, for example because this program
  * has just sent it. The feed does not show that message again. What lies between stays to be read. Call it
  * once for each such message, and not for a message that a page has shown. A full cursor stays as it is
- * (DLG_E_OVERLOAD), and the feed shows the message again: read another page, which makes room.
+ * (DLG_E_OVERLOAD), and the feed shows the message again: read another page, which makes room. So does a cursor of a
+ * crowd, when the message lies where it no longer tells what was seen.
  *
  *   cursor   DLG_CURSOR_SIZE bytes, read and written.
  *   user     the owner of the feed.

@@ -95,6 +95,11 @@ static bool is_blurred(const struct cursor *cursor)
     return position_compare(cursor->blurred, cursor->horizon) > 0;
 }
 
+bool cursor_cannot_tell(const struct cursor *cursor, struct position message)
+{
+    return position_compare(message, cursor->horizon) > 0 && position_compare(message, cursor->blurred) <= 0;
+}
+
 static struct position earlier(struct position a, struct position b)
 {
     return position_compare(a, b) < 0 ? a : b;

@@ -76,6 +76,9 @@ void cursor_advance_again(struct cursor *cursor, struct position to);
 /* From the horizon on these were there before, in order, and do not count as missing. */
 void cursor_learn(struct cursor *cursor, struct position horizon, const struct position *seen, size_t count);
 
+/* Whether it lies where what was seen is not told from what was not. */
+bool cursor_cannot_tell(const struct cursor *cursor, struct position message);
+
 /*
  * Takes note of one message, not seen before, that was seen by other means: what lies before it is as unknown as it
  * was. False: there is no room, and nothing has changed.

@@ -115,7 +115,8 @@ int dlg_feed_cursor(char *cursor, const dlg_uuid *user, const dlg_message_input 
         return DLG_E_ARGUMENT;
     if (!cursor_read(&read, user, &everybody, cursor))
         return DLG_E_CURSOR;
-    if (!cursor_add(&read, message_position(&message, user, &everybody)))
+    struct position position = message_position(&message, user, &everybody);
+    if (cursor_cannot_tell(&read, position) || !cursor_add(&read, position))
         return DLG_E_OVERLOAD;
     cursor_write(&read, user, &everybody, cursor);
     return DLG_OK;

@@ -4,6 +4,7 @@
 #include "world.h"
 
 #include <libpq-fe.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +138,43 @@ static void a_commit_that_takes_long_is_not_missed(void **state)
     free(person.token);
 }
 
+static void *send_slow(void *author)
+{
+    person_send(world.process.port, author, &world.boris, "slow");
+    call_end();
+    return NULL;
+}
+
+/*
+ * The cursor no longer tells one message of the crowd from another. What the stream hears of then is handed on at once,
+ * though it was stamped before the crowd.
+ */
+static void what_is_heard_late_in_a_crowd_comes_at_once(void **state)
+{
+    (void)state;
+    struct person person;
+    struct sse stream;
+    pthread_t sender;
+    assert_true(test_server_execute(
+        world.server, "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS "
+                      "'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END'; CREATE TRIGGER wait BEFORE INSERT ON "
+                      "dialogs FOR EACH ROW WHEN (NEW.text = 'slow') EXECUTE FUNCTION wait()"));
+    PGconn *holder = PQconnectdb(test_server_conninfo_admin(world.server));
+    PQclear(PQexec(holder, "BEGIN; SELECT pg_advisory_xact_lock(1)"));
+    person_make(&person, world.process.port);
+    sse_open(&stream, world.process.port, person.token, NULL);
+    assert_int_equal(pthread_create(&sender, NULL, send_slow, &person), 0);
+    expect_crowd(&stream, &person, 400);
+    sleep(1); /* it has asked the database meanwhile */
+    commit(holder);
+    sse_expect(&stream, "slow");
+    sse_expect_silence(&stream);
+    pthread_join(sender, NULL);
+    sse_close(&stream);
+    free(person.token);
+    assert_true(test_server_execute(world.server, "DROP FUNCTION wait() CASCADE"));
+}
+
 /* A stream that hears much asks the database sooner, so that its cursor has an end. */
 static void a_lively_stream_looks_more_often(void **state)
 {
@@ -197,6 +235,7 @@ int main(void)
         cmocka_unit_test(a_late_commit_is_not_missed),
         cmocka_unit_test(a_late_commit_behind_a_crowd_is_not_missed),
         cmocka_unit_test(a_commit_that_takes_long_is_not_missed),
+        cmocka_unit_test(what_is_heard_late_in_a_crowd_comes_at_once),
         cmocka_unit_test(a_lively_stream_looks_more_often),
         cmocka_unit_test(what_others_wrote_is_found_now_and_then),
     };
