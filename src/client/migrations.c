@@ -218,14 +218,13 @@ static int explain_step(struct step_attempt *at, dlg_error **error)
     bool refused = (code == DLG_E_DATABASE || code == DLG_E_SCHEMA) && !why->retriable;
     if (!refused && code != DLG_E_TIMEOUT)
         return error_give(error, why);
+    const char *advice = !refused                         ? " in time (give dlgctl init a longer open_timeout_ms)"
+                         : strcmp(sqlstate, "42501") == 0 ? " (run dlgctl init as their owner)"
+                                                          : "";
     if (at->number > 1)
-        snprintf(what, sizeof what, "the tables cannot be upgraded to version %d", at->number);
+        snprintf(what, sizeof what, "the tables cannot be upgraded to version %d%s", at->number, advice);
     else
-        snprintf(what, sizeof what, "the %s cannot be made", at->number ? "tables" : at->step->name);
-    if (refused && strcmp(sqlstate, "42501") == 0)
-        strcat(what, " (run dlgctl init as their owner)");
-    else if (!refused)
-        strcat(what, " in time (give dlgctl init a longer open_timeout_ms)");
+        snprintf(what, sizeof what, "the %s cannot be made%s", at->number ? "tables" : at->step->name, advice);
     code = error_set_sql(error, refused ? DLG_E_SCHEMA : code, sqlstate, what, dlg_error_message(why));
     dlg_error_free(why);
     return code;

@@ -91,7 +91,7 @@ static void settings_sql(const struct node *node, bool local, char *sql, size_t 
     const char *plans = !node->name ? FIRST_PLANS : node->custom_plans ? "'force_custom_plan'" : "'force_generic_plan'";
     const char *is_local = local ? "true" : "false";
     snprintf(sql, size, SETTINGS_SQL, plans, is_local, is_local, is_local, is_local, is_local,
-             (long long)(node->timeout_ms / 2 + 1), is_local);
+             (long long)node->timeout_ms / 2 + 1, is_local);
 }
 
 static void make_start_sql(struct node *node)
