@@ -75,11 +75,19 @@ static bool is_senseless(const char *conninfo, PGconn *conn)
     return PQstatus(conn) == CONNECTION_BAD && PQsocket(conn) < 0 && PQping(conninfo) == PQPING_NO_ATTEMPT;
 }
 
-/* Catalog queries are small, but their estimated costs need not be: compiled, they take seconds. */
+/*
+ * Catalog queries are small, but their estimated costs need not be: compiled, they take seconds. Behind a pooler, whose
+ * greeting names another process, the session may be lent to others and keeps its settings.
+ */
 static void session_set(struct attempt *attempt, int64_t timeout_ms, int64_t deadline_us)
 {
+    char sql[256];
     connect_limit(attempt->conn, timeout_ms);
-    PQclear(admin_connection_run(attempt->conn, "SET jit = off", deadline_us, &attempt->error));
+    snprintf(sql, sizeof sql,
+             "SELECT CASE WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) %d "
+             "THEN pg_catalog.set_config('jit', 'off', false) END",
+             PQbackendPID(attempt->conn));
+    PQclear(admin_connection_run(attempt->conn, sql, deadline_us, &attempt->error));
 }
 
 /* A parameter that the server reports (14 and later). */
