@@ -30,6 +30,8 @@ bool recent_messages_have(struct recent_messages *recent, const dlg_message *mes
 {
     if (recent->messages && monotonic_us() > recent->forget_us)
         recent_messages_forget(recent);
+    if (!recent->messages)
+        return false;
     size_t count = recent->count < recent->room ? recent->count : recent->room;
     for (size_t i = 0; i < count; i++)
         if (recent->messages[i].id == message->id &&
