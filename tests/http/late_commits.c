@@ -164,7 +164,7 @@ static void what_is_heard_late_in_a_crowd_comes_at_once(void **state)
     person_make(&person, world.process.port);
     sse_open(&stream, world.process.port, person.token, NULL);
     assert_int_equal(pthread_create(&sender, NULL, send_slow, &person), 0);
-    expect_crowd(&stream, &person, 400);
+    expect_crowd(&stream, &person, 210);
     sleep(1); /* it has asked the database meanwhile */
     commit(holder);
     sse_expect(&stream, "slow");
