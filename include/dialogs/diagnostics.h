@@ -52,7 +52,7 @@ DLG_API int dlg_settings_log(dlg_settings *settings, dlg_log_level level, dlg_lo
                              dlg_error **error);
 
 /* The name of a level, "warning"; "unknown" for any other number. Static. */
-DLG_API const char *dlg_log_level_name(int level);
+DLG_API const char *dlg_log_level_name(dlg_log_level level);
 
 /* ---- The state of the connection ------------------------------------------------------------------------ */
 
@@ -76,7 +76,7 @@ typedef enum dlg_connection_state {
 DLG_API int dlg_connection_state_get(dlg_connection_state *state, dlg_error **last, dlg_client *client);
 
 /* The name of a state, "retrying"; "unknown" for any other number. Static. */
-DLG_API const char *dlg_connection_state_name(int state);
+DLG_API const char *dlg_connection_state_name(dlg_connection_state state);
 
 #ifdef __cplusplus
 }

@@ -9,9 +9,9 @@ enum { LINE_SIZE = 1024 };
 
 static const char *const level_names[] = {"off", "error", "warning", "info", "debug"};
 
-const char *dlg_log_level_name(int level)
+const char *dlg_log_level_name(dlg_log_level level)
 {
-    return level >= DLG_LOG_LEVEL_OFF && level <= DLG_LOG_LEVEL_DEBUG ? level_names[level] : "unknown";
+    return (unsigned)level <= DLG_LOG_LEVEL_DEBUG ? level_names[level] : "unknown";
 }
 
 /* A text from a server may have line ends and other controls. */

@@ -3,10 +3,9 @@
 
 static const char *const state_names[] = {"connecting", "ready", "retrying", "closed"};
 
-const char *dlg_connection_state_name(int state)
+const char *dlg_connection_state_name(dlg_connection_state state)
 {
-    bool known = state >= DLG_CONNECTION_STATE_CONNECTING && state <= DLG_CONNECTION_STATE_CLOSED;
-    return known ? state_names[state] : "unknown";
+    return (unsigned)state <= DLG_CONNECTION_STATE_CLOSED ? state_names[state] : "unknown";
 }
 
 int dlg_connection_state_get(dlg_connection_state *state, dlg_error **last, dlg_client *client)

@@ -88,8 +88,8 @@ static void an_unknown_level_is_refused(void **state)
     dlg_settings *settings = dlg_settings_new();
     assert_fails(dlg_settings_log(settings, (dlg_log_level)9, keep, NULL, &error), DLG_E_ARGUMENT, error);
     dlg_settings_free(settings);
-    assert_string_equal(dlg_log_level_name(9), "unknown");
-    assert_string_equal(dlg_connection_state_name(-1), "unknown");
+    assert_string_equal(dlg_log_level_name((dlg_log_level)9), "unknown");
+    assert_string_equal(dlg_connection_state_name((dlg_connection_state)-1), "unknown");
 }
 
 /* ---- The state ---- */
