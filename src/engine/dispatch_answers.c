@@ -176,18 +176,36 @@ static void on_ready(struct connection *connection)
     dispatch_update_ready(engine);
 }
 
-static void on_lost(struct connection *connection, dlg_error *why)
+/* The server is not to blame: its session was closed for the sake of the requests behind one that was given up. */
+static void on_left(struct connection *connection, dlg_error *why)
+{
+    connection->left = false;
+    LOG(connection_engine(connection)->settings, DLG_LOG_LEVEL_INFO, "connection", "%u to %s is left: %s",
+        connection->number, node_label(connection->owner), dlg_error_message(why));
+    dlg_error_free(why);
+}
+
+static void on_failed(struct connection *connection, dlg_error *why)
 {
     struct engine *engine = connection_engine(connection);
-    dlg_error_free(connection->pending_error);
-    connection->pending_error = NULL;
-    atomic_fetch_add_explicit(&engine->reconnects, 1, memory_order_relaxed);
     if (connection->owner == topology_first(&engine->topology))
         engine_note_loss(engine, why);
     LOG(engine->settings, DLG_LOG_LEVEL_WARNING, "connection", "%u to %s is lost: %s", connection->number,
         node_label(connection->owner), dlg_error_message(why));
     node_lost(connection->owner, connection, why, clock_monotonic_us());
     topology_suspect(&engine->topology, engine->now_us);
+}
+
+static void on_lost(struct connection *connection, dlg_error *why)
+{
+    struct engine *engine = connection_engine(connection);
+    dlg_error_free(connection->pending_error);
+    connection->pending_error = NULL;
+    atomic_fetch_add_explicit(&engine->reconnects, 1, memory_order_relaxed);
+    if (connection->left)
+        on_left(connection, why);
+    else
+        on_failed(connection, why);
     dispatch_update_ready(engine);
 }
 

@@ -22,22 +22,35 @@ static void end_pauses(struct engine *engine)
     }
 }
 
+/* A read that nobody waits for any more may still be answered for so long; monotonic times. */
+enum { FORSAKEN_US = 500000 };
+
+/* What the server works at now has been given up, and those behind it wait. Writes stay: their fate is not ours. */
+static bool is_forsaken(const struct connection *connection)
+{
+    const struct batch *batch = STAILQ_FIRST(&connection->batches);
+    const struct query *query = batch ? TAILQ_FIRST(&batch->queries) : NULL;
+    return !connection->writes && query && query->request->done;
+}
+
 /* When the connection has been silent too long; INT64_MAX while it owes nothing. */
 static int64_t connection_patience(const struct engine *engine, const struct connection *connection)
 {
     if (connection->state == CONN_CONNECTING || connection->state == CONN_STARTING)
         return connection->connect_deadline_us;
     if (connection->state == CONN_READY && connection->expected.count)
-        return connection->progress_us + engine->settings->timeout_ms * 1000;
+        return connection->progress_us + (is_forsaken(connection) ? FORSAKEN_US : engine->settings->timeout_ms * 1000);
     return INT64_MAX;
 }
 
 static void connection_give_up(struct connection *connection)
 {
     dlg_error *why = NULL;
+    connection->left = connection->state == CONN_READY && is_forsaken(connection);
     error_set(&why, DLG_E_UNAVAILABLE,
-              connection->state == CONN_READY ? "the database no longer answers"
-                                              : "the database did not answer in time");
+              connection->left                  ? "the database was busy with a request that had been given up"
+              : connection->state == CONN_READY ? "the database no longer answers"
+                                                : "the database did not answer in time");
     connection_break(connection, why);
 }
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "pg/multi_connect.h"
 #include "pg/node_address.h"
+#include "pg/session.h"
 #include "pg/sqlstate.h"
 
 #include <errno.h>
@@ -81,12 +82,13 @@ static bool is_senseless(const char *conninfo, PGconn *conn)
  */
 static void session_set(struct attempt *attempt, int64_t timeout_ms, int64_t deadline_us)
 {
-    char sql[256];
+    char sql[768];
     connect_limit(attempt->conn, timeout_ms);
-    snprintf(sql, sizeof sql,
-             "SELECT CASE WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) %d "
-             "THEN pg_catalog.set_config('jit', 'off', false) END",
-             PQbackendPID(attempt->conn));
+    snprintf(
+        sql, sizeof sql,
+        "SELECT CASE WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) %d "
+        "THEN pg_catalog.concat(pg_catalog.set_config('jit', 'off', false), " SESSION_CLIENT_CHECK("false") ") END",
+        PQbackendPID(attempt->conn));
     PQclear(admin_connection_run(attempt->conn, sql, deadline_us, &attempt->error));
 }
 
@@ -208,20 +210,25 @@ struct wait {
     dlg_error *error;
 };
 
-/* Through a connection of its own: PQcancel() would wait for a server that is silent. */
+/*
+ * Through a connection of its own: PQcancel() would wait for a server that is silent. Behind a pooler the greeting
+ * names a process of the pooler's, and what has its number on the server may be anybody's.
+ */
 static void cancel(PGconn *conn)
 {
-    char pid[16];
-    const char *values[] = {pid};
+    static const char sql[] = "SELECT CASE WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $2::integer "
+                              "THEN pg_catalog.pg_cancel_backend($1::integer) END";
+    char process[16], own[16];
+    const char *values[] = {process, own};
     struct admin_patience patience = {.deadline_us = clock_monotonic_us() + GRACE_US};
     char *conninfo = node_address_same(conn);
     struct connect_attempt other = {.conninfo = conninfo};
     if (!conninfo)
         return;
-    snprintf(pid, sizeof pid, "%d", PQbackendPID(conn));
     multi_connect_all(&other, 1, patience.deadline_us);
-    if (multi_connect_succeeded(&other) &&
-        PQsendQueryParams(other.conn, "SELECT pg_catalog.pg_cancel_backend($1)", 1, NULL, values, NULL, NULL, 0))
+    snprintf(process, sizeof process, "%d", PQbackendPID(conn));
+    snprintf(own, sizeof own, "%d", PQbackendPID(other.conn));
+    if (multi_connect_succeeded(&other) && PQsendQueryParams(other.conn, sql, 2, NULL, values, NULL, NULL, 0))
         wait_readable(other.conn, patience.deadline_us);
     multi_connect_close(&other, 1);
     free(conninfo);

@@ -71,6 +71,7 @@ struct connection {
     int32_t group;            /* Citus's number of this node; -1: not asked */
     bool wanted;              /* the owner's: to be connected */
     size_t host;              /* the owner's: which one of the conninfo's it is for */
+    bool left;                /* the owner's: it was closed for the sake of others, by no fault of the server */
     int watched;              /* the owner's: the descriptor that it waits for, or -1 */
     dlg_error *pending_error; /* the owner's: to be broken, and why */
 };

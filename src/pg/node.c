@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "pg/connection_start.h"
 #include "pg/multi_connect.h"
+#include "pg/session.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +62,9 @@ void node_forget(const struct node *node)
  * shards generically, and asks for them over one connection to each worker: to open more takes longer than the shards
  * do. Only index scans: a plan that is made while a table is small, and kept, must be right when it has
  * grown. A session that waits for a lock gives up before we give up the session, so that no sessions pile up behind
- * locks, and what is stored in the end has a fresh date.
+ * locks, and what is stored in the end has a fresh date. A server that works for a connection that has been closed
+ * stops within a second. A commit that waits for a standby goes on: to cancel it would show what the standby does not
+ * have.
  */
 #define IS_CITUS "EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'citus')"
 #define SETTINGS_SQL                                                                \
@@ -71,7 +74,7 @@ void node_forget(const struct node *node)
     "pg_catalog.set_config('enable_seqscan', 'off', %s), "                          \
     "pg_catalog.set_config('enable_bitmapscan', 'off', %s), "                       \
     "pg_catalog.set_config('jit', 'off', %s), "                                     \
-    "pg_catalog.set_config('lock_timeout', '%lld', %s))"
+    "pg_catalog.set_config('lock_timeout', '%lld', %s), " SESSION_CLIENT_CHECK("%s") ")"
 #define FIRST_PLANS "CASE WHEN " IS_CITUS " THEN 'auto' ELSE 'force_generic_plan' END"
 #define LOCAL_GROUP "(SELECT groupid FROM pg_catalog.pg_dist_local_group)"
 
@@ -91,12 +94,12 @@ static void settings_sql(const struct node *node, bool local, char *sql, size_t 
     const char *plans = !node->name ? FIRST_PLANS : node->custom_plans ? "'force_custom_plan'" : "'force_generic_plan'";
     const char *is_local = local ? "true" : "false";
     snprintf(sql, size, SETTINGS_SQL, plans, is_local, is_local, is_local, is_local, is_local,
-             (long long)node->timeout_ms / 2 + 1, is_local);
+             (long long)node->timeout_ms / 2 + 1, is_local, is_local);
 }
 
 static void make_start_sql(struct node *node)
 {
-    char settings[1024];
+    char settings[1500];
     settings_sql(node, false, settings, sizeof settings);
     snprintf(node->start_sql, sizeof node->start_sql, START_SQL, node->name ? LOCAL_GROUP : "NULL::integer", settings);
     settings_sql(node, true, settings, sizeof settings);

@@ -31,8 +31,8 @@ struct node {
     unsigned failures;   /* since the last answer */
     int64_t retry_at_us; /* no attempt before; monotonic */
     dlg_error *last_error;
-    char start_sql[2048];
-    char batch_sql[1200];    /* the settings, for one transaction */
+    char start_sql[2560];
+    char batch_sql[1700];    /* the settings, for one transaction */
     int64_t operation_names; /* enum operation_names */
     int64_t timeout_ms;      /* of a request */
     int64_t connect_timeout_us;
