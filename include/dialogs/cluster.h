@@ -77,6 +77,7 @@ typedef struct dlg_cluster_node {
     const char *postgresql;  /* version, "15.8" */
     const char *citus;       /* version, "13.2.0" */
     const char *wal_level;   /* "logical" is needed to move shards away while people write */
+    int64_t clock_offset_us; /* how far its clock is ahead of the coordinator's, to about info.clock_margin_us */
 } dlg_cluster_node;
 
 /* The cluster as a whole. May grow. */
@@ -95,6 +96,10 @@ typedef struct dlg_cluster_info {
     uint64_t routed; /* as in dlg_stats: this client's statements that went to the owner of the shard */
     uint64_t fallback;
     uint64_t stale;
+    int64_t clock_margin_us; /* how long it took to ask the nodes for their clocks; -1: some node did not answer */
+    int64_t clock_skew_us;   /* the clocks of two nodes differ by this at least: what the margin leaves of the
+                                difference. Above 1 s, let time servers set the nodes' clocks: messages are stamped by
+                                the clock of the node that stores them */
 } dlg_cluster_info;
 
 /* The state of a rebalance. */

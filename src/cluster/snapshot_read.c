@@ -1,5 +1,6 @@
 #include "cluster/snapshot_read.h"
 
+#include "cluster/node_clocks.h"
 #include "cluster/node_facts.h"
 #include "pg/multi_connect.h"
 
@@ -161,8 +162,8 @@ static void counters_take(struct cluster_task *task, dlg_cluster *snapshot)
 
 int cluster_snapshot_read(struct cluster_task *task, dlg_cluster **snapshot)
 {
-    static int (*const steps[])(struct cluster_task *, dlg_cluster *) = {tables_read,     nodes_read, sizes_read,
-                                                                         node_facts_read, job_read,   leftovers_read};
+    static int (*const steps[])(struct cluster_task *, dlg_cluster *) = {
+        tables_read, nodes_read, sizes_read, node_facts_read, node_clocks_read, job_read, leftovers_read};
     *snapshot = snapshot_new();
     if (!*snapshot)
         return cluster_fail(task, DLG_E_MEMORY, "out of memory");

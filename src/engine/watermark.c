@@ -1,5 +1,7 @@
 #include "engine/watermark.h"
 
+#include "base/log.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +11,9 @@ enum { EVERY_US = 1000000, SOON_US = 20000, WANTED_US = 10000000, OLD_US = 30000
 
 /* So far a node's clock may step back, and nothing is missed. */
 enum { SLACK_US = 2000000 };
+
+/* What is told: that it has stood still for so long, and that the clocks of two nodes differ by so much. */
+enum { STILL_US = 10000000, SKEW_US = 1000000 };
 
 enum { COLUMN_NOW, COLUMN_WRITERS, COLUMN_HELD, COLUMN_GROUP };
 
@@ -40,6 +45,54 @@ int64_t watermark_settled_us(const struct engine *engine)
     return watermark->time_us ? watermark->time_us - SLACK_US : INT64_MIN;
 }
 
+/* ---- What is told ---- */
+
+static void tell_moving(struct engine *engine)
+{
+    if (engine->watermark->still_told)
+        LOG(engine->settings, DLG_LOG_LEVEL_INFO, "watermark", "it moves again");
+    engine->watermark->still_told = false;
+}
+
+/* Once, while somebody follows and it stands still. */
+static void tell_still(struct engine *engine)
+{
+    struct watermark *watermark = engine->watermark;
+    int64_t since_us =
+        watermark->moved_us > watermark->wanted_since_us ? watermark->moved_us : watermark->wanted_since_us;
+    bool wanted = engine->now_us < watermark->wanted_until_us;
+    if (watermark->still_told || !wanted || engine->now_us - since_us < STILL_US)
+        return;
+    watermark->still_told = true;
+    bool waits = watermark->awaited && engine->now_us - watermark->begun_us > EVERY_US;
+    bool silent = waits || !watermark->writers || !*watermark->writers;
+    LOG(engine->settings, DLG_LOG_LEVEL_WARNING, "watermark",
+        "it has stood still for %d s, since %s%.200s. Newer messages are shown at once, and when there are many of "
+        "them "
+        "again to who reconnects",
+        STILL_US / 1000000,
+        silent ? "a node does not answer" : "these transactions hold the table dialogs (pg_locks.virtualtransaction): ",
+        silent ? "" : watermark->writers);
+}
+
+/* Once, until they agree again. They were read one after the other, in no more time than the round took. */
+static void tell_skew(struct engine *engine)
+{
+    struct watermark *watermark = engine->watermark;
+    const struct watermark_part *ahead = watermark->parts, *behind = watermark->parts;
+    for (size_t i = 1; i < watermark->count; i++) {
+        const struct watermark_part *part = &watermark->parts[i];
+        ahead = part->now_us > ahead->now_us ? part : ahead;
+        behind = part->now_us < behind->now_us ? part : behind;
+    }
+    int64_t skew_us = ahead->now_us - behind->now_us - (clock_monotonic_us() - watermark->begun_us);
+    if (skew_us > SKEW_US && !watermark->skew_told)
+        LOG(engine->settings, DLG_LOG_LEVEL_WARNING, "watermark",
+            "the clock of group %d is %.1f s ahead of that of group %d: let a time server set the nodes' clocks",
+            (int)ahead->group, (double)skew_us / 1e6, (int)behind->group);
+    watermark->skew_told = skew_us > SKEW_US;
+}
+
 /* ---- The end of a round ---- */
 
 static void waiting_release(struct engine *engine)
@@ -61,6 +114,7 @@ static void raise_to(struct engine *engine, int64_t time_us)
         watermark->time_us = time_us;
     watermark->moved_us = clock_monotonic_us();
     watermark->stuck = false;
+    tell_moving(engine);
     clock_observe(&engine->clock, watermark->time_us);
 }
 
@@ -117,8 +171,10 @@ static void round_end(struct engine *engine)
     int64_t moved_us = watermark->moved_us;
     for (size_t i = 0; i < watermark->count; i++)
         good &= watermark->parts[i].good;
-    if (good)
+    if (good) {
+        tell_skew(engine);
         round_use(engine);
+    }
     bool urgent = !SLIST_EMPTY(&watermark->waiting);
     watermark->next_us = clock_monotonic_us() + (urgent ? SOON_US : EVERY_US);
     if (watermark->moved_us != moved_us)
@@ -192,6 +248,7 @@ static void round_begin(struct engine *engine)
     parts_free(watermark);
     free(watermark->asking);
     watermark->asking = groups_join(topology);
+    watermark->begun_us = engine->now_us;
     watermark->next_us = engine->now_us + EVERY_US;
     watermark->parts = calloc(last, sizeof *watermark->parts);
     if (!watermark->parts)
@@ -214,8 +271,10 @@ static bool may_begin(const struct engine *engine)
 bool watermark_await(struct engine *engine, struct request *request)
 {
     struct watermark *watermark = engine->watermark;
-    if (engine->now_us >= watermark->wanted_until_us)
+    if (engine->now_us >= watermark->wanted_until_us) {
         watermark->stuck = false; /* nobody has tried for a while */
+        watermark->wanted_since_us = engine->now_us;
+    }
     watermark->wanted_until_us = engine->now_us + WANTED_US;
     if (watermark->time_us && engine->now_us - watermark->moved_us < OLD_US)
         return false;
@@ -233,6 +292,7 @@ bool watermark_await(struct engine *engine, struct request *request)
 void watermark_run(struct engine *engine)
 {
     struct watermark *watermark = engine->watermark;
+    tell_still(engine);
     if (watermark->patience_us <= engine->now_us) {
         watermark->stuck = true;
         waiting_release(engine);

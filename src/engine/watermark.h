@@ -39,10 +39,14 @@ struct watermark {
 
     /* Monotonic: */
     int64_t next_us;         /* when the next round begins */
+    int64_t begun_us;        /* when this round began */
+    int64_t wanted_since_us; /* when somebody first asked, after a while without */
     int64_t wanted_until_us; /* nobody asked for longer */
     int64_t moved_us;        /* when it was last found */
     int64_t patience_us;     /* those that wait go on then; INT64_MAX: nobody waits */
     bool stuck;              /* it could not be had in time lately: nobody waits for it */
+    bool still_told;         /* the log has it that it stands still */
+    bool skew_told;          /* the log has it that the nodes' clocks differ */
     struct resumed_list waiting;
 };
 

@@ -153,6 +153,7 @@ int test_cluster_add(struct test_cluster *cluster)
                                           .configuration = cluster->configuration,
                                           .preload = cluster->options.worker_host ? TEST_NAMES
                                                      : cluster->options.disks     ? TEST_DISK
+                                                     : cluster->options.clocks    ? TEST_CLOCK
                                                                                   : NULL};
     int node = cluster->count;
     if (node == TEST_CLUSTER_NODES) {

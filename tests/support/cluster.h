@@ -34,6 +34,7 @@ struct test_cluster_options {
     const char *worker_host;
     const char *configuration; /* more lines for each node's postgresql.conf, or NULL */
     bool disks;                /* test_server_limit_space() works for the nodes; not with `worker_host` */
+    bool clocks; /* a node's clock is as FAKETIME says when it starts (faketime(1): "+5s"); where libfaketime is */
     bool fsync;
 };
 

@@ -171,6 +171,7 @@ class ClusterNode(NamedTuple):
     postgresql: str
     citus: str
     wal_level: str
+    clock_offset_us: int
 
 
 class ClusterInfo(NamedTuple):
@@ -189,6 +190,8 @@ class ClusterInfo(NamedTuple):
     routed: int
     fallback: int
     stale: int
+    clock_margin_us: int
+    clock_skew_us: int
 
 
 class ClusterProblem(NamedTuple):

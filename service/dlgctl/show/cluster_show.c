@@ -50,6 +50,23 @@ static const char *state_of(const dlg_cluster_node *node)
     return node->ready ? "ready" : "not ready";
 }
 
+/* Time servers keep nodes within milliseconds. */
+enum { SKEW_TOLD_US = 1000000 };
+
+static void show_clocks(const dlg_cluster *cluster)
+{
+    const dlg_cluster_info *info = dlg_cluster_describe(cluster);
+    if (info->clock_skew_us <= SKEW_TOLD_US)
+        return;
+    printf("The clocks of nodes differ by %.1f s; let time servers set them. Ahead of the coordinator's:",
+           (double)info->clock_skew_us / 1e6);
+    for (size_t i = 0; i < dlg_cluster_node_count(cluster); i++) {
+        const dlg_cluster_node *node = dlg_cluster_node_at(cluster, i);
+        printf("%s %s:%d %+.1f s", i ? "," : "", node->host, (int)node->port, (double)node->clock_offset_us / 1e6);
+    }
+    puts("");
+}
+
 static void show_nodes(const dlg_cluster *cluster)
 {
     printf("\n%-28s %-12s %-12s %7s %10s %12s %-8s %-10s %s\n", "NODE", "ROLE", "STATE", "SHARDS", "SIZE", "MESSAGES",
@@ -62,6 +79,7 @@ static void show_nodes(const dlg_cluster *cluster)
                cluster_size(node->bytes), progress_number(node->rows), node->wal_level, node->postgresql, node->citus);
     }
     puts("* takes no shards");
+    show_clocks(cluster);
     for (size_t i = 0; i < dlg_cluster_node_count(cluster); i++) {
         const dlg_cluster_node *node = dlg_cluster_node_at(cluster, i);
         if (*node->unreachable)
@@ -158,12 +176,13 @@ static json_t *number(uint64_t value)
 
 static json_t *node_json(const dlg_cluster_node *node)
 {
-    return json_pack("{s:i, s:s, s:i, s:s, s:b, s:b, s:b, s:b, s:s, s:b, s:o, s:o, s:o, s:s, s:s, s:s}", "group",
+    return json_pack("{s:i, s:s, s:i, s:s, s:b, s:b, s:b, s:b, s:s, s:b, s:o, s:o, s:o, s:s, s:s, s:s, s:I}", "group",
                      (int)node->group, "host", node->host, "port", (int)node->port, "role", node->role, "active",
                      node->active, "takes_shards", node->takes_shards, "answers", node->answers, "reachable",
                      node->reachable, "unreachable", node->unreachable, "ready", node->ready, "shards",
                      number(node->shards), "bytes", number(node->bytes), "messages", number(node->rows), "postgresql",
-                     node->postgresql, "citus", node->citus, "wal_level", node->wal_level);
+                     node->postgresql, "citus", node->citus, "wal_level", node->wal_level, "clock_offset_us",
+                     (json_int_t)node->clock_offset_us);
 }
 
 static json_t *hot_json(const dlg_hot_recipient *hot)
@@ -189,12 +208,13 @@ static json_t *job_json(const dlg_cluster *cluster)
 
 static json_t *info_json(const dlg_cluster_info *info)
 {
-    return json_pack("{s:b, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:o, s:o, s:o}", "distributed",
+    return json_pack("{s:b, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:o, s:o, s:o, s:I, s:I}", "distributed",
                      info->distributed, "users_distributed", info->users_distributed, "citus", info->citus, "shards",
                      number(info->shards), "colocation", number(info->colocation), "bytes", number(info->bytes),
                      "messages", number(info->rows), "unknown_shards", number(info->unknown_shards), "skew_bytes",
                      info->skew_bytes, "skew_messages", info->skew_rows, "routed", number(info->routed), "fallback",
-                     number(info->fallback), "stale", number(info->stale));
+                     number(info->fallback), "stale", number(info->stale), "clock_margin_us",
+                     (json_int_t)info->clock_margin_us, "clock_skew_us", (json_int_t)info->clock_skew_us);
 }
 
 int cluster_show_json(const dlg_cluster *cluster)

@@ -65,6 +65,49 @@ static void the_log_tells_connections_batches_and_losses(void **state)
     free(lines);
 }
 
+static bool has_line(struct lines *lines, const char *line)
+{
+    pthread_mutex_lock(&lines->lock);
+    bool has = strstr(lines->text, line);
+    pthread_mutex_unlock(&lines->lock);
+    return has;
+}
+
+static void follow_until_told(dlg_client *client, struct lines *lines, const char *line)
+{
+    struct pair pair = pair_new();
+    send_text(client, &pair.ann, &pair.ben, "begin");
+    dlg_page *page = list_newest(client, &pair, 1);
+    dlg_list_options options = DLG_LIST_OPTIONS_INIT;
+    options.after = dlg_page_after(page);
+    int64_t until_us = now_us() + 60 * 1000000;
+    while (!has_line(lines, line)) {
+        dlg_page *newer = NULL;
+        dlg_error *error = NULL;
+        assert_true(now_us() < until_us);
+        assert_ok(dlg_list(&newer, client, &pair.ann, &pair.ben, &options, &error), error);
+        dlg_page_free(newer);
+        pause_ms(200);
+    }
+    dlg_page_free(page);
+}
+
+/* A transaction that does not end: followers still see what is new, but the operator should know. */
+static void the_log_tells_that_the_watermark_stands_still(void **state)
+{
+    struct fixture *fixture = *state;
+    struct lines *lines = calloc(1, sizeof *lines);
+    pthread_mutex_init(&lines->lock, NULL);
+    dlg_client *client = open_logged(fixture, DLG_LOG_LEVEL_INFO, lines);
+    late_begin(fixture, 0, "LOCK TABLE dialogs IN ROW EXCLUSIVE MODE");
+    follow_until_told(client, lines, "warning watermark: it has stood still for 10 s, since these transactions hold");
+    late_commit(fixture, 0);
+    follow_until_told(client, lines, "info watermark: it moves again");
+    dlg_close(NULL, client, 0);
+    pthread_mutex_destroy(&lines->lock);
+    free(lines);
+}
+
 static void a_level_leaves_out_what_is_below(void **state)
 {
     struct fixture *fixture = *state;
@@ -201,6 +244,7 @@ int main(int argc, char **argv)
         return traced(argv[2]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_log_tells_connections_batches_and_losses),
+        cmocka_unit_test(the_log_tells_that_the_watermark_stands_still),
         cmocka_unit_test(a_level_leaves_out_what_is_below),
         cmocka_unit_test(an_unknown_level_is_refused),
         cmocka_unit_test(the_state_says_why_there_is_no_connection),

@@ -240,8 +240,9 @@ static void several_do_not_block_each_other(void **state)
     struct fixture *fixture = *state;
     struct migrator migrators[MIGRATORS];
     const char *conninfo = migrating_make(fixture, 1);
+    const struct sql_migration *steps = steps_with_index(); /* before any of them reads it */
     for (int i = 0; i < MIGRATORS; i++) {
-        migrators[i] = (struct migrator){.conninfo = conninfo, .steps = steps_with_index(), .count = 3};
+        migrators[i] = (struct migrator){.conninfo = conninfo, .steps = steps, .count = 3};
         migrator_start(&migrators[i]);
     }
     for (int i = 0; i < MIGRATORS; i++)
