@@ -71,9 +71,15 @@ void clock_observe(struct clock *clock, int64_t seen_us)
         ;
 }
 
-int64_t clock_floor(const struct clock *clock)
+int64_t clock_floor(struct clock *clock)
 {
-    return atomic_load_explicit(&clock->newest_us, memory_order_relaxed) + 1;
+    int64_t newest = atomic_load_explicit(&clock->newest_us, memory_order_relaxed);
+    int64_t last = atomic_load_explicit(&clock->floor_us, memory_order_relaxed);
+    int64_t floor;
+    do
+        floor = (newest > last ? newest : last) + 1;
+    while (!atomic_compare_exchange_weak(&clock->floor_us, &last, floor));
+    return floor;
 }
 
 /* Some at a time, since each asking is a system call. */

@@ -27,6 +27,7 @@ struct clock {
     _Atomic int64_t last_us;   /* of this machine's moments, the last that was handed out */
     _Atomic int64_t newest_us; /* of the database's times, the newest that was seen */
     _Atomic int64_t offset_us; /* the server's clock minus this machine's monotonic one */
+    _Atomic int64_t floor_us;  /* the last that was handed out */
 };
 
 /* A moment by this machine's clock, never handed out before. For ids. */
@@ -41,8 +42,11 @@ int64_t clock_server_us(const struct clock *clock);
 /* Takes note of a message's time, read from the database or heard of; one far ahead of the server's is not believed. */
 void clock_observe(struct clock *clock, int64_t seen_us);
 
-/* The least stamp for what is stored now, so that it sorts after everything that was seen. */
-int64_t clock_floor(const struct clock *clock);
+/*
+ * The least stamp for what is stored now, so that it sorts after everything that was seen. Each is later than the one
+ * before: where the clock of the node is behind, floors are the stamps of a batch, and keep its order.
+ */
+int64_t clock_floor(struct clock *clock);
 
 /* A message's id for its moment: time-ordered, positive, with 12 random bits. */
 int64_t clock_id(int64_t moment_us);

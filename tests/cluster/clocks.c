@@ -52,6 +52,69 @@ static void the_status_tells_the_skew(void **state)
     dlg_close(NULL, client, 0);
 }
 
+/* ---- Order ---- */
+
+static void sent(dlg_reply *reply, void *payload)
+{
+    atomic_int *stored = payload;
+    *stored += dlg_reply_code(reply) == DLG_OK;
+    dlg_reply_free(reply);
+}
+
+/* A user whose shard is on that node. */
+static dlg_uuid user_on(int node)
+{
+    dlg_uuid user;
+    char text[DLG_UUID_TEXT_SIZE];
+    do {
+        dlg_uuid_random(&user);
+        dlg_uuid_format(text, &user);
+    } while (
+        test_cluster_number(cluster, 0,
+                            "SELECT nodeport FROM pg_dist_node JOIN pg_dist_placement USING (groupid) WHERE shardid "
+                            "= get_shard_id_for_distribution_column('dialogs', '%s'::uuid)",
+                            text) != test_server_port(test_cluster_server(cluster, node)));
+    return user;
+}
+
+/* Each text of a walk is the next number. */
+static void assert_in_order(dlg_client *client, const dlg_uuid *author, const dlg_uuid *recipient, int count)
+{
+    dlg_page *page = NULL;
+    dlg_list_options options = DLG_LIST_OPTIONS_INIT;
+    options.limit = count;
+    assert_ok(dlg_list(&page, client, author, recipient, &options, &error), error);
+    assert_int_equal(dlg_page_count(page), count);
+    for (int i = 0; i < count; i++)
+        assert_int_equal(atoi(dlg_page_at(page, (size_t)i)->text), i);
+    dlg_page_free(page);
+}
+
+/* The author has sent where the clock is ahead, so what it sends elsewhere is stamped behind that, not by the clock. */
+static void sends_keep_their_order_where_the_clock_is_behind(void **state)
+{
+    enum { COUNT = 200 };
+    (void)state;
+    dlg_client *client = operator_open(cluster, 0, NULL, NULL);
+    dlg_uuid author = user_on(1), recipient = user_on(1), ahead = user_on(2);
+    atomic_int stored = 0;
+    assert_ok(dlg_send(NULL, client, &author, &ahead, "ahead", DLG_NTS, NULL, &error), error);
+    for (int i = 0; i < COUNT; i++) {
+        char text[16];
+        dlg_send_options options = DLG_SEND_OPTIONS_INIT;
+        snprintf(text, sizeof text, "%d", i);
+        options.key = text; /* then ids, which order what has one stamp, are in no order */
+        assert_ok(dlg_send_async(client, &author, &recipient, text, DLG_NTS, &options, sent, &stored, &error), error);
+    }
+    dlg_close(NULL, client, -1);
+    assert_int_equal(stored, COUNT);
+    client = operator_open(cluster, 0, NULL, NULL);
+    assert_in_order(client, &author, &recipient, COUNT);
+    dlg_close(NULL, client, 0);
+}
+
+/* ---- The log ---- */
+
 static void note(dlg_log_level level, const char *subsystem, const char *line, void *payload)
 {
     (void)payload;
@@ -95,6 +158,7 @@ int main(void)
         return test_cluster_skip();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_status_tells_the_skew),
+        cmocka_unit_test(sends_keep_their_order_where_the_clock_is_behind),
         cmocka_unit_test(the_log_tells_the_skew),
     };
     return cmocka_run_group_tests(tests, start, stop);
