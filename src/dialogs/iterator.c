@@ -71,6 +71,17 @@ static void page_drop(struct dlg_iterator *iterator)
     iterator->next = 0;
 }
 
+/*
+ * The page has been read. True: it was the last one, which is the end of the walk. To look for more at once would be to
+ * follow the dialog, and may show again what is newer than the watermark.
+ */
+static bool page_leave(struct dlg_iterator *iterator)
+{
+    bool was_last = iterator->next > 0 && !dlg_page_has_more(iterator->page);
+    page_drop(iterator);
+    return was_last;
+}
+
 /* Waits for the page under way, and starts the one after it when there is more. */
 static int fetch_finish(struct dlg_iterator *iterator, dlg_error **error)
 {
@@ -97,8 +108,8 @@ int dlg_iterator_next(const dlg_message **message, dlg_iterator *iterator, dlg_e
     int code = client_may_wait(iterator->client, error);
     if (code != DLG_OK)
         return code;
-    if (iterator->page && iterator->next == dlg_page_count(iterator->page))
-        page_drop(iterator);
+    if (iterator->page && iterator->next == dlg_page_count(iterator->page) && page_leave(iterator))
+        return DLG_OK;
     if (!iterator->page) {
         code = iterator->request ? DLG_OK : fetch_start(iterator, true, error);
         if (code == DLG_OK)

@@ -86,6 +86,29 @@ static void the_end_is_looked_at_again(void **state)
     dlg_iterator_free(iterator);
 }
 
+/*
+ * Most are newer than the watermark, and more than a cursor remembers: who follows sees such messages again, but not
+ * who walks to the end, however long that takes.
+ */
+static void a_walk_over_recent_messages_shows_each_once(void **state)
+{
+    enum { COUNT = 700 };
+    struct fixture *fixture = *state;
+    struct pair pair = pair_new();
+    sql_run(fixture->sql,
+            "INSERT INTO dialogs (id, user_id, to_user_id, text, create_date) SELECT g, '%s', '%s', g, "
+            "clock_timestamp() + (g - %d) * interval '5 ms' FROM generate_series(1, %d) g",
+            uuid_text(&pair.ann), uuid_text(&pair.ben), COUNT / 2, COUNT);
+    dlg_iterator *iterator = walk(fixture->client, &pair, 100, NULL);
+    for (int number = 1; number <= COUNT; number++) {
+        assert_int_equal(next_number(iterator), number);
+        if (number % 350 == 0)
+            pause_ms(3000);
+    }
+    assert_int_equal(next_number(iterator), 0);
+    dlg_iterator_free(iterator);
+}
+
 static void a_walk_is_resumed_at_its_cursor(void **state)
 {
     enum { COUNT = 60 };
@@ -204,6 +227,7 @@ int main(void)
         cmocka_unit_test(walks_the_whole_dialog),
         cmocka_unit_test(the_defaults_walk_too),
         cmocka_unit_test(the_end_is_looked_at_again),
+        cmocka_unit_test(a_walk_over_recent_messages_shows_each_once),
         cmocka_unit_test(a_walk_is_resumed_at_its_cursor),
         cmocka_unit_test(a_walk_may_be_abandoned_anywhere),
         cmocka_unit_test(abandoning_does_not_wait),
