@@ -20,7 +20,7 @@ static int try_open(struct fake *fake, const char *settings, dlg_client **client
 /* The client opens and sends. */
 static void assert_opens(const char *conninfo)
 {
-    dlg_client *client = client_open(conninfo, FAKE_SETTINGS " connect_timeout_ms=1000");
+    dlg_client *client = client_open(conninfo, FAKE_SETTINGS " connect_timeout_ms=5000");
     struct pair pair = pair_new();
     send_text(client, &pair.ann, &pair.ben, "hello");
     client_close(client);

@@ -41,8 +41,9 @@ static void an_answer_after_the_deadline_leaves_the_fate_open(void **state)
     dlg_client *client = fake_client(*state, "");
     dlg_error *error = NULL;
     fake_on(*state, (struct fake_rule){.on = "Execute dlg_message_insert", .held = true, .times = 1});
-    assert_refused(try_send(client, "late", 50000, &error), DLG_E_TIMEOUT, DLG_FATE_POSSIBLY_WRITTEN, "",
+    assert_refused(try_send(client, "late", 500000, &error), DLG_E_TIMEOUT, DLG_FATE_POSSIBLY_WRITTEN, "",
                    "the deadline passed before the database answered", error);
+    fake_await(*state, "Execute dlg_message_insert", 1);
     fake_release(*state);
     assert_ok(try_send(client, "in time", 0, &error), error);
     assert_int_equal(fake_stored(fake_world_of(*state), "late"), 1);
@@ -64,9 +65,10 @@ static void a_late_answer_is_nobody_elses(void **state)
     fake_on(*state, (struct fake_rule){.on = "Execute dlg_dialog_before", .held = true, .times = 1, .rows = &old});
     fake_on(*state, (struct fake_rule){.on = "Execute dlg_dialog_before", .rows = &own});
     dlg_list_options options = DLG_LIST_OPTIONS_INIT;
-    options.timeout_us = 50000;
+    options.timeout_us = 400000; /* what is given up ends the connection after 500 ms of silence */
     assert_refused(dlg_list(&page, client, &pair.ann, &pair.ben, &options, &error), DLG_E_TIMEOUT, DLG_FATE_NOT_WRITTEN,
                    "", "the deadline passed", error);
+    fake_await(*state, "Execute dlg_dialog_before", 1);
     fake_release(*state);
     page = list_newest(client, &pair, 10);
     assert_int_equal(dlg_page_count(page), 1);
@@ -81,10 +83,10 @@ static void a_late_answer_is_nobody_elses(void **state)
 
 static void a_server_that_falls_silent_is_given_up(void **state)
 {
-    dlg_client *client = fake_client(*state, "timeout_ms=200");
+    dlg_client *client = fake_client(*state, "timeout_ms=1000");
     dlg_error *error = NULL;
     fake_on(*state, (struct fake_rule){.on = "Execute dlg_message_insert", .deed = FAKE_HANG, .times = 1});
-    assert_ok(try_send(client, "again", 2000000, &error), error);
+    assert_ok(try_send(client, "again", 20000000, &error), error);
     assert_int_equal(fake_stored(fake_world_of(*state), "again"), 1);
     assert_int_equal(fake_count(*state, "Execute dlg_message_insert"), 2);
     assert_int_equal(client_stats(client).reconnects, 1);
@@ -234,7 +236,7 @@ static void a_message_that_is_lost_for_good_is_possibly_written(void **state)
     dlg_error *error = NULL;
     fake_on(*state, (struct fake_rule){.on = "Execute dlg_message_insert", .deed = FAKE_CLOSE});
     fake_on(*state, (struct fake_rule){.on = "Startup", .skip = 2, .deed = FAKE_HANG});
-    assert_refused(try_send(client, "lost", 300000, &error), DLG_E_UNAVAILABLE, DLG_FATE_POSSIBLY_WRITTEN, "",
+    assert_refused(try_send(client, "lost", 2000000, &error), DLG_E_UNAVAILABLE, DLG_FATE_POSSIBLY_WRITTEN, "",
                    "connection lost", error);
     assert_int_equal(fake_count(*state, "Execute dlg_message_insert"), 3);
     client_close(client);
@@ -266,7 +268,7 @@ static void a_deadline_tells_why_there_was_more_than_one_attempt(void **state)
                                        .text = "shut down by the administrator",
                                        .times = 1});
     fake_on(*state, (struct fake_rule){.on = "Execute dlg_message_insert", .deed = FAKE_HANG});
-    assert_refused(try_send(client, "lost", 200000, &error), DLG_E_TIMEOUT, DLG_FATE_POSSIBLY_WRITTEN, "",
+    assert_refused(try_send(client, "lost", 2000000, &error), DLG_E_TIMEOUT, DLG_FATE_POSSIBLY_WRITTEN, "",
                    "shut down by the administrator", error);
     assert_int_equal(fake_count(*state, "Execute dlg_message_insert"), 2);
     client_close(client);
@@ -280,7 +282,7 @@ static void a_message_that_never_left_is_not_written(void **state)
             (struct fake_rule){.on = "Startup", .deed = FAKE_ERROR, .sqlstate = "57P03", .text = "starting up"});
     fake_disconnect(*state);
     fake_await(*state, "Startup", 2);
-    assert_refused(try_send(client, "never", 100000, &error), DLG_E_UNAVAILABLE, DLG_FATE_NOT_WRITTEN, "",
+    assert_refused(try_send(client, "never", 1000000, &error), DLG_E_UNAVAILABLE, DLG_FATE_NOT_WRITTEN, "",
                    "starting up", error);
     assert_int_equal(fake_count(*state, "Execute *"), 0);
     client_close(client);

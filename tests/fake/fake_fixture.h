@@ -21,6 +21,13 @@ dlg_client *fake_cluster_client(struct fake_cluster *cluster, const char *settin
 /* Sends one text from a random user to a random one, blocking. */
 int try_send(dlg_client *client, const char *text, int64_t timeout_us, dlg_error **error);
 
+/*
+ * The same, but so that the deadline passes in the pause between two attempts: on a slow machine it may pass during
+ * one, which has an outcome of its own. What the fake counts is of the last call.
+ */
+int try_send_until_pause(struct fake *fake, dlg_client *client, const char *text, int64_t timeout_us,
+                         dlg_error **error);
+
 /* What asynchronous sends came to. */
 struct outcome {
     _Atomic int *done;

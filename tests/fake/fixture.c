@@ -46,6 +46,21 @@ int try_send(dlg_client *client, const char *text, int64_t timeout_us, dlg_error
     return dlg_send(NULL, client, &pair.ann, &pair.ben, text, DLG_NTS, &options, error);
 }
 
+int try_send_until_pause(struct fake *fake, dlg_client *client, const char *text, int64_t timeout_us, dlg_error **error)
+{
+    enum { TRIES = 30 };
+    int code = DLG_OK;
+    for (int i = 0; i < TRIES; i++) {
+        dlg_error_free(*error);
+        *error = NULL;
+        fake_forget(fake);
+        code = try_send(client, text, timeout_us, error);
+        if (code != DLG_E_TIMEOUT || !strstr(dlg_error_message(*error), "before the database answered"))
+            break;
+    }
+    return code;
+}
+
 /* ---- Many at once ---- */
 
 static void outcome_note(dlg_reply *reply, void *payload)
