@@ -1,7 +1,6 @@
 """What goes wrong in a run. Each fault is a class with a name: it acts, holds, and heals what it did.
 
-A further fault is a further class in ALL; a failover would be one that promotes a standby and calls World.server another.
-`missing` says why it cannot be had here, `heal` is called in any case."""
+A further fault is a further class in ALL. `missing` says why it cannot be had here, `heal` is called in any case."""
 
 import signal
 import time
@@ -10,7 +9,7 @@ from servers import FAKETIME, free_port, send_signal, wait_for
 
 STALL = 21       # seconds; more than a request's time (10), and than any constant that might hide the fault
 SHORT = 8
-EVERYWHERE = ("plain", "citus", "http")
+EVERYWHERE = ("plain", "citus", "http", "failover", "pooled")
 
 
 class Fault:
@@ -61,14 +60,14 @@ class StalledBackend(Fault):
 class StandbyAway(Fault):
     """A synchronous standby that does not answer: commits are made, and not visible, until it is given up."""
 
-    name, on = "standby_away", ("plain", "http")
+    name, on = "standby_away", ("plain", "http", "failover", "pooled")
 
     def act(self, run):
         run.world.server.set("synchronous_standby_names", "away")
         time.sleep(STALL)
 
     def heal(self, run):
-        run.world.server.set("synchronous_standby_names", "")
+        run.world.server.set("synchronous_standby_names", run.world.standbys)
 
 
 class KillServer(Fault):
@@ -199,9 +198,9 @@ class ServerClockAhead(ClockFault):
 
 
 class ServerClockBack(ServerClockAhead):
-    """A server's clock steps back by 5 s, and stays there; then one more client opens."""
+    """A server's clock steps back by 1.5 s, and stays there; then one more client opens. More is not promised."""
 
-    name, step = "server_clock_back", -5
+    name, step = "server_clock_back", -1.5
 
 
 # ---- Citus --------------------------------------------------------------------------------------
@@ -322,6 +321,35 @@ class ShardMapCost(Fault):
             raise RuntimeError(f"shard_map_cost: PostgreSQL has compiled {found} of the map's query")
 
 
+# ---- Standbys and poolers -----------------------------------------------------------------------
+
+
+class Failover(Fault):
+    """kill -9 of the primary for good; its standby is promoted, and gets a standby of its own."""
+
+    name, on, touches = "failover", ("failover",), {"server", "writer"}
+
+    def act(self, run):
+        self.port = run.world.fail_over()
+        time.sleep(SHORT)
+
+    def heal(self, run):
+        run.world.add_standby(self.port)
+
+
+class KillPooler(Fault):
+    """kill -9 of pgbouncer; it is started again."""
+
+    name, on, touches = "kill_pooler", ("pooled",), {"server", "writer"}
+
+    def act(self, run):
+        run.world.pooler.kill()
+        time.sleep(2)
+
+    def heal(self, run):
+        run.world.pooler.start()
+
+
 # ---- The service --------------------------------------------------------------------------------
 
 
@@ -371,4 +399,5 @@ class RestartRedis(Fault):
 
 ALL = [StalledBackend, StandbyAway, KillServer, FrozenServer, KilledWriter, OneWayPartition, Partition,
        WriterClockBack, FollowerClockAhead, WriterClockAhead, WriterClockFar, ServerClockAhead, ServerClockBack,
-       LockedShards, Moves, HalfMove, Isolate, MovedPort, ShardMapCost, KillDialogsd, FrozenDialogsd, RestartRedis]
+       LockedShards, Moves, HalfMove, Isolate, MovedPort, ShardMapCost, Failover, KillPooler, KillDialogsd,
+       FrozenDialogsd, RestartRedis]

@@ -80,7 +80,7 @@ class Clock:
         """Takes effect within a second."""
         self.offset = offset
         with open(self.path + ".new", "w", encoding="ascii") as file:
-            file.write(f"{offset:+d}s\n")
+            file.write(f"{offset:+.3f}s\n")
         os.replace(self.path + ".new", self.path)
 
     @property
@@ -170,17 +170,20 @@ def send_signal(pids, number):
 class Server:
     """A PostgreSQL server that accepts everybody from this machine. `clock`: it can be set (slower)."""
 
-    def __init__(self, home, name, host="127.0.0.1", settings=(), clock=False):
-        self.home, self.name, self.host, self.port = home, name, host, free_port()
+    def __init__(self, home, name, host="127.0.0.1", settings=(), clock=False, port=None):
+        self.home, self.name, self.host, self.port = home, name, host, port or free_port()
         self.data, self.process = os.path.join(home, name), None
         self.clock = Clock(os.path.join(home, name + ".clock")) if clock else None
+        self.make(settings)
+        self.start()
+
+    def make(self, settings):
         self.run(["initdb", "-D", self.data, "-U", "hist", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"])
         self.configure("postgresql.conf", [
-            f"listen_addresses='{','.join({'127.0.0.1', host})}'", f"unix_socket_directories='{home}'", "ssl=off",
+            f"listen_addresses='{','.join({'127.0.0.1', self.host})}'", f"unix_socket_directories='{self.home}'", "ssl=off",
             "fsync=off", "full_page_writes=off", "max_connections=200", "wal_level=logical", "max_worker_processes=32",
             "shared_buffers=64MB", "autovacuum=off", "log_min_messages=error", *settings])
         self.configure("pg_hba.conf", ["host all all 10.213.0.0/16 trust", "host replication all 127.0.0.1/32 trust"])
-        self.start()
 
     def configure(self, name, lines):
         with open(os.path.join(self.data, name), "a", encoding="ascii") as file:
@@ -245,8 +248,27 @@ class Server:
         self.sql(f"ALTER SYSTEM SET {name} = '{value}'", "SELECT pg_reload_conf()")
 
     def conninfo(self, application="history"):
-        return (f"host={self.host} port={self.port} user=hist dbname=postgres sslmode=disable "
-                f"application_name={application}")
+        return conninfo([self.host], [self.port], application)
+
+
+class Standby(Server):
+    """A copy of a server that follows it."""
+
+    def __init__(self, source, name, port=None):
+        self.source = source
+        super().__init__(source.home, name, source.host, port=port)
+
+    def make(self, settings):
+        self.run(["pg_basebackup", "-D", self.data, "-R", "-c", "fast", "-h", "127.0.0.1", "-p", str(self.source.port), "-U",
+                  "hist"])
+
+    def promote(self):
+        self.sql("SELECT pg_promote(true, 60)")
+
+
+def conninfo(hosts, ports, application):
+    return (f"host={','.join(hosts)} port={','.join(map(str, ports))} user=hist dbname=postgres sslmode=disable "
+            f"application_name={application}")
 
 
 class Program:

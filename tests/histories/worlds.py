@@ -1,11 +1,12 @@
-"""The three things that a history is recorded on: a plain server, a Citus cluster, and dialogsd with Redis."""
+"""What a history is recorded on: a plain server, a Citus cluster, dialogsd with Redis, a primary with a synchronous
+standby, and a server behind pgbouncer."""
 
 import os
 import shutil
 import sys
 
-from servers import (FAKETIME, Clock, Program, Server, accepts, free_port, has_citus, make_home, make_namespace,
-                     plugin_settings, run, wait_for)
+from servers import (FAKETIME, Clock, Program, Server, Standby, accepts, conninfo, free_port, has_citus, make_home,
+                     make_namespace, plugin_settings, run, unprivileged, wait_for)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SHARDS = 8
@@ -22,6 +23,7 @@ class World:
     `victim` is the application_name of the client whose sessions are stalled."""
 
     kind, has_feed, victim = "plain", True, "history_writer"
+    standbys = ""  # synchronous_standby_names, in calm
 
     def __init__(self, options, names):
         self.options, self.home, self.servers, self.programs = options, make_home(), [], []
@@ -48,9 +50,13 @@ class World:
         """The one that clients are given: the server, or the coordinator."""
         return self.servers[0]
 
+    def conninfo(self, application="history"):
+        """How clients connect."""
+        return self.server.conninfo(application)
+
     def install(self):
         """The tables, by the first client."""
-        run([self.options.client, "open", "--db", self.server.conninfo(), "--log", os.path.join(self.home, "install.log"),
+        run([self.options.client, "open", "--db", self.conninfo(), "--log", os.path.join(self.home, "install.log"),
              "--set", f"feed={'on' if self.has_feed else 'off'}"])
 
     def close(self):
@@ -73,7 +79,7 @@ class World:
     def client(self, role, *words, **more):
         """One process of the recorder: its role, more words for it, and how it is run."""
         name = more.setdefault("name", role)
-        where = ["--db", self.server.conninfo("history_" + name)]
+        where = ["--db", self.conninfo("history_" + name)]
         return {"role": role, "command": [self.options.client, role, *where, *words], **more}
 
     def clients(self):
@@ -187,7 +193,62 @@ class HttpWorld(World):
                 self.client("follower", "--threads", "4", "--pause-us", "60000")]
 
 
-WORLDS = {world.kind: world for world in (World, CitusWorld, HttpWorld)}
+class FailoverWorld(World):
+    """A primary and its synchronous standby; clients know both."""
+
+    kind, standbys = "failover", "*"
+
+    def begin(self):
+        super().begin()
+        self.generation = 0
+        self.add_standby()
+
+    def conninfo(self, application="history"):
+        ports = sorted(server.port for server in self.servers)
+        return conninfo([self.host] * len(ports), ports, application)
+
+    def add_standby(self, port=None):
+        """Commits wait for it from then on."""
+        self.generation += 1
+        self.servers.append(Standby(self.server, f"standby{self.generation}", port))
+        wait_for(lambda: self.server.sql("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") != "0",
+                 "the standby does not follow")
+        self.server.set("synchronous_standby_names", self.standbys)
+
+    def fail_over(self):
+        """The primary is gone for good, and the standby takes its place; the port that is free now."""
+        gone = self.servers.pop(0)
+        gone.kill()
+        self.server.promote()
+        return gone.port
+
+
+class PooledWorld(World):
+    """A server behind pgbouncer, in session mode."""
+
+    kind = "pooled"
+
+    def begin(self):
+        self.add_server("server")
+        self.port = free_port()
+        users, ini = os.path.join(self.home, "users.txt"), os.path.join(self.home, "pgbouncer.ini")
+        with open(users, "w", encoding="ascii") as file:
+            file.write('"hist" ""\n')
+        with open(ini, "w", encoding="ascii") as file:
+            file.write(f"[databases]\npostgres = host={self.host} port={self.server.port}\n[pgbouncer]\nlisten_addr = *\n"
+                       f"listen_port = {self.port}\nunix_socket_dir =\nauth_type = trust\nauth_file = {users}\n"
+                       "pool_mode = session\nmax_client_conn = 500\ndefault_pool_size = 150\n")
+        program = shutil.which("pgbouncer", path=os.environ["PATH"] + ":/usr/sbin")
+        self.pooler = Program(unprivileged([program, "-q", ini], {}), self.port, accepts,
+                              os.path.join(self.home, "pgbouncer.log"))
+        self.programs.append(self.pooler)
+        self.install()
+
+    def conninfo(self, application="history"):
+        return conninfo([self.host], [self.port], application)
+
+
+WORLDS = {world.kind: world for world in (World, CitusWorld, HttpWorld, FailoverWorld, PooledWorld)}
 
 
 def missing(kind, options):
@@ -196,6 +257,8 @@ def missing(kind, options):
         return "citus extension not installed"
     if kind == "http" and not options.dialogsd:
         return "dialogsd is not built"
+    if kind == "pooled" and not shutil.which("pgbouncer", path=os.environ["PATH"] + ":/usr/sbin"):
+        return "pgbouncer is not installed"
     return None
 
 
