@@ -82,7 +82,8 @@ DLG_API int dlg_user_get_async(dlg_client *client, const dlg_uuid *id, dlg_callb
                                dlg_error **error);
 
 /*
- * Finds users by the beginning of their names, ordered by id.
+ * Finds users by the beginning of their names, ordered by id. Biographies are not read: each `biography` is NULL.
+ * dlg_user_get() has it.
  *
  *   users                    receives the list, to be freed with dlg_users_free(). It may be empty.
  *   first_name, second_name  how the names begin. Either may be "": any name.

@@ -10,6 +10,9 @@
 #define USER_COLUMNS \
     "id, first_name, second_name, pg_catalog.to_char(birthdate, 'YYYY-MM-DD'), biography, city, create_date"
 /* As a range, which an index of text_pattern_ops serves under a generic plan too; U+10FFFF is the last character. */
+/* A search finds up to 1,000 users, whose biographies may be as long as messages. */
+#define FOUND_COLUMNS \
+    "id, first_name, second_name, pg_catalog.to_char(birthdate, 'YYYY-MM-DD'), NULL::text, city, create_date"
 #define BEGINS_WITH(column, prefix) column " ~>=~ " prefix " AND " column " ~<=~ (" prefix " || U&'\\+10FFFF')"
 /* clang-format off */
 #define PAGE_FROM(table, mine, author, recipient, compare, from, order, limit)          \
@@ -190,7 +193,7 @@ static const struct statement table[STATEMENT_COUNT] = {
          .types = {OID_UUID, OID_TEXT, OID_TEXT}},
     [STATEMENT_USER_SEARCH] = {.name = "dlg_user_search",
                                .users = true,
-                               .sql = "SELECT " USER_COLUMNS " FROM public.users "
+                               .sql = "SELECT " FOUND_COLUMNS " FROM public.users "
                                       "WHERE " BEGINS_WITH("first_name", "$1") " AND " BEGINS_WITH(
                                           "second_name", "$2") " ORDER BY id LIMIT $3",
                                .count = 3,

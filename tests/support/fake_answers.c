@@ -159,6 +159,7 @@ static const struct {
     {"pg_extension", "b citus"},
     {"pg_dist_local_group", "i group"},
     {"NULL::integer", "i null"},
+    {"NULL::text", "t null"},
     {"pg_dist_partition", "b one"},
     {"citus_version()", "t version"},
     {"shardminvalue", "i least"},

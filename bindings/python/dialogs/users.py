@@ -61,7 +61,7 @@ class Users:
         return _users(await self._client._arun(native.dlg_user_get_async, id))[0]
 
     def search(self, first_name: str = "", second_name: str = "", *, limit: int = 100) -> List[User]:
-        """Users whose names begin with the two texts, ordered by id; `limit` is 1 to 1000."""
+        """Users whose names begin with the two texts, ordered by id, without biographies; `limit` is 1 to 1000."""
         return _users(self._client._run(native.dlg_user_search_async, first_name, second_name, limit))
 
     async def asearch(self, first_name: str = "", second_name: str = "", *, limit: int = 100) -> List[User]:

@@ -43,17 +43,18 @@ static void write_user_field(struct body_writer *answer, const char *name, const
     write_string(answer, value ? value : "");
 }
 
-static void add_user(struct body_writer *answer, const dlg_user *user)
+static void add_user(struct body_writer *answer, const dlg_user *user, bool whole)
 {
     bool born = user->birthdate && user->birthdate[0]; /* an empty text is no date */
-    write_object(answer, born ? 6 : 5);
+    write_object(answer, (size_t)4 + born + whole);
     write_name(answer, "id");
     write_uuid(answer, &user->id);
     write_user_field(answer, "first_name", user->first_name);
     write_user_field(answer, "second_name", user->second_name);
     if (born)
         write_user_field(answer, "birthdate", user->birthdate);
-    write_user_field(answer, "biography", user->biography);
+    if (whole)
+        write_user_field(answer, "biography", user->biography);
     write_user_field(answer, "city", user->city);
     write_object_end(answer);
 }
@@ -67,7 +68,7 @@ void user_get_start(struct request_ctx *ctx)
 void user_get_finish(struct request_ctx *ctx)
 {
     struct body_writer answer = reply_writer(ctx);
-    add_user(&answer, dlg_users_at(dlg_reply_users(ctx->reply), 0));
+    add_user(&answer, dlg_users_at(dlg_reply_users(ctx->reply), 0), true);
     reply_written(ctx, 200, &answer);
 }
 
@@ -87,13 +88,29 @@ void user_search_start(struct request_ctx *ctx)
                                               limit, call_arrived, ctx, &ctx->error));
 }
 
+static size_t length_of(const char *text)
+{
+    return text ? strlen(text) : 0;
+}
+
+/* How many of them an answer has: names are short, but nobody makes them so. */
+static size_t count_fitting(const dlg_users *users)
+{
+    enum { ANSWER_BYTES = 256 * 1024, USER_ROOM = 100 };
+    size_t bytes = 0, count = 0;
+    for (const dlg_user *user; (user = dlg_users_at(users, count)) && bytes <= ANSWER_BYTES; count++)
+        bytes += length_of(user->first_name) + length_of(user->second_name) + length_of(user->city) + USER_ROOM;
+    return count;
+}
+
 void user_search_finish(struct request_ctx *ctx)
 {
     const dlg_users *users = dlg_reply_users(ctx->reply);
     struct body_writer answer = reply_writer(ctx);
-    write_array(&answer, dlg_users_count(users));
-    for (size_t i = 0; i < dlg_users_count(users); i++)
-        add_user(&answer, dlg_users_at(users, i));
+    size_t count = count_fitting(users);
+    write_array(&answer, count);
+    for (size_t i = 0; i < count; i++)
+        add_user(&answer, dlg_users_at(users, i), false);
     write_array_end(&answer);
     reply_written(ctx, 200, &answer);
 }

@@ -214,6 +214,22 @@ static void bad_calls_are_refused(void **state)
 /* ---- Searching ---- */
 
 /* The first names found, joined by commas; static. */
+/* A biography may be as long as a message, and a search finds a thousand users. */
+static void a_search_leaves_biographies_out(void **state)
+{
+    struct fixture *fixture = *state;
+    dlg_error *error = NULL;
+    dlg_users *users = NULL;
+    dlg_user user = DLG_USER_INIT;
+    user.first_name = "Biographical";
+    user.biography = "long";
+    assert_ok(dlg_user_create(NULL, fixture->client, &user, "secret-secret", DLG_NTS, &error), error);
+    assert_ok(dlg_user_search(&users, fixture->client, "Biographical", "", 10, &error), error);
+    assert_int_equal(dlg_users_count(users), 1);
+    assert_null(dlg_users_at(users, 0)->biography);
+    dlg_users_free(users);
+}
+
 static const char *search(struct fixture *fixture, const char *first, const char *second, int limit)
 {
     static char names[512];
@@ -310,6 +326,7 @@ int main(void)
         cmocka_unit_test(bad_calls_are_refused),
         cmocka_unit_test(names_are_found_by_their_beginnings),
         cmocka_unit_test(no_character_is_special),
+        cmocka_unit_test(a_search_leaves_biographies_out),
         cmocka_unit_test(bad_searches_are_refused),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
