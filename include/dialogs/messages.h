@@ -13,6 +13,7 @@ extern "C" {
 #define DLG_TEXT_LIMIT 65536 /* default of the setting `text_limit`, bytes */
 #define DLG_KEY_LIMIT 255    /* longest idempotency key, bytes */
 #define DLG_PAGE_LIMIT 1000  /* most messages in one page */
+#define DLG_PAGE_BYTES 262144 /* a page ends before it has more bytes of text, but has one message */
 #define DLG_CURSOR_SIZE 1408 /* room for any cursor and its NUL, bytes */
 
 /* A message that is stored. The library owns it. May grow. */
@@ -136,6 +137,9 @@ DLG_API int dlg_list_options_init(dlg_list_options *options, uint32_t version);
 /*
  * Reads one page of the dialog between two users. The oldest message comes first, and the order is (created_us, id).
  * The cost depends on the page, not on the length of the dialog. A dialog without messages is an empty page.
+ *
+ * A page ends early when its texts would have more than DLG_PAGE_BYTES. A longer text is a page of its own. So ask
+ * dlg_page_has_more() whether there is more; the number of messages does not tell.
  *
  *   page        receives the page, to be freed with dlg_page_free().
  *   user, peer  the two of the dialog, in either order; may be equal. Neither is nil.

@@ -27,6 +27,9 @@ struct list {
     int32_t limit;
     bool backwards;
     bool feed;              /* of all dialogs */
+    bool bounded;           /* a text may be NULL: it is beyond the bytes of a page */
+    bool retried;           /* a page that was nothing but what the cursor knows was read again */
+    bool starved;           /* the page is such a one */
     bool misfit;            /* an answer had a NULL where none may be */
     bool together;          /* both directions are in the answer of the first query */
     int sides[2];           /* of the directions, as message_position() has it */

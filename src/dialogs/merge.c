@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 /* What does not fit reads as 0, so that a value that is not 0 needs no second look. */
-static bool is_misfit(const struct query *query, int row, const dlg_message *message)
+static bool is_misfit(const struct list *list, const struct query *query, int row, const dlg_message *message)
 {
-    return !message->text || (!message->id && !query_is_int64(query, row, COLUMN_ID)) ||
+    return (!message->text && !list->bounded) || (!message->id && !query_is_int64(query, row, COLUMN_ID)) ||
            (!message->created_us && !query_is_int64(query, row, COLUMN_CREATED));
 }
 
@@ -23,7 +23,7 @@ static bool message_read(const struct list *list, int direction, int row, dlg_me
     message->created_us = query_time(query, row, COLUMN_CREATED);
     message->updated_us = query_time(query, row, COLUMN_UPDATED);
     message->text = query_text(query, row, COLUMN_TEXT, &message->length);
-    return !is_misfit(query, row, message);
+    return !is_misfit(list, query, row, message);
 }
 
 /* One direction, read row by row; `next` and `at` are valid while `row` is below `rows`. */
@@ -85,14 +85,21 @@ static bool is_uncertain(const struct list *list, const struct position *at)
     return false;
 }
 
+/* Whether the page ends before this message, for its bytes. A text that is NULL was left out for the same reason. */
+static bool is_too_long(const dlg_page *page, size_t bytes, const dlg_message *message)
+{
+    return !message->text || (page->count && bytes + message->length > DLG_PAGE_BYTES);
+}
+
 static bool is_last(const struct position *position)
 {
     return position_compare(*position, POSITION_LAST) == 0;
 }
 
 /* False: a row did not fit. */
-static bool page_merge(const struct list *list, dlg_page *page)
+static bool page_merge(struct list *list, dlg_page *page)
 {
+    size_t bytes = 0;
     struct direction directions[2] = {{.rows = direction_rows(list, 0)}, {.rows = direction_rows(list, 1)}};
     direction_advance(list, 0, &directions[0]);
     direction_advance(list, 1, &directions[1]);
@@ -103,6 +110,11 @@ static bool page_merge(const struct list *list, dlg_page *page)
             return true;
         if (!list->backwards && position_compare(directions[chosen].at, list->until) > 0)
             break;
+        if (is_too_long(page, bytes, &directions[chosen].next)) {
+            list->starved = page->count == 0;
+            return true;
+        }
+        bytes += directions[chosen].next.length;
         page->messages[page->count++] = directions[chosen].next;
         directions[chosen].row++;
         direction_advance(list, chosen, &directions[chosen]);
@@ -148,6 +160,7 @@ dlg_page *list_merge(struct list *list)
     page->until_reached = false;
     page->settled_us = list->settled_us;
     page->before[0] = page->after[0] = '\0';
+    page->texts = NULL;
     page->count = 0;
     if (!page_merge(list, page)) {
         list->misfit = true;
@@ -163,6 +176,10 @@ dlg_page *list_merge(struct list *list)
     for (int i = 0; i < 2; i++) {
         page->directions[i] = list->request.queries[i].result;
         list->request.queries[i].result = NULL;
+    }
+    if (page_keeps_too_much(page) && !page_detach(page)) {
+        dlg_page_free(page);
+        return NULL;
     }
     return page;
 }

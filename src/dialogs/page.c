@@ -4,6 +4,7 @@
 #include "dialogs/messages.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* In a feed the directions are the sides: 1 is what the user got. */
 struct position message_position(const dlg_message *message, const dlg_uuid *user, const dlg_uuid *peer)
@@ -34,8 +35,42 @@ void dlg_page_free(dlg_page *page)
         return;
     PQclear(page->directions[0]);
     PQclear(page->directions[1]);
+    free(page->texts);
     free(page->known);
     free(page);
+}
+
+static size_t text_bytes(const dlg_page *page)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < page->count; i++)
+        bytes += page->messages[i].length + 1;
+    return bytes;
+}
+
+bool page_keeps_too_much(const dlg_page *page)
+{
+    enum { TIMES = 2, ROWS_BYTES = 512 * 1024 }; /* the second for what rows have beside their texts */
+    return PQresultMemorySize(page->directions[0]) + PQresultMemorySize(page->directions[1]) >
+           TIMES * text_bytes(page) + ROWS_BYTES;
+}
+
+bool page_detach(dlg_page *page)
+{
+    char *to = page->texts = malloc(text_bytes(page) + 1);
+    if (!to)
+        return false;
+    for (size_t i = 0; i < page->count; i++) {
+        dlg_message *message = &page->messages[i];
+        memcpy(to, message->text, message->length + 1); /* the NUL too */
+        message->text = to;
+        to += message->length + 1;
+    }
+    for (int i = 0; i < 2; i++) {
+        PQclear(page->directions[i]);
+        page->directions[i] = NULL;
+    }
+    return true;
 }
 
 /* ---- Cursors ---- */

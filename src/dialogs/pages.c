@@ -62,6 +62,29 @@ static bool again_is_empty(const struct list *list)
            page->count == 0;
 }
 
+/* Nothing but what the cursor knows fits into the bytes of a page: a short page of all texts is behind that. */
+static bool must_retry(struct list *list)
+{
+    enum { SHORT = 16 };
+    if (!list->starved || list->retried)
+        return false;
+    list->retried = true;
+    list->starved = false;
+    list->limit = list->limit < SHORT ? list->limit : SHORT;
+    return true;
+}
+
+static void read_again(struct list *list)
+{
+    answers_forget(&list->request);
+    dlg_page_free(list->page);
+    free(list->known);
+    list->page = NULL;
+    list->known = NULL;
+    list->known_count = 0;
+    list_begin(&list->request);
+}
+
 static void list_fail(struct list *list)
 {
     if (list->misfit)
@@ -84,11 +107,11 @@ static void list_done(struct request *request)
     }
     if (again_is_empty(list)) {
         cursor_advance_again(&list->from, list->until);
-        answers_forget(request);
-        dlg_page_free(list->page);
-        list->page = NULL;
-        list->known_count = 0;
-        list_begin(request);
+        read_again(list);
+        return;
+    }
+    if (must_retry(list)) {
+        read_again(list);
         return;
     }
     if (list->page->count)
@@ -103,11 +126,20 @@ static void list_done(struct request *request)
 
 /* ---- Questions ---- */
 
+/* Of two statements that differ only in that the second ends by bytes: that is for pages of many messages. */
+static enum statement_id statement_for(struct list *list, enum statement_id plain)
+{
+    enum { MANY = 128, STEP = STATEMENT_LONG_PAGE_AFTER - STATEMENT_PAGE_AFTER };
+    list->bounded = list->rows > MANY && !list->retried;
+    return list->bounded ? (enum statement_id)((int)plain + STEP) : plain;
+}
+
 static void direction_query(struct list *list, int direction, const dlg_uuid *author, const dlg_uuid *recipient)
 {
     struct query *query = &list->request.queries[direction];
     struct position from = direction_from(list, list->begin, list->sides[direction]);
-    query_init(query, &list->request, list->backwards ? STATEMENT_PAGE_BEFORE : STATEMENT_PAGE_AFTER, recipient);
+    enum statement_id plain = list->backwards ? STATEMENT_PAGE_BEFORE : STATEMENT_PAGE_AFTER;
+    query_init(query, &list->request, statement_for(list, plain), recipient);
     query_set_uuid(query, 0, author);
     query_set_uuid(query, 1, recipient);
     query_set_time(query, 2, from.created_us);
@@ -122,7 +154,8 @@ static void dialog_query(struct list *list)
     struct query *query = &list->request.queries[0];
     struct position mine = direction_from(list, list->begin, list->sides[0]);
     struct position theirs = direction_from(list, list->begin, list->sides[1]);
-    query_init(query, &list->request, list->backwards ? STATEMENT_DIALOG_BEFORE : STATEMENT_DIALOG_AFTER, NULL);
+    enum statement_id plain = list->backwards ? STATEMENT_DIALOG_BEFORE : STATEMENT_DIALOG_AFTER;
+    query_init(query, &list->request, statement_for(list, plain), NULL);
     query_set_uuid(query, 0, &list->user);
     query_set_uuid(query, 1, &list->peer);
     query_set_time(query, 2, mine.created_us);

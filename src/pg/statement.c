@@ -1,5 +1,6 @@
 #include "pg/statement.h"
 
+#include <dialogs.h>
 #include <endian.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,10 +10,10 @@
 #define STAMP(floor) "greatest(pg_catalog.statement_timestamp(), " floor ")"
 #define USER_COLUMNS \
     "id, first_name, second_name, pg_catalog.to_char(birthdate, 'YYYY-MM-DD'), biography, city, create_date"
-/* As a range, which an index of text_pattern_ops serves under a generic plan too; U+10FFFF is the last character. */
 /* A search finds up to 1,000 users, whose biographies may be as long as messages. */
 #define FOUND_COLUMNS \
     "id, first_name, second_name, pg_catalog.to_char(birthdate, 'YYYY-MM-DD'), NULL::text, city, create_date"
+/* As a range, which an index of text_pattern_ops serves under a generic plan too; U+10FFFF is the last character. */
 #define BEGINS_WITH(column, prefix) column " ~>=~ " prefix " AND " column " ~<=~ (" prefix " || U&'\\+10FFFF')"
 /* clang-format off */
 #define PAGE_FROM(table, mine, author, recipient, compare, from, order, limit)          \
@@ -30,6 +31,16 @@
     " UNION ALL "                                                                       \
     "(" PAGE_OF(", false", "$2", "$1", compare, "$5, $6", order, "$7") ")"              \
     ") AS dialog ORDER BY create_date " order ", id " order " LIMIT $7"
+/*
+ * The texts of a page only as far as their bytes before are within the bound: the others are not sent. The lengths are
+ * read from the rows, without the texts. It costs a few microseconds, and a page of few messages goes without.
+ */
+#define WORD_OF(number) #number
+#define DIGITS_OF(number) WORD_OF(number)
+#define LONG_OF(mine, page, order)                                                      \
+    "SELECT id, CASE WHEN pg_catalog.sum(pg_catalog.octet_length(text)) OVER (ORDER BY create_date " order ", id " order \
+    " ROWS UNBOUNDED PRECEDING) - pg_catalog.octet_length(text) <= " DIGITS_OF(DLG_PAGE_BYTES) " THEN text END, "   \
+    "create_date, update_date" mine " FROM (" page ") AS page ORDER BY create_date " order ", id " order
 /* clang-format on */
 /* Where the newest of a window stand, without their texts; in the order of a page's columns. */
 #define POSITIONS_OF(table, which, from, until, limit)                                                           \
@@ -128,6 +139,26 @@ static const struct statement table[STATEMENT_COUNT] = {
                                  .count = 7,
                                  .types = {OID_UUID, OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_TIMESTAMPTZ, OID_INT8,
                                            OID_INT8}},
+    [STATEMENT_LONG_PAGE_AFTER] = {.name = "dlg_long_page_after",
+                                   .sql = LONG_OF("", PAGE_OF("", "$1", "$2", ">", "$3, $4", "ASC", "$5"), "ASC"),
+                                   .shard_sql = LONG_OF("", SHARD_OF(">", "ASC"), "ASC"),
+                                   .count = 5,
+                                   .types = {OID_UUID, OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
+    [STATEMENT_LONG_PAGE_BEFORE] = {.name = "dlg_long_page_before",
+                                    .sql = LONG_OF("", PAGE_OF("", "$1", "$2", "<", "$3, $4", "DESC", "$5"), "DESC"),
+                                    .shard_sql = LONG_OF("", SHARD_OF("<", "DESC"), "DESC"),
+                                    .count = 5,
+                                    .types = {OID_UUID, OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_INT8}},
+    [STATEMENT_LONG_DIALOG_AFTER] = {.name = "dlg_long_dialog_after",
+                                     .sql = LONG_OF(", mine", DIALOG_OF(">", "ASC"), "ASC"),
+                                     .count = 7,
+                                     .types = {OID_UUID, OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_TIMESTAMPTZ, OID_INT8,
+                                               OID_INT8}},
+    [STATEMENT_LONG_DIALOG_BEFORE] = {.name = "dlg_long_dialog_before",
+                                      .sql = LONG_OF(", mine", DIALOG_OF("<", "DESC"), "DESC"),
+                                      .count = 7,
+                                      .types = {OID_UUID, OID_UUID, OID_TIMESTAMPTZ, OID_INT8, OID_TIMESTAMPTZ,
+                                                OID_INT8, OID_INT8}},
     [STATEMENT_FEED_TO_AFTER] = {.name = "dlg_feed_to_after",
                                  .sql = FEED_OF(FEED_TO, ">", "ASC"),
                                  .count = 4,

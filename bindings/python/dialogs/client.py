@@ -149,7 +149,7 @@ class Client(Bulk):
         It fetches the next page while you read this one.
 
         after  a cursor to begin at; "" is the beginning
-        fetch  messages in one fetch, 1 to 1000
+        fetch  messages in one fetch, 1 to 1000; fewer when their texts are more than 256 KiB
         """
         return self._walk(user, peer, fetch, timeout, self._fetch(user, peer, fetch, after, timeout))
 

@@ -269,6 +269,100 @@ static void cursors_are_good_for_their_dialog_only(void **state)
     dlg_page_free(page);
 }
 
+/* ---- Pages end by bytes ---- */
+
+/* Texts of `bytes` that begin with their number, the two writing in turn. */
+static struct pair long_dialog_make(struct fixture *fixture, int count, int bytes, const char *time)
+{
+    struct pair pair = pair_new();
+    sql_run(fixture->sql,
+            "INSERT INTO dialogs (id, user_id, to_user_id, text, create_date) SELECT g, "
+            "CASE WHEN g %% 2 = 0 THEN ben ELSE ann END, CASE WHEN g %% 2 = 0 THEN ann ELSE ben END, "
+            "rpad(g || ' ', %d, 'x'), %s FROM generate_series(1, %d) g, "
+            "(SELECT '%s'::uuid AS ann, '%s'::uuid AS ben) pair",
+            bytes, time, count, uuid_text(&pair.ann), uuid_text(&pair.ben));
+    return pair;
+}
+
+static size_t page_bytes(const dlg_page *page)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < dlg_page_count(page); i++)
+        bytes += dlg_page_at(page, i)->length;
+    return bytes;
+}
+
+static void assert_bounded(const dlg_page *page)
+{
+    assert_true(page_bytes(page) <= DLG_PAGE_BYTES || dlg_page_count(page) == 1);
+    assert_true(dlg_page_count(page) > 0 || !dlg_page_has_more(page));
+}
+
+/* Forwards and backwards, whatever the limit, no page has more, and no message is missing or seen twice. */
+static void walk_long_dialog(dlg_client *client, const struct pair *pair, int count, int limit)
+{
+    char cursor[DLG_CURSOR_SIZE] = "";
+    int seen = 0, more = 1;
+    while (more) {
+        dlg_page *page = list_from(client, pair, limit, NULL, cursor);
+        assert_bounded(page);
+        for (size_t i = 0; i < dlg_page_count(page); i++)
+            assert_int_equal(number_at(page, i), ++seen);
+        more = dlg_page_has_more(page);
+        snprintf(cursor, sizeof cursor, "%s", dlg_page_after(page));
+        dlg_page_free(page);
+    }
+    assert_int_equal(seen, count);
+    for (more = 1, cursor[0] = '\0'; more;) {
+        dlg_page *page = list_from(client, pair, limit, cursor, NULL);
+        assert_bounded(page);
+        for (size_t i = dlg_page_count(page); i-- > 0;)
+            assert_int_equal(number_at(page, i), seen--);
+        more = dlg_page_has_more(page);
+        snprintf(cursor, sizeof cursor, "%s", dlg_page_before(page));
+        dlg_page_free(page);
+    }
+    assert_int_equal(seen, 0);
+}
+
+static void pages_end_by_bytes(void **state)
+{
+    static const int limits[] = {1, 7, 50, 128, 129, 1000};
+    struct fixture *fixture = *state;
+    struct pair old = long_dialog_make(fixture, 40, 30000, OLD), mixed = long_dialog_make(fixture, 600, 700, OLD);
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        walk_long_dialog(fixture->client, &old, 40, limits[i]);
+        walk_long_dialog(fixture->client, &mixed, 600, limits[i]);
+    }
+}
+
+/* Each text alone is more than a page: one at a time. */
+static void a_text_longer_than_a_page_is_a_page(void **state)
+{
+    struct fixture *fixture = *state;
+    struct pair pair = long_dialog_make(fixture, 5, DLG_PAGE_BYTES + 1, OLD);
+    dlg_page *page = list_from(fixture->client, &pair, 1000, NULL, "");
+    assert_int_equal(dlg_page_count(page), 1);
+    assert_int_equal(page_bytes(page), DLG_PAGE_BYTES + 1);
+    dlg_page_free(page);
+    walk_long_dialog(fixture->client, &pair, 5, 1000);
+    walk_long_dialog(fixture->client, &pair, 5, 50);
+}
+
+/* What the cursor has seen is read again while a writer is under way: it must not fill the page. */
+static void what_was_seen_does_not_fill_a_page(void **state)
+{
+    struct fixture *fixture = *state;
+    PGconn *writer = PQconnectdb(test_server_conninfo(fixture->server));
+    sql_run(writer, "BEGIN");
+    sql_run(writer,
+            "INSERT INTO dialogs (user_id, to_user_id, text) VALUES (gen_random_uuid(), gen_random_uuid(), 'x')");
+    struct pair pair = long_dialog_make(fixture, 60, 30000, "clock_timestamp() + g * interval '1 us'");
+    walk_long_dialog(fixture->client, &pair, 60, 1000);
+    walk_long_dialog(fixture->client, &pair, 60, 50);
+    PQfinish(writer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +376,9 @@ int main(void)
         cmocka_unit_test(dates_without_end_are_ordered),
         cmocka_unit_test(bad_options_are_refused),
         cmocka_unit_test(cursors_are_good_for_their_dialog_only),
+        cmocka_unit_test(pages_end_by_bytes),
+        cmocka_unit_test(a_text_longer_than_a_page_is_a_page),
+        cmocka_unit_test(what_was_seen_does_not_fill_a_page),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }
