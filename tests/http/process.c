@@ -59,7 +59,7 @@ static void keep_little(void)
 static void become(const struct process *process, const char *db, const char *const *more)
 {
     char port[8], said[96], logged[96], keys[128], data[96];
-    const char *arguments[ARGUMENTS_MOST + 24] = {
+    const char *arguments[ARGUMENTS_MOST + 32] = {
         DIALOGSD,
         "--port",
         port,
@@ -74,6 +74,10 @@ static void become(const struct process *process, const char *db, const char *co
         "--threads",
         "2",
         "--login-attempts",
+        "0",
+        "--login-attempts-per-hour",
+        "0",
+        "--login-attempts-per-user",
         "0",
         "--login-attempts-per-address",
         "0",

@@ -4,12 +4,17 @@
 #include "http/reply.h"
 #include "live/replicas.h"
 
+#include <stdio.h>
+
 void limits_open(struct service *service)
 {
     const struct config *config = &service->config;
     const int64_t limits[RATE_KINDS] = {
-        [RATE_LOGIN_USER] = config->login_attempts,
+        [RATE_LOGIN_PLACE] = config->login_attempts,
+        [RATE_LOGIN_PLACE_HOUR] = config->login_attempts_per_hour,
+        [RATE_LOGIN_USER] = config->login_attempts_per_user,
         [RATE_LOGIN_ADDRESS] = config->login_attempts_per_address,
+        [RATE_LOGIN_KNOWN] = 1,
         [RATE_REGISTER] = config->registrations,
         [RATE_SEND] = config->send_rate,
     };
@@ -32,40 +37,93 @@ static void count(struct request_ctx *ctx, enum rate_limit_kind kind, const char
     rate_limit_count(&ctx->service->rate_limit, kind, whose, more, monotonic_us());
 }
 
-/* Counted before it is known to be wrong, so that many at once do not slip through. */
+/* What a login is counted by: the user, the address, both. */
+struct login_names {
+    char user[DLG_UUID_TEXT_SIZE];
+    char place[RATE_NAME_SIZE];
+};
+
+static struct login_names login_names(const struct request_ctx *ctx)
+{
+    struct login_names names;
+    dlg_uuid_format(names.user, &ctx->named);
+    snprintf(names.place, sizeof names.place, "%s %s", names.user, ctx->network);
+    return names;
+}
+
+/* Without the address: what is counted of one user. A place that the user is known at does not count for others. */
+static void count_user(struct request_ctx *ctx, const struct login_names *names, int64_t more)
+{
+    count(ctx, RATE_LOGIN_PLACE, names->place, more);
+    count(ctx, RATE_LOGIN_PLACE_HOUR, names->place, more);
+    if (!ctx->known_place)
+        count(ctx, RATE_LOGIN_USER, names->user, more);
+}
+
+static void tell_wrong_password(struct request_ctx *ctx, const struct login_names *names)
+{
+    struct replicas *replicas = &ctx->service->replicas;
+    replicas_tell_count(replicas, RATE_LOGIN_PLACE, names->place);
+    replicas_tell_count(replicas, RATE_LOGIN_PLACE_HOUR, names->place);
+    if (!ctx->known_place)
+        replicas_tell_count(replicas, RATE_LOGIN_USER, names->user);
+    replicas_tell_count(replicas, RATE_LOGIN_ADDRESS, ctx->network);
+}
+
+/*
+ * Counted before it is known to be wrong, so that many at once do not slip through. Whoever guesses elsewhere does not
+ * keep a user out of the places where the user has been before.
+ */
 bool limits_allow_login(struct request_ctx *ctx, const dlg_uuid *user)
 {
-    char id[DLG_UUID_TEXT_SIZE];
-    dlg_uuid_format(id, user);
-    if (!allow(ctx, RATE_LOGIN_USER, id, "too many wrong passwords for this user") ||
-        !allow(ctx, RATE_LOGIN_ADDRESS, ctx->address, "too many wrong passwords from this address"))
-        return false;
     ctx->named = *user;
-    count(ctx, RATE_LOGIN_USER, id, 1);
-    count(ctx, RATE_LOGIN_ADDRESS, ctx->address, 1);
+    struct login_names names = login_names(ctx);
+    ctx->known_place = rate_limit_wait_s(&ctx->service->rate_limit, RATE_LOGIN_KNOWN, names.place, monotonic_us()) > 0;
+    if (!allow(ctx, RATE_LOGIN_PLACE, names.place, "too many wrong passwords for this user") ||
+        !allow(ctx, RATE_LOGIN_PLACE_HOUR, names.place, "too many wrong passwords for this user in an hour") ||
+        (!ctx->known_place &&
+         !allow(ctx, RATE_LOGIN_USER, names.user, "too many wrong passwords for this user from several addresses")) ||
+        !allow(ctx, RATE_LOGIN_ADDRESS, ctx->network, "too many wrong passwords from this address"))
+        return false;
+    count_user(ctx, &names, 1);
+    count(ctx, RATE_LOGIN_ADDRESS, ctx->network, 1);
     return true;
 }
 
+/* Of users that do not exist nothing is kept, or made-up ones would drive out others. */
 void limits_login_ended(struct request_ctx *ctx, int code)
 {
-    char id[DLG_UUID_TEXT_SIZE];
-    dlg_uuid_format(id, &ctx->named);
-    if (code == DLG_E_PASSWORD || code == DLG_E_NOT_FOUND) {
-        replicas_tell_count(&ctx->service->replicas, RATE_LOGIN_USER, id);
-        replicas_tell_count(&ctx->service->replicas, RATE_LOGIN_ADDRESS, ctx->address);
-    } else {
-        count(ctx, RATE_LOGIN_USER, id, -1);
-        count(ctx, RATE_LOGIN_ADDRESS, ctx->address, -1);
+    struct login_names names = login_names(ctx);
+    if (code == DLG_E_PASSWORD) {
+        tell_wrong_password(ctx, &names);
+        return;
+    }
+    count_user(ctx, &names, -1);
+    if (code == DLG_E_NOT_FOUND) {
+        replicas_tell_count(&ctx->service->replicas, RATE_LOGIN_ADDRESS, ctx->network);
+        return;
+    }
+    count(ctx, RATE_LOGIN_ADDRESS, ctx->network, -1);
+    if (code == DLG_OK) {
+        count(ctx, RATE_LOGIN_KNOWN, names.place, 1);
+        replicas_tell_count(&ctx->service->replicas, RATE_LOGIN_KNOWN, names.place);
     }
 }
 
 bool limits_allow_registration(struct request_ctx *ctx)
 {
-    if (!allow(ctx, RATE_REGISTER, ctx->address, "too many registrations from this address"))
+    if (!allow(ctx, RATE_REGISTER, ctx->network, "too many registrations from this address"))
         return false;
-    count(ctx, RATE_REGISTER, ctx->address, 1);
-    replicas_tell_count(&ctx->service->replicas, RATE_REGISTER, ctx->address);
+    count(ctx, RATE_REGISTER, ctx->network, 1);
     return true;
+}
+
+void limits_registration_begun(struct request_ctx *ctx, int code)
+{
+    if (code == DLG_OK)
+        replicas_tell_count(&ctx->service->replicas, RATE_REGISTER, ctx->network);
+    else
+        count(ctx, RATE_REGISTER, ctx->network, -1);
 }
 
 /* The other replicas count the message when they hear of it: nothing is sent to them, or waited for, on its account. */

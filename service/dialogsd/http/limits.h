@@ -17,7 +17,13 @@ bool limits_pace(const struct request_ctx *ctx);
 /* Whether another request may wait for the database; else answers 503 and returns false. */
 bool limits_allow_load(struct request_ctx *ctx);
 
-/* How the login ended that was allowed: a right password does not count. On the library's thread. */
+/*
+ * How the login ended that was allowed, or that the library did not take it: only a wrong password counts. On any
+ * thread, while the request waits.
+ */
 void limits_login_ended(struct request_ctx *ctx, int code);
+
+/* Whether the library took the registration that was allowed: one that it refuses does not count. */
+void limits_registration_begun(struct request_ctx *ctx, int code);
 
 #endif

@@ -2,8 +2,8 @@
 
 #include "common/service_clock.h"
 #include "content/media_types.h"
+#include "guard/client_address.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,19 +31,28 @@ static bool take_request_id(struct request_ctx *ctx)
     return true;
 }
 
-/* Behind a proxy the last address is the one that it saw; those before it are what the client says. */
+static enum MHD_Result last_forwarded(void *payload, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    (void)kind;
+    const char **last = payload;
+    if (strcasecmp(name, "X-Forwarded-For") == 0)
+        *last = value ? value : "";
+    return MHD_YES;
+}
+
+/*
+ * Behind a proxy the last address is the one that it saw; those before it are what the client says. All lines of that
+ * name are one list (RFC 9110, 5.3), and some proxies add a line of their own.
+ */
 static void take_address(struct request_ctx *ctx)
 {
-    const char *given = ctx->service->config.proxied ? ctx_header(ctx, "X-Forwarded-For", NULL) : NULL;
-    const char *comma = given ? strrchr(given, ',') : NULL;
-    struct in6_addr binary;
-    char text[INET6_ADDRSTRLEN];
-    if (comma)
-        given = comma + 1 + strspn(comma + 1, " ");
-    if (!given || snprintf(text, sizeof text, "%s", given) >= (int)sizeof text)
-        return;
-    if (inet_pton(AF_INET, text, &binary) == 1 || inet_pton(AF_INET6, text, &binary) == 1)
-        memcpy(ctx->address, text, sizeof text);
+    const char *last = NULL;
+    client_address_read(ctx->client->address, strlen(ctx->client->address), ctx->address);
+    if (ctx->service->config.proxied)
+        MHD_get_connection_values(ctx->connection, MHD_HEADER_KIND, last_forwarded, &last);
+    if (last)
+        client_address_last(last, ctx->address);
+    client_address_network(ctx->address, ctx->network);
 }
 
 static void make_request_id(struct request_ctx *ctx)

@@ -10,6 +10,7 @@
 #define DIALOGSD_REQUEST_CTX_H
 
 #include "content/text_buffer.h"
+#include "guard/client_address.h"
 #include "http/router.h"
 #include "http/service.h"
 
@@ -57,6 +58,8 @@ struct request_ctx {
     char trace_id[TRACE_ID_SIZE]; /* of the caller's trace, or "" */
     char span_id[SPAN_ID_SIZE];
     char address[INET6_ADDRSTRLEN]; /* of the client */
+    char network[NETWORK_SIZE];     /* ... that limits count by */
+    bool known_place;               /* of a login: the user has logged in from there before */
     char method[METHOD_SIZE];       /* for the log, as is */
     char path[LOGGED_PATH_SIZE];
 };

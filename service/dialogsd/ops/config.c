@@ -66,7 +66,12 @@ static const struct option options[] = {
     {"wait-target", "MS", NUMBER, AT(wait_target_ms), "100", 0, 3600000,
      "how long requests may wait for the database on average; when they wait longer, fewer may wait; 0: no target"},
     {"login-attempts", "N", NUMBER, AT(login_attempts), "10", 0, 1000000,
-     "most wrong passwords for one user in a minute; 0: no limit"},
+     "most wrong passwords for one user from one address in a minute; 0: no limit"},
+    {"login-attempts-per-hour", "N", NUMBER, AT(login_attempts_per_hour), "30", 0, 1000000,
+     "the same in an hour; 0: no limit"},
+    {"login-attempts-per-user", "N", NUMBER, AT(login_attempts_per_user), "100", 0, 1000000,
+     "most wrong passwords for one user in an hour from all addresses where the user has not logged in before; 0: no "
+     "limit"},
     {"login-attempts-per-address", "N", NUMBER, AT(login_attempts_per_address), "100", 0, 1000000,
      "most wrong passwords from one address in a minute; 0: no limit"},
     {"registrations", "N", NUMBER, AT(registrations), "60", 0, 1000000,

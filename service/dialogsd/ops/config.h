@@ -33,6 +33,8 @@ struct config {
     int64_t requests;
     int64_t wait_target_ms;
     int64_t login_attempts;
+    int64_t login_attempts_per_hour;
+    int64_t login_attempts_per_user;
     int64_t login_attempts_per_address;
     int64_t registrations;
     int64_t send_rate;

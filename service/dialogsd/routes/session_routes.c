@@ -12,6 +12,27 @@ static void login_arrived(dlg_reply *reply, void *payload)
     call_arrived(reply, payload);
 }
 
+/* What cannot be a password is no attempt at one. */
+static bool password_may_be(struct request_ctx *ctx, size_t length)
+{
+    if (length == 0)
+        reply_bad(ctx, "the password is empty");
+    else if (length > DLG_PASSWORD_LIMIT)
+        reply_error(ctx, 400, DLG_E_TOO_LARGE, "a password has at most %d bytes", DLG_PASSWORD_LIMIT);
+    else
+        return true;
+    return false;
+}
+
+static void login(struct request_ctx *ctx, const dlg_uuid *id, const char *password, size_t length)
+{
+    call_begin(ctx);
+    int code = dlg_auth_async(ctx->service->backend.client, id, password, length, login_arrived, ctx, &ctx->error);
+    if (code != DLG_OK)
+        limits_login_ended(ctx, code);
+    call_submitted(ctx, code);
+}
+
 void session_login_start(struct request_ctx *ctx)
 {
     const char *id_text, *password;
@@ -22,13 +43,10 @@ void session_login_start(struct request_ctx *ctx)
         return;
     if (body_text(ctx, body, "id", true, &id_text, &id_length) &&
         body_text(ctx, body, "password", true, &password, &length)) {
-        if (dlg_uuid_parse(&id, id_text, id_length) != DLG_OK) {
+        if (dlg_uuid_parse(&id, id_text, id_length) != DLG_OK)
             reply_bad(ctx, "\"id\" is not a UUID such as 387ac1c1-6581-4ace-a113-707c8585fe28");
-        } else if (limits_allow_login(ctx, &id)) {
-            call_begin(ctx);
-            call_submitted(ctx, dlg_auth_async(ctx->service->backend.client, &id, password, length, login_arrived, ctx,
-                                               &ctx->error));
-        }
+        else if (password_may_be(ctx, length) && limits_allow_login(ctx, &id))
+            login(ctx, &id, password, length);
     }
     body_free(body);
 }

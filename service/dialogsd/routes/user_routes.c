@@ -21,8 +21,10 @@ void user_register_start(struct request_ctx *ctx)
         body_word(ctx, body, "biography", &user.biography) && body_word(ctx, body, "city", &user.city) &&
         body_text(ctx, body, "password", true, &password, &length) && limits_allow_registration(ctx)) {
         call_begin(ctx);
-        call_submitted(ctx, dlg_user_create_async(ctx->service->backend.client, &user, password, length, call_arrived,
-                                                  ctx, &ctx->error));
+        int code = dlg_user_create_async(ctx->service->backend.client, &user, password, length, call_arrived, ctx,
+                                         &ctx->error);
+        limits_registration_begun(ctx, code);
+        call_submitted(ctx, code);
     }
     body_free(body);
 }

@@ -1,0 +1,148 @@
+"""Somebody guesses passwords as fast as they can, and nobody else is kept out: guesses.py DIALOGSD"""
+
+import http.client
+import json
+import sys
+import threading
+import uuid
+
+from service import Dialogsd
+
+ANNA = "387ac1c1-6581-4ace-a113-707c8585fe28"
+BORIS = "aa45b640-d501-4101-83f2-de96b672129f"
+QUICK = ("--set", "hash_memory_kib=8", "--set", "hash_operations=1")
+HERE, THERE, ELSEWHERE = "127.0.0.1", "127.0.0.2", "127.0.0.3"  # all of them are this machine
+
+
+def post(service, path, body, source=HERE, headers=None):
+    """Status, headers, body of a call that comes from this address."""
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30, source_address=(source, 0))
+    try:
+        connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json", **(headers or {})})
+        answer = connection.getresponse()
+        return answer.status, answer.headers, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
+def login(service, user, password, source=HERE, forwarded=None):
+    headers = {"X-Forwarded-For": forwarded} if forwarded else None
+    return post(service, "/login", {"id": user, "password": password}, source, headers)
+
+
+class Attack:
+    """In a with block: some threads that call `work` without rest."""
+
+    def __init__(self, work, threads=4):
+        self.work, self.ending, self.trouble = work, False, []
+        self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(threads)]
+        self.count = 0
+
+    def run(self):
+        try:
+            while not self.ending:
+                self.work()
+                self.count += 1
+        except Exception as error:  # pylint: disable=broad-except
+            self.trouble.append(error)
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ending = True
+        for thread in self.threads:
+            thread.join()
+        assert not self.trouble, self.trouble
+        assert self.count > 50, f"only {self.count} attempts were made"
+
+
+def expect(status, answer):
+    assert answer[0] == status, f"{answer[0]} instead of {status}: {answer[2]}"
+    return answer
+
+
+def what_is_no_password_is_no_attempt(program):
+    with Dialogsd(program, *QUICK, "--login-attempts", "3", "--login-attempts-per-address", "3") as service:
+        for _ in range(10):
+            for password in ("", "a" * 1025, "a" * 2000):
+                expect(400, login(service, ANNA, password))
+            expect(400, login(service, "nobody", "string"))
+            expect(400, login(service, ANNA, 7))
+        expect(200, login(service, ANNA, "string"))
+
+
+def a_registration_that_is_refused_does_not_count(program):
+    with Dialogsd(program, *QUICK, "--registrations", "2") as service:
+        for _ in range(5):
+            expect(400, post(service, "/user/register", {"password": "x" * 8, "birthdate": "yesterday"}))
+            expect(400, post(service, "/user/register", {"password": ""}))
+        for _ in range(2):
+            expect(200, post(service, "/user/register", {"password": "x" * 8}))
+        expect(429, post(service, "/user/register", {"password": "x" * 8}))
+
+
+def guesses_from_elsewhere_lock_nobody_out(program):
+    with Dialogsd(program, *QUICK) as service:
+        statuses = set()
+        with Attack(lambda: statuses.add(login(service, ANNA, "guess", THERE)[0])):
+            for _ in range(100):
+                expect(200, login(service, ANNA, "string"))
+        assert statuses == {401, 429}, statuses
+        expect(429, login(service, ANNA, "string", THERE))
+        expect(200, login(service, BORIS, "string", THERE))
+
+
+def guesses_from_many_places_are_counted_by_user(program):
+    with Dialogsd(program, *QUICK, "--proxied", "--login-attempts-per-user", "20") as service:
+        expect(200, login(service, ANNA, "string", forwarded="192.0.2.1"))
+        statuses = [login(service, ANNA, "guess", forwarded=f"203.0.113.{i}")[0] for i in range(25)]
+        assert statuses == [401] * 20 + [429] * 5, statuses
+        _, headers, body = expect(429, login(service, ANNA, "string", forwarded="192.0.2.9"))
+        assert 3000 < int(headers["Retry-After"]) <= 3601, headers["Retry-After"]
+        assert "from several addresses" in body["message"], body
+        expect(200, login(service, ANNA, "string", forwarded="192.0.2.1"))  # known there
+
+
+def an_hour_has_a_limit_of_its_own(program):
+    with Dialogsd(program, *QUICK, "--login-attempts", "0", "--login-attempts-per-hour", "7") as service:
+        for _ in range(7):
+            expect(401, login(service, ANNA, "guess"))
+        _, headers, _ = expect(429, login(service, ANNA, "string"))
+        assert 3000 < int(headers["Retry-After"]) <= 3601, headers["Retry-After"]
+
+
+def a_network_of_ipv6_is_one_address(program):
+    with Dialogsd(program, *QUICK, "--proxied", "--login-attempts-per-address", "5") as service:
+        for i in range(5):
+            expect(404, login(service, str(uuid.uuid4()), "guess", forwarded=f"2001:db8:1:2:{i}::{i}"))
+        expect(429, login(service, ANNA, "string", forwarded="2001:db8:1:2::abcd"))
+        expect(200, login(service, ANNA, "string", forwarded="2001:db8:1:3::abcd"))
+        for i in range(5):  # addresses of IPv4 inside of IPv6 are not one network
+            expect(404, login(service, str(uuid.uuid4()), "guess", forwarded=f"::ffff:192.0.2.{i}"))
+        expect(200, login(service, ANNA, "string", forwarded="::ffff:192.0.2.9"))
+
+
+def made_up_users_do_not_reset_a_limit(program):
+    limits = ("--login-attempts-per-address", "0", "--login-attempts", "5")
+    with Dialogsd(program, *QUICK, *limits) as service:
+        for _ in range(5):
+            expect(401, login(service, ANNA, "guess", THERE))
+        with Attack(lambda: expect(404, login(service, str(uuid.uuid4()), "guess", ELSEWHERE))):
+            for _ in range(50):
+                expect(429, login(service, ANNA, "string", THERE))
+                expect(200, login(service, ANNA, "string"))
+
+
+def main(program):
+    for test in (what_is_no_password_is_no_attempt, a_registration_that_is_refused_does_not_count,
+                 guesses_from_elsewhere_lock_nobody_out, guesses_from_many_places_are_counted_by_user,
+                 an_hour_has_a_limit_of_its_own, a_network_of_ipv6_is_one_address,
+                 made_up_users_do_not_reset_a_limit):
+        test(program)
+        print(f"{test.__name__}: good", flush=True)
+
+
+main(*sys.argv[1:])
