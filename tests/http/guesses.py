@@ -2,11 +2,13 @@
 
 import http.client
 import json
+import os
+import shutil
 import sys
 import threading
 import uuid
 
-from service import Dialogsd
+from service import Dialogsd, make_home
 
 ANNA = "387ac1c1-6581-4ace-a113-707c8585fe28"
 BORIS = "aa45b640-d501-4101-83f2-de96b672129f"
@@ -136,11 +138,33 @@ def made_up_users_do_not_reset_a_limit(program):
                 expect(200, login(service, ANNA, "string"))
 
 
+def the_log_says_whose_login_failed(program):
+    home = make_home()
+    path = os.path.join(home, "access.log")
+    try:
+        with Dialogsd(program, *QUICK, "--login-attempts", "2", "--log", path, home=home) as service:
+            stranger = str(uuid.uuid4())
+            for user, password, status in ((ANNA, "guess-1", 401), (ANNA.upper(), "guess-2", 401),
+                                           (ANNA, "guess-3", 429), (stranger, "guess-4", 404),
+                                           (BORIS, "string", 200), ("x" * 3000, "guess-5", 400),
+                                           ('", "forged": "', "guess-6", 400)):
+                expect(status, login(service, user, password))
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        lines = [json.loads(line) for line in text.splitlines()]
+        logins = [(line["status"], line.get("attempted")) for line in lines if line["path"] == "/login"]
+        assert logins == [(401, ANNA), (401, ANNA), (429, ANNA), (404, stranger), (200, BORIS), (400, None),
+                          (400, None)], logins
+        assert "guess" not in text and "forged" not in text
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
 def main(program):
     for test in (what_is_no_password_is_no_attempt, a_registration_that_is_refused_does_not_count,
                  guesses_from_elsewhere_lock_nobody_out, guesses_from_many_places_are_counted_by_user,
                  an_hour_has_a_limit_of_its_own, a_network_of_ipv6_is_one_address,
-                 made_up_users_do_not_reset_a_limit):
+                 made_up_users_do_not_reset_a_limit, the_log_says_whose_login_failed):
         test(program)
         print(f"{test.__name__}: good", flush=True)
 

@@ -29,6 +29,11 @@ void access_log(struct request_ctx *ctx)
         buffer_add_uuid(&line, &ctx->caller);
         buffer_add_string(&line, "\"");
     }
+    if (ctx->attempted) {
+        buffer_add_string(&line, ",\"attempted\":\"");
+        buffer_add_uuid(&line, &ctx->named);
+        buffer_add_string(&line, "\"");
+    }
     if (ctx->failure < 0)
         buffer_add_format(&line, ",\"error\":\"%s\"", dlg_code_name(ctx->failure));
     if (ctx->sqlstate[0])

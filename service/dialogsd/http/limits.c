@@ -74,9 +74,8 @@ static void tell_wrong_password(struct request_ctx *ctx, const struct login_name
  * Counted before it is known to be wrong, so that many at once do not slip through. Whoever guesses elsewhere does not
  * keep a user out of the places where the user has been before.
  */
-bool limits_allow_login(struct request_ctx *ctx, const dlg_uuid *user)
+bool limits_allow_login(struct request_ctx *ctx)
 {
-    ctx->named = *user;
     struct login_names names = login_names(ctx);
     ctx->known_place = rate_limit_wait_s(&ctx->service->rate_limit, RATE_LOGIN_KNOWN, names.place, monotonic_us()) > 0;
     if (!allow(ctx, RATE_LOGIN_PLACE, names.place, "too many wrong passwords for this user") ||

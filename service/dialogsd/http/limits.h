@@ -7,7 +7,7 @@
 void limits_open(struct service *service);
 
 /* Each answers 429 and returns false when it is too often. */
-bool limits_allow_login(struct request_ctx *ctx, const dlg_uuid *user);
+bool limits_allow_login(struct request_ctx *ctx); /* as `ctx->named` */
 bool limits_allow_registration(struct request_ctx *ctx);
 bool limits_allow_send(struct request_ctx *ctx);
 

@@ -59,6 +59,7 @@ struct request_ctx {
     char span_id[SPAN_ID_SIZE];
     char address[INET6_ADDRSTRLEN]; /* of the client */
     char network[NETWORK_SIZE];     /* ... that limits count by */
+    bool attempted;                 /* a login as `named` */
     bool known_place;               /* of a login: the user has logged in from there before */
     char method[METHOD_SIZE];       /* for the log, as is */
     char path[LOGGED_PATH_SIZE];

@@ -24,10 +24,11 @@ static bool password_may_be(struct request_ctx *ctx, size_t length)
     return false;
 }
 
-static void login(struct request_ctx *ctx, const dlg_uuid *id, const char *password, size_t length)
+static void login(struct request_ctx *ctx, const char *password, size_t length)
 {
     call_begin(ctx);
-    int code = dlg_auth_async(ctx->service->backend.client, id, password, length, login_arrived, ctx, &ctx->error);
+    int code =
+        dlg_auth_async(ctx->service->backend.client, &ctx->named, password, length, login_arrived, ctx, &ctx->error);
     if (code != DLG_OK)
         limits_login_ended(ctx, code);
     call_submitted(ctx, code);
@@ -37,16 +38,16 @@ void session_login_start(struct request_ctx *ctx)
 {
     const char *id_text, *password;
     size_t id_length, length;
-    dlg_uuid id;
     json_t *body = body_read(ctx);
     if (!body)
         return;
     if (body_text(ctx, body, "id", true, &id_text, &id_length) &&
         body_text(ctx, body, "password", true, &password, &length)) {
-        if (dlg_uuid_parse(&id, id_text, id_length) != DLG_OK)
+        ctx->attempted = dlg_uuid_parse(&ctx->named, id_text, id_length) == DLG_OK;
+        if (!ctx->attempted)
             reply_bad(ctx, "\"id\" is not a UUID such as 387ac1c1-6581-4ace-a113-707c8585fe28");
-        else if (password_may_be(ctx, length) && limits_allow_login(ctx, &id))
-            login(ctx, &id, password, length);
+        else if (password_may_be(ctx, length) && limits_allow_login(ctx))
+            login(ctx, password, length);
     }
     body_free(body);
 }
