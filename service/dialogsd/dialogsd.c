@@ -2,6 +2,7 @@
 #include "common/service_clock.h"
 #include "http/http_server.h"
 #include "http/limits.h"
+#include "http/turns.h"
 #include "live/replicas.h"
 #include "ops/certificate.h"
 #include "ops/listener.h"
@@ -71,6 +72,7 @@ static bool serve(struct service *service, const sigset_t *signals)
         backend_watch(&service->backend);
         subscriptions_tick(&service->subscriptions, monotonic_us(), wall_us());
         sweep_tokens_each_minute(service);
+        turns_expire(service);
     }
 }
 
@@ -158,7 +160,7 @@ static int serve_config(struct service *service)
     static_files_close(&service->static_files);
     subscriptions_close(&service->subscriptions);
     revoked_tokens_close(&service->revoked_tokens);
-    rate_limit_close(&service->rate_limit);
+    limits_close(service);
     connections_close(&service->connections);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

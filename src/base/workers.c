@@ -1,5 +1,7 @@
 #include "base/workers.h"
 
+#include "base/clock.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -54,6 +56,11 @@ static void job_finish(struct workers *workers, struct job *job, void (*tell)(st
     pthread_mutex_lock(&workers->lock);
 }
 
+static bool is_late(const struct job *job)
+{
+    return job->deadline_us && clock_monotonic_us() >= job->deadline_us;
+}
+
 static void *work(void *argument)
 {
     struct workers *workers = argument;
@@ -67,7 +74,7 @@ static void *work(void *argument)
         workers->running++;
         pthread_mutex_unlock(&workers->lock);
         void (*tell)(struct job * job) = job->tell; /* without one, run() may free the job */
-        job->run(job, false);
+        job->run(job, is_late(job));
         pthread_mutex_lock(&workers->lock);
         job_finish(workers, job, tell);
     }

@@ -4,12 +4,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct workers;
 
 /* Embedded in what its owner needs for the job; not touched any more once the last of these was called. */
 struct job {
     struct job *next;
+    int64_t deadline_us; /* monotonic, or 0; nobody waits for the job after it: run() is told that it is cancelled */
     void (*run)(struct job *job, bool cancelled);
     void (*tell)(struct job *job); /* NULL, or follows run(), when the job's place is free for another */
 };

@@ -39,8 +39,10 @@ static void credential_run(struct job *job, bool cancelled)
 {
     struct credential *credential = credential_of(job);
     const dlg_settings *settings = credential->request->engine->settings;
-    if (cancelled)
+    if (cancelled && atomic_load(&credential->request->engine->closing))
         error_set(&credential->error, DLG_E_CLOSED, "the client was closed before the request was done");
+    else if (cancelled)
+        error_set(&credential->error, DLG_E_TIMEOUT, "the deadline passed before the password's turn came");
     else if (credential->compare)
         compare(credential, settings);
     else
@@ -59,6 +61,7 @@ void credential_start(struct credential *credential, struct request *request, bo
     credential->compare = compare_hash;
     credential->job.run = credential_run;
     credential->job.tell = credential_tell;
+    credential->job.deadline_us = request->deadline_us;
     engine_expect(request);
     if (workers_submit(client_of(request)->workers, &credential->job))
         return;

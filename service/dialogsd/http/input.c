@@ -39,14 +39,6 @@ json_t *body_read(struct request_ctx *ctx)
     return NULL;
 }
 
-void body_free(json_t *body)
-{
-    json_t *password = json_object_get(body, "password");
-    if (json_is_string(password))
-        explicit_bzero((char *)json_string_value(password), json_string_length(password));
-    json_decref(body);
-}
-
 bool body_text(struct request_ctx *ctx, const json_t *body, const char *name, bool required, const char **text,
                size_t *length)
 {

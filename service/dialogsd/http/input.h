@@ -8,9 +8,8 @@
 
 /* The functions below answer 400, event what is wrong, when they return NULL or false. */
 
-/* The body, a JSON object, or what stands for one in msgpack; to be given to body_free(). */
+/* The body, a JSON object, or what stands for one in msgpack; for ctx->input. */
 json_t *body_read(struct request_ctx *ctx);
-void body_free(json_t *body);
 
 /* A text of the body, borrowed from it. An optional one that is absent or null is NULL. */
 bool body_text(struct request_ctx *ctx, const json_t *body, const char *name, bool required, const char **text,

@@ -19,7 +19,15 @@ void limits_open(struct service *service)
         [RATE_SEND] = config->send_rate,
     };
     rate_limit_open(&service->rate_limit, limits);
+    fair_queue_open(&service->passwords, (unsigned)(2 * config_setting(config, "hash_threads")),
+                    (unsigned)config_setting(config, "hash_queue"), (unsigned)config->logins_per_address);
     admission_open(&service->admission, (unsigned)config->requests, config->wait_target_ms * 1000);
+}
+
+void limits_close(struct service *service)
+{
+    fair_queue_close(&service->passwords);
+    rate_limit_close(&service->rate_limit);
 }
 
 static bool allow(struct request_ctx *ctx, enum rate_limit_kind kind, const char *whose, const char *what)

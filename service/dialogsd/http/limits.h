@@ -5,6 +5,7 @@
 #include "http/request_ctx.h"
 
 void limits_open(struct service *service);
+void limits_close(struct service *service);
 
 /* Each answers 429 and returns false when it is too often. */
 bool limits_allow_login(struct request_ctx *ctx); /* as `ctx->named` */

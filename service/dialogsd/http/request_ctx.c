@@ -123,12 +123,21 @@ void ctx_forget_outcome(struct request_ctx *ctx)
     ctx->error = NULL;
 }
 
+void ctx_forget_input(struct request_ctx *ctx)
+{
+    json_t *password = json_object_get(ctx->input, "password");
+    if (json_is_string(password))
+        explicit_bzero((char *)json_string_value(password), json_string_length(password));
+    json_decref(ctx->input);
+    ctx->input = NULL;
+}
+
 void ctx_free(struct request_ctx *ctx)
 {
     if (ctx->secret)
         buffer_wipe(&ctx->body);
     buffer_free(&ctx->body);
-    json_decref(ctx->input);
+    ctx_forget_input(ctx);
     ctx_forget_outcome(ctx); /* of a client that went away while it waited */
     free(ctx);
 }

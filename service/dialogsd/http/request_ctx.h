@@ -22,6 +22,8 @@ enum ctx_step { STEP_HEAD, STEP_BODY, STEP_WAITING, STEP_ANSWERED };
 
 enum { REQUEST_ID_SIZE = 65, LOGGED_PATH_SIZE = 128, METHOD_SIZE = 16, TRACE_ID_SIZE = 33, SPAN_ID_SIZE = 17 };
 
+struct turn;
+
 struct request_ctx {
     struct service *service;
     struct MHD_Connection *connection;
@@ -34,11 +36,15 @@ struct request_ctx {
     struct match match;
     struct text_buffer body;
     uint64_t body_length; /* as it arrived, also what was not kept */
-    json_t *input;        /* of a send: the body, which has its text */
+    json_t *input;        /* the body, when the library takes it later or keeps its texts */
     dlg_message message;  /* of a send: what is sent */
     dlg_uuid caller;      /* from the token */
     int64_t expires_us;   /* the same: its end */
     struct token_hash token;
+    struct fair_queue *queue; /* where it waits for its turn, or has waited: see turns.h */
+    struct fair_ticket ticket;
+    const struct turn *turn;
+    bool refused;          /* it had no turn */
     int retry_after_s;     /* for the answer; 0: the customary */
     bool busy;             /* in service->busy, and when limits_pace() says so in service->admission */
     int64_t asked_us;      /* since when; monotonic */
@@ -75,6 +81,9 @@ void ctx_read_head(struct request_ctx *ctx, const char *method);
 
 /* What the library answered is done with. */
 void ctx_forget_outcome(struct request_ctx *ctx);
+
+/* So is `input`; a password in it is wiped. */
+void ctx_forget_input(struct request_ctx *ctx);
 
 /* A header of the request, or NULL; `length` may be NULL. */
 const char *ctx_header(const struct request_ctx *ctx, const char *name, size_t *length);

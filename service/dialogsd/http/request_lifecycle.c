@@ -5,6 +5,7 @@
 #include "http/library_call.h"
 #include "http/reply.h"
 #include "http/request_checks.h"
+#include "http/turns.h"
 
 static enum MHD_Result take_head(struct request_ctx *ctx, const char *path, const char *method)
 {
@@ -52,7 +53,10 @@ static void finish_request(struct request_ctx *ctx)
 {
     call_end(ctx);
     const dlg_error *error = ctx->reply ? dlg_reply_error(ctx->reply) : ctx->error;
-    if (error)
+    if (ctx->refused)
+        reply_error(ctx, ctx->match.route->overload, DLG_E_OVERLOAD,
+                    "too many requests of this kind at once; try again after the time in Retry-After");
+    else if (error)
         reply_failure(ctx, error);
     else
         ctx->match.route->finish(ctx);
@@ -97,6 +101,7 @@ void lifecycle_end(struct request_ctx *ctx, bool completed)
     count(ctx);
     if (service_log_wanted(&ctx->service->log))
         access_log(ctx);
+    turn_forget(ctx);
     call_abandon(ctx);
     if (ctx->counted)
         atomic_fetch_sub(&ctx->service->active, 1);

@@ -4,6 +4,7 @@
 
 #include "guard/admission_control.h"
 #include "guard/connections.h"
+#include "guard/fair_queue.h"
 #include "guard/rate_limit.h"
 #include "guard/revoked_tokens.h"
 #include "http/router.h"
@@ -30,6 +31,7 @@ struct service {
     struct revoked_tokens revoked_tokens;
     struct rate_limit rate_limit;
     struct admission_control admission; /* of requests with a token: checks of passwords have a queue of their own */
+    struct fair_queue passwords;        /* checks and hashes of them */
     char request_prefix[17];            /* of the request ids made here; differs from start to start */
     atomic_uint_fast64_t request_count;
     atomic_uint active; /* requests that have begun and are not answered */

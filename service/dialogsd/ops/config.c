@@ -74,6 +74,8 @@ static const struct option options[] = {
      "limit"},
     {"login-attempts-per-address", "N", NUMBER, AT(login_attempts_per_address), "100", 0, 1000000,
      "most wrong passwords from one address in a minute; 0: no limit"},
+    {"logins-per-address", "N", NUMBER, AT(logins_per_address), "32", 0, 1000000,
+     "most logins and registrations of one address that wait at a time; others get 429 and 503 at once; 0: no limit"},
     {"registrations", "N", NUMBER, AT(registrations), "60", 0, 1000000,
      "most registrations from one address in a minute; 0: no limit"},
     {"send-rate", "N", NUMBER, AT(send_rate), "0", 0, 1000000, "most messages of one user in a minute; 0: no limit"},
@@ -292,11 +294,16 @@ static bool read_flags(struct config *config, int count, char **arguments)
     return true;
 }
 
+int64_t config_setting(const struct config *config, const char *name)
+{
+    const char *value = dlg_settings_get(config->settings, name);
+    return value ? strtoll(value, NULL, 10) : 0;
+}
+
 /* A message's text may arrive as six bytes of JSON for each of its own. */
 static int64_t default_body_limit(const struct config *config)
 {
-    const char *text_limit = dlg_settings_get(config->settings, "text_limit");
-    return 6 * (text_limit ? strtoll(text_limit, NULL, 10) : DLG_TEXT_LIMIT) + 65536;
+    return 6 * config_setting(config, "text_limit") + 65536;
 }
 
 static void on_library_log(dlg_log_level level, const char *subsystem, const char *line, void *payload)
@@ -329,6 +336,7 @@ static bool fill_defaults(struct config *config)
         config->threads = get_nprocs() < 256 ? get_nprocs() : 256;
     if (!config->body_limit)
         config->body_limit = default_body_limit(config);
+    config->timeout_ms = config_setting(config, "timeout_ms");
     return set_log_level(config);
 }
 

@@ -36,7 +36,9 @@ struct config {
     int64_t login_attempts_per_hour;
     int64_t login_attempts_per_user;
     int64_t login_attempts_per_address;
+    int64_t logins_per_address;
     int64_t registrations;
+    int64_t timeout_ms; /* the library's setting */
     int64_t send_rate;
     int64_t heartbeat_s;
     int64_t catch_up_s;
@@ -54,5 +56,8 @@ bool config_read(struct config *config, int count, char **arguments);
 void config_free(struct config *config);
 
 void config_help(FILE *out);
+
+/* The value of a setting of the library that is a number. */
+int64_t config_setting(const struct config *config, const char *name);
 
 #endif

@@ -99,6 +99,8 @@ static void show_service(struct text_buffer *text, struct service *service)
                 atomic_load(&service->busy));
     show_number(text, "dialogsd_requests_limit", "gauge",
                 "How many may; fewer while they wait longer than they should.", atomic_load(&service->admission.limit));
+    show_number(text, "dialogsd_passwords_waiting", "gauge", "Logins and registrations that wait for their turn.",
+                fair_queue_waiting(&service->passwords));
     if (replicas_up(&service->replicas) >= 0)
         show_number(text, "dialogsd_redis_up", "gauge", "1 when the replicas hear each other over Redis.",
                     (uint64_t)replicas_up(&service->replicas));

@@ -4,13 +4,26 @@
 #include "http/library_call.h"
 #include "http/limits.h"
 #include "http/reply.h"
+#include "http/turns.h"
 #include "live/replicas.h"
 
 static void login_arrived(dlg_reply *reply, void *payload)
 {
     limits_login_ended(payload, dlg_reply_code(reply));
+    turn_end(payload);
     call_arrived(reply, payload);
 }
+
+static int login_submit(struct request_ctx *ctx)
+{
+    const json_t *password = json_object_get(ctx->input, "password");
+    int code = dlg_auth_async(ctx->service->backend.client, &ctx->named, json_string_value(password),
+                              json_string_length(password), login_arrived, ctx, &ctx->error);
+    ctx_forget_input(ctx);
+    return code;
+}
+
+static const struct turn login_turn = {login_submit, limits_login_ended};
 
 /* What cannot be a password is no attempt at one. */
 static bool password_may_be(struct request_ctx *ctx, size_t length)
@@ -24,32 +37,19 @@ static bool password_may_be(struct request_ctx *ctx, size_t length)
     return false;
 }
 
-static void login(struct request_ctx *ctx, const char *password, size_t length)
-{
-    call_begin(ctx);
-    int code =
-        dlg_auth_async(ctx->service->backend.client, &ctx->named, password, length, login_arrived, ctx, &ctx->error);
-    if (code != DLG_OK)
-        limits_login_ended(ctx, code);
-    call_submitted(ctx, code);
-}
-
 void session_login_start(struct request_ctx *ctx)
 {
-    const char *id_text, *password;
+    const char *id, *password;
     size_t id_length, length;
-    json_t *body = body_read(ctx);
-    if (!body)
+    ctx->input = body_read(ctx);
+    if (!ctx->input || !body_text(ctx, ctx->input, "id", true, &id, &id_length) ||
+        !body_text(ctx, ctx->input, "password", true, &password, &length))
         return;
-    if (body_text(ctx, body, "id", true, &id_text, &id_length) &&
-        body_text(ctx, body, "password", true, &password, &length)) {
-        ctx->attempted = dlg_uuid_parse(&ctx->named, id_text, id_length) == DLG_OK;
-        if (!ctx->attempted)
-            reply_bad(ctx, "\"id\" is not a UUID such as 387ac1c1-6581-4ace-a113-707c8585fe28");
-        else if (password_may_be(ctx, length) && limits_allow_login(ctx))
-            login(ctx, password, length);
-    }
-    body_free(body);
+    ctx->attempted = dlg_uuid_parse(&ctx->named, id, id_length) == DLG_OK;
+    if (!ctx->attempted)
+        reply_bad(ctx, "\"id\" is not a UUID such as 387ac1c1-6581-4ace-a113-707c8585fe28");
+    else if (password_may_be(ctx, length) && limits_allow_login(ctx))
+        turn_begin(ctx, &ctx->service->passwords, &login_turn);
 }
 
 void session_login_finish(struct request_ctx *ctx)

@@ -4,29 +4,55 @@
 #include "http/library_call.h"
 #include "http/limits.h"
 #include "http/reply.h"
-#include "live/replicas.h"
+#include "http/turns.h"
 
 #include <string.h>
 
+static void register_arrived(dlg_reply *reply, void *payload)
+{
+    turn_end(payload);
+    call_arrived(reply, payload);
+}
+
+/* The fields of the body that are a user's; they were read before. */
+static dlg_user user_of(const json_t *body)
+{
+    dlg_user user = DLG_USER_INIT;
+    user.first_name = json_string_value(json_object_get(body, "first_name"));
+    user.second_name = json_string_value(json_object_get(body, "second_name"));
+    user.birthdate = json_string_value(json_object_get(body, "birthdate"));
+    user.biography = json_string_value(json_object_get(body, "biography"));
+    user.city = json_string_value(json_object_get(body, "city"));
+    return user;
+}
+
+static int register_submit(struct request_ctx *ctx)
+{
+    dlg_user user = user_of(ctx->input);
+    const json_t *password = json_object_get(ctx->input, "password");
+    int code = dlg_user_create_async(ctx->service->backend.client, &user, json_string_value(password),
+                                     json_string_length(password), register_arrived, ctx, &ctx->error);
+    if (code == DLG_OK)
+        limits_registration_begun(ctx, code);
+    ctx_forget_input(ctx);
+    return code;
+}
+
+static const struct turn register_turn = {register_submit, limits_registration_begun};
+
 void user_register_start(struct request_ctx *ctx)
 {
-    const char *password;
+    static const char *const words[] = {"first_name", "second_name", "birthdate", "biography", "city"};
+    const char *text;
     size_t length;
-    dlg_user user = DLG_USER_INIT;
-    json_t *body = body_read(ctx);
-    if (!body)
+    ctx->input = body_read(ctx);
+    if (!ctx->input)
         return;
-    if (body_word(ctx, body, "first_name", &user.first_name) &&
-        body_word(ctx, body, "second_name", &user.second_name) && body_word(ctx, body, "birthdate", &user.birthdate) &&
-        body_word(ctx, body, "biography", &user.biography) && body_word(ctx, body, "city", &user.city) &&
-        body_text(ctx, body, "password", true, &password, &length) && limits_allow_registration(ctx)) {
-        call_begin(ctx);
-        int code = dlg_user_create_async(ctx->service->backend.client, &user, password, length, call_arrived, ctx,
-                                         &ctx->error);
-        limits_registration_begun(ctx, code);
-        call_submitted(ctx, code);
-    }
-    body_free(body);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (!body_word(ctx, ctx->input, words[i], &text))
+            return;
+    if (body_text(ctx, ctx->input, "password", true, &text, &length) && limits_allow_registration(ctx))
+        turn_begin(ctx, &ctx->service->passwords, &register_turn);
 }
 
 void user_register_finish(struct request_ctx *ctx)

@@ -1,5 +1,6 @@
 #include "base/workers.h"
 
+#include "base/clock.h"
 #include "check.h"
 
 #include <dirent.h>
@@ -184,6 +185,34 @@ static void stop_cancels_those_that_wait(void **state)
     sem_destroy(&gate);
 }
 
+/* What nobody waits for any more is not done, and what comes behind it is. */
+static void late_jobs_are_skipped(void **state)
+{
+    (void)state;
+    enum { LATE = 100 };
+    struct task tasks[LATE + 2];
+    sem_t gate;
+    sem_init(&gate, 0, 0);
+    prepare(tasks, LATE + 2, NULL);
+    tasks[0].gate = &gate;
+    struct workers *workers = workers_new(1, LATE + 1);
+    assert_true(workers_submit(workers, &tasks[0].job));
+    for (size_t i = 1; i <= LATE; i++) {
+        tasks[i].job.deadline_us = clock_monotonic_us() + 1000;
+        assert_true(workers_submit(workers, &tasks[i].job));
+    }
+    tasks[LATE + 1].job.deadline_us = clock_monotonic_us() + 3600 * INT64_C(1000000);
+    assert_true(workers_submit(workers, &tasks[LATE + 1].job));
+    usleep(5000);
+    sem_post(&gate);
+    workers_stop(workers, false);
+    for (size_t i = 1; i <= LATE; i++)
+        assert_true(tasks[i].runs == 0 && tasks[i].cancels == 1);
+    assert_int_equal(tasks[LATE + 1].runs, 1);
+    workers_free(workers);
+    sem_destroy(&gate);
+}
+
 static void takes_nothing_once_stopped(void **state)
 {
     (void)state;
@@ -318,6 +347,7 @@ int main(void)
         cmocka_unit_test(refuses_when_full),
         cmocka_unit_test(the_place_of_a_job_is_free_when_it_is_told),
         cmocka_unit_test(stop_cancels_those_that_wait),
+        cmocka_unit_test(late_jobs_are_skipped),
         cmocka_unit_test(takes_nothing_once_stopped),
         cmocka_unit_test(jobs_may_free_themselves),
         cmocka_unit_test(stopping_while_others_submit_loses_none),
