@@ -99,7 +99,8 @@ DLG_API int dlg_user_search_async(dlg_client *client, const char *first_name, co
                                   dlg_callback callback, void *payload, dlg_error **error);
 
 /*
- * Replaces the password of a user. A worker thread computes the hash.
+ * Replaces the password of a user. A worker thread computes the hash. Tokens that were issued before are refused from
+ * now on, by dlg_token_check().
  *
  *   password, length  1 byte to DLG_PASSWORD_LIMIT bytes.
  *
@@ -146,8 +147,9 @@ DLG_API const char *dlg_reply_token(const dlg_reply *reply);
 DLG_API int dlg_token_issue(char **token, dlg_client *client, const dlg_uuid *user, dlg_error **error);
 
 /*
- * Checks the signature, the issuer and the times of a token. It does not ask the database. It reads the key file
- * when that has changed, and does not block otherwise.
+ * Checks the signature, the issuer and the times of a token. It does not ask the database, so it does not know whether
+ * the token was revoked: dlg_token_check() does. It reads the key file when that has changed, and does not block
+ * otherwise.
  *
  *   user           receives whom the token was issued to.
  *   expires_us     NULL, or receives the end of its time.
@@ -157,6 +159,49 @@ DLG_API int dlg_token_issue(char **token, dlg_client *client, const dlg_uuid *us
  */
 DLG_API int dlg_token_verify(dlg_uuid *user, int64_t *expires_us, dlg_client *client, const char *token, size_t length,
                              dlg_error **error);
+
+/*
+ * Checks a token as dlg_token_verify() does, and asks the database whether it has ended before its time: it was revoked,
+ * it is older than the user's password, or the user does not exist. A good answer is kept for the setting
+ * `token_check_s` (5 s), of the last 16384 tokens or so, and for so long the database is not asked again. So a token that
+ * is revoked elsewhere may be taken for that time. Where the table `users` is a host program's own, tokens are good
+ * until they expire.
+ *
+ *   user           NULL, or receives whom the token was issued to.
+ *   expires_us     NULL, or receives the end of its time.
+ *   token, length  the token, or DLG_NTS.
+ *
+ * Errors: DLG_E_TOKEN, DLG_E_TOKEN_EXPIRED, DLG_E_FILE, and those of every request.
+ */
+DLG_API int dlg_token_check(dlg_uuid *user, int64_t *expires_us, dlg_client *client, const char *token, size_t length,
+                            dlg_error **error);
+
+/* Starts what dlg_token_check() does, and asks the database in any case. The reply has its code only. */
+DLG_API int dlg_token_check_async(dlg_client *client, const char *token, size_t length, dlg_callback callback,
+                                  void *payload, dlg_error **error);
+
+/*
+ * Returns 1 when the database was asked about this token within the setting `token_check_s` and had nothing against it,
+ * else 0: then dlg_token_check() asks. Verify the token as well. Does not block.
+ */
+DLG_API int dlg_token_fresh(dlg_client *client, const char *token, size_t length);
+
+/*
+ * Revokes a token: its user's row keeps a hash of it until it would have expired. This client refuses the token at once,
+ * others within the setting `token_check_s`. A user has at most 128 revoked tokens at a time. To revoke another then
+ * ends all tokens of the user that were issued so far. A new password does that as well, and so does the removal of
+ * the user.
+ *
+ *   token, length  a token that is good, or DLG_NTS.
+ *
+ * Errors: those of dlg_token_verify(), DLG_E_SCHEMA where the table `users` is a host program's own, and those of every
+ * request.
+ */
+DLG_API int dlg_token_revoke(dlg_client *client, const char *token, size_t length, dlg_error **error);
+
+/* Starts what dlg_token_revoke() does. The reply has its code only. */
+DLG_API int dlg_token_revoke_async(dlg_client *client, const char *token, size_t length, dlg_callback callback,
+                                   void *payload, dlg_error **error);
 
 /*
  * Makes a new signing key the first of the key file. Tokens of the old keys stay valid until they expire. Other

@@ -70,6 +70,8 @@ static const struct setting table[] = {
     {"hash_operations", NUMBER, AT(hash_operations), "2", RANGE(1, 64), "Argon2id passes"},
     {"hash_memory_kib", NUMBER, AT(hash_memory_kib), "65536", RANGE(8, 4194304), "Argon2id memory, KiB"},
     {"token_lifetime_s", NUMBER, AT(token_lifetime_s), "86400", RANGE(1, 315360000), "how long a token is valid, s"},
+    {"token_check_s", NUMBER, AT(token_check_s), "5", RANGE(0, 3600),
+     "how long a token counts as good after dlg_token_check() has asked the database, s; 0: it asks each time"},
     {"token_issuer", TEXT, AT(token_issuer), "dialogs", "1 to 255 bytes", 1, 255, "the `iss` claim of tokens"},
     {"token_key", SECRET, AT(token_key), "", "PASERK k4.secret", 0, 4096,
      "the signing key itself; overrides token_key_file; when empty, DLG_TOKEN_KEY in the environment counts"},

@@ -14,6 +14,7 @@ struct auth {
     struct credential credential;
     dlg_uuid user;
     bool found;
+    int64_t tokens_since_us; /* 0: of no time */
     char *token;
     char data[];
 };
@@ -36,13 +37,28 @@ static dlg_error *no_such_user(void)
     return error;
 }
 
+/* A token, not older than the time before which the user's tokens are refused, whatever our clock says. */
+static int issue(char **token, dlg_client *client, const dlg_uuid *user, int64_t not_before_us, dlg_error **error)
+{
+    struct keyring *keyring;
+    int code = client_check(client, error);
+    if (code == DLG_OK)
+        code = client_keyring(client, &keyring, error);
+    if (code != DLG_OK)
+        return code;
+    const dlg_settings *settings = client_settings(client);
+    int64_t now_us = clock_wall_us();
+    return token_issue(keyring, settings->token_issuer, user, settings->token_lifetime_s * 1000000,
+                       now_us > not_before_us ? now_us : not_before_us, token, error);
+}
+
 /* ---- Checking a password ---- */
 
 static void auth_issue(struct request *request)
 {
     struct auth *auth = (struct auth *)request;
     dlg_error *error = NULL;
-    dlg_token_issue(&auth->token, client_of(request), &auth->user, &error);
+    issue(&auth->token, client_of(request), &auth->user, auth->tokens_since_us, &error);
     request_complete(request, error);
 }
 
@@ -87,6 +103,7 @@ static void auth_found(struct request *request)
         return;
     }
     auth->found = query_rows(query) == 1;
+    auth->tokens_since_us = auth->found ? query_time(query, 0, 1) : 0;
     size_t length = 0;
     const char *hash = auth->found ? query_text(query, 0, 0, &length) : NULL;
     if (hash && length < sizeof auth->credential.hash)
@@ -249,15 +266,7 @@ int dlg_password_hash(char **hash, dlg_client *client, const char *password, siz
 
 int dlg_token_issue(char **token, dlg_client *client, const dlg_uuid *user, dlg_error **error)
 {
-    struct keyring *keyring;
-    int code = client_check(client, error);
-    if (code == DLG_OK)
-        code = client_keyring(client, &keyring, error);
-    if (code != DLG_OK)
-        return code;
-    const dlg_settings *settings = client_settings(client);
-    return token_issue(keyring, settings->token_issuer, user, settings->token_lifetime_s * 1000000, clock_wall_us(),
-                       token, error);
+    return issue(token, client, user, INT64_MIN, error);
 }
 
 int dlg_token_verify(dlg_uuid *user, int64_t *expires_us, dlg_client *client, const char *token, size_t length,

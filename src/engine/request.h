@@ -22,6 +22,7 @@ enum request_kind {
     REQUEST_USERS,
     REQUEST_SET_PASSWORD,
     REQUEST_AUTH,
+    REQUEST_TOKEN,
     REQUEST_CLUSTER
 };
 

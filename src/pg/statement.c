@@ -94,6 +94,15 @@
     "groupid = (SELECT groupid FROM pg_catalog.pg_dist_local_group) AND pg_catalog.age(xmax) > "        \
     "pg_catalog.age(pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::xid)"
 
+/*
+ * The revoked tokens of a user but for those that have expired, and the one that is to be added. Without a subquery,
+ * which Citus does not take in an UPDATE.
+ */
+#define OTHERS_REVOKED                                                                                                 \
+    "pg_catalog.jsonb_path_query_array(coalesce(revoked_tokens, '[]'), '$[*] ? (@.until > $now && @.hash != $hash)', " \
+    "pg_catalog.jsonb_build_object('hash', $2, 'now', $4))"
+#define REVOKED_MOST "128"
+
 static const struct statement table[STATEMENT_COUNT] = {
     [STATEMENT_MESSAGE_INSERT] =
         {.name = "dlg_message_insert",
@@ -206,12 +215,13 @@ static const struct statement table[STATEMENT_COUNT] = {
                                .types = {OID_UUID}},
     [STATEMENT_USER_HASH] = {.name = "dlg_user_hash",
                              .users = true,
-                             .sql = "SELECT password_hash FROM public.users WHERE id = $1",
+                             .sql = "SELECT password_hash, tokens_since FROM public.users WHERE id = $1",
                              .count = 1,
                              .types = {OID_UUID}},
     [STATEMENT_USER_SET_HASH] = {.name = "dlg_user_set_hash",
                                  .users = true,
-                                 .sql = "UPDATE public.users SET password_hash = $2 WHERE id = $1",
+                                 .sql = "UPDATE public.users SET password_hash = $2, revoked_tokens = NULL, "
+                                        "tokens_since = pg_catalog.statement_timestamp() WHERE id = $1",
                                  .writes = true,
                                  .count = 2,
                                  .types = {OID_UUID, OID_TEXT}},
@@ -222,6 +232,29 @@ static const struct statement table[STATEMENT_COUNT] = {
          .writes = true,
          .count = 3,
          .types = {OID_UUID, OID_TEXT, OID_TEXT}},
+    [STATEMENT_USER_TOKEN] =
+        {.name = "dlg_user_token",
+         .users = true,
+         .sql = "SELECT tokens_since, coalesce(pg_catalog.jsonb_contains(revoked_tokens, pg_catalog.jsonb_build_array("
+                "pg_catalog.jsonb_build_object('hash', $2))), false) FROM public.users WHERE id = $1",
+         .count = 2,
+         .types = {OID_UUID, OID_TEXT}},
+    [STATEMENT_USER_REVOKE] = {.name = "dlg_user_revoke",
+                               .users = true,
+                               .sql = "UPDATE public.users SET revoked_tokens = " OTHERS_REVOKED " || "
+                                      "pg_catalog.jsonb_build_object('hash', $2, 'until', $3) "
+                                      "WHERE id = $1 AND pg_catalog.jsonb_array_length(" OTHERS_REVOKED
+                                      ") < " REVOKED_MOST,
+                               .writes = true,
+                               .count = 4,
+                               .types = {OID_UUID, OID_TEXT, OID_INT8, OID_INT8}},
+    [STATEMENT_USER_REVOKE_ALL] = {.name = "dlg_user_revoke_all",
+                                   .users = true,
+                                   .sql = "UPDATE public.users SET revoked_tokens = NULL, "
+                                          "tokens_since = pg_catalog.statement_timestamp() WHERE id = $1",
+                                   .writes = true,
+                                   .count = 1,
+                                   .types = {OID_UUID}},
     [STATEMENT_USER_SEARCH] = {.name = "dlg_user_search",
                                .users = true,
                                .sql = "SELECT " FOUND_COLUMNS " FROM public.users "

@@ -87,6 +87,7 @@ static int claims_from_json(const json_t *object, const char *issuer, struct cla
     claims->starts_us = INT64_MIN;
     if (!read_start(object, "iat", &claims->starts_us))
         return claim_refuse(error, "iat");
+    claims->issued_us = claims->starts_us;
     if (!read_start(object, "nbf", &claims->starts_us))
         return claim_refuse(error, "nbf");
     const json_t *id = json_object_get(object, "jti");

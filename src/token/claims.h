@@ -11,6 +11,7 @@ struct claims {
     dlg_uuid user;
     int64_t starts_us; /* the later of iat and nbf; INT64_MIN when it has neither */
     int64_t expires_us;
+    int64_t issued_us; /* iat; INT64_MIN without it. Not of those that are to be written */
 };
 
 /*

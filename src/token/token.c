@@ -30,7 +30,7 @@ int token_issue(struct keyring *keyring, const char *issuer, const dlg_uuid *use
         return error_set(error, DLG_E_ARGUMENT, "no user of the token given, or the nil UUID");
     if (lifetime_us <= 0)
         return error_set(error, DLG_E_ARGUMENT, "a token needs a lifetime above zero");
-    struct claims claims = {*user, now_us, now_us + lifetime_us};
+    struct claims claims = {.user = *user, .starts_us = now_us, .expires_us = now_us + lifetime_us};
     char *json;
     int code = claims_write(&claims, issuer, &json, error);
     if (code != DLG_OK)
@@ -81,27 +81,36 @@ static int open_token(struct keyring *keyring, const char *issuer, const char *t
     return claims_read(paseto.message, issuer, claims, error);
 }
 
-int token_verify(struct keyring *keyring, struct token_cache *cache, const char *issuer, const char *token,
-                 size_t length, int64_t now_us, dlg_uuid *user, int64_t *expires_us, dlg_error **error)
+int token_read(struct keyring *keyring, struct token_cache *cache, const char *issuer, const char *token, size_t length,
+               int64_t now_us, struct claims *claims, dlg_error **error)
 {
-    if (!token || !user)
-        return error_set(error, DLG_E_ARGUMENT, "dlg_token_verify() needs a token and the address of a user id");
+    if (!token)
+        return error_set(error, DLG_E_ARGUMENT, "no token given");
     if (length == DLG_NTS)
         length = strnlen(token, PASETO_LIMIT + 1);
     if (length > PASETO_LIMIT)
         return error_set(error, DLG_E_TOKEN, "the token is longer than %d bytes: log in to get one", PASETO_LIMIT);
     uint64_t generation = keyring_generation(keyring);
     struct token_digest digest;
-    struct claims claims;
     token_cache_digest(cache, token, length, &digest);
-    bool known = token_cache_find(cache, &digest, generation, &claims);
-    int code = known ? DLG_OK : open_token(keyring, issuer, token, length, &claims, error);
+    bool known = token_cache_find(cache, &digest, generation, claims);
+    int code = known ? DLG_OK : open_token(keyring, issuer, token, length, claims, error);
     if (code == DLG_OK)
-        code = claims_check_time(&claims, now_us, error);
+        code = claims_check_time(claims, now_us, error);
+    if (code == DLG_OK && !known)
+        token_cache_add(cache, &digest, generation, claims);
+    return code;
+}
+
+int token_verify(struct keyring *keyring, struct token_cache *cache, const char *issuer, const char *token,
+                 size_t length, int64_t now_us, dlg_uuid *user, int64_t *expires_us, dlg_error **error)
+{
+    struct claims claims;
+    if (!token || !user)
+        return error_set(error, DLG_E_ARGUMENT, "dlg_token_verify() needs a token and the address of a user id");
+    int code = token_read(keyring, cache, issuer, token, length, now_us, &claims, error);
     if (code != DLG_OK)
         return code;
-    if (!known)
-        token_cache_add(cache, &digest, generation, &claims);
     *user = claims.user;
     if (expires_us)
         *expires_us = claims.expires_us;

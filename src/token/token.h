@@ -17,11 +17,14 @@ int token_issue(struct keyring *keyring, const char *issuer, const dlg_uuid *use
  *
  *   cache       for this keyring and issuer.
  *   length      or DLG_NTS.
- *   user        receives whom the token was issued to.
- *   expires_us  NULL, or receives the end of its time.
+ *   claims      receives what it says.
  *
  * DLG_E_ARGUMENT, DLG_E_TOKEN, DLG_E_TOKEN_EXPIRED, DLG_E_FILE (unknown key, and the key file cannot be read).
  */
+int token_read(struct keyring *keyring, struct token_cache *cache, const char *issuer, const char *token, size_t length,
+               int64_t now_us, struct claims *claims, dlg_error **error);
+
+/* The same, of which the user and, unless that is NULL, the end of its time are wanted. */
 int token_verify(struct keyring *keyring, struct token_cache *cache, const char *issuer, const char *token,
                  size_t length, int64_t now_us, dlg_uuid *user, int64_t *expires_us, dlg_error **error);
 

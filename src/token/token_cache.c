@@ -5,12 +5,13 @@
 #include <string.h>
 
 /* One entry per place; a newer token drives an older one out. Each lock guards every STRIPES-th entry. */
-enum { ENTRIES = 1024, STRIPES = 32 };
+enum { ENTRIES = 16384, STRIPES = 32 };
 
 struct entry {
     struct token_digest digest;
     uint64_t generation; /* 0: empty */
     struct claims claims;
+    int64_t asked_us; /* see token_cache_mark() */
 };
 
 struct token_cache {
@@ -69,6 +70,30 @@ void token_cache_add(struct token_cache *cache, const struct token_digest *diges
 {
     size_t index = place(digest);
     pthread_mutex_lock(&cache->locks[index % STRIPES]);
-    cache->entries[index] = (struct entry){*digest, generation, *claims};
+    cache->entries[index] = (struct entry){*digest, generation, *claims, 0};
     pthread_mutex_unlock(&cache->locks[index % STRIPES]);
+}
+
+static bool is_of(const struct entry *entry, const struct token_digest *digest)
+{
+    return entry->generation && sodium_memcmp(&entry->digest, digest, sizeof *digest) == 0;
+}
+
+void token_cache_mark(struct token_cache *cache, const struct token_digest *digest, int64_t asked_us)
+{
+    size_t index = place(digest);
+    pthread_mutex_lock(&cache->locks[index % STRIPES]);
+    if (is_of(&cache->entries[index], digest))
+        cache->entries[index].asked_us = asked_us;
+    pthread_mutex_unlock(&cache->locks[index % STRIPES]);
+}
+
+bool token_cache_is_marked(struct token_cache *cache, const struct token_digest *digest, int64_t since_us)
+{
+    size_t index = place(digest);
+    const struct entry *entry = &cache->entries[index];
+    pthread_mutex_lock(&cache->locks[index % STRIPES]);
+    bool marked = is_of(entry, digest) && entry->asked_us && entry->asked_us >= since_us;
+    pthread_mutex_unlock(&cache->locks[index % STRIPES]);
+    return marked;
 }

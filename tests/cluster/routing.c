@@ -165,6 +165,36 @@ static void users_are_found_where_they_are(void **state)
     dlg_close(NULL, client, 0);
 }
 
+/* Each from the shard of its user, on the worker that has it. */
+static void tokens_are_checked_and_revoked_where_their_users_are(void **state)
+{
+    enum { TOKENS = 20 };
+    (void)state;
+    dlg_client *client = open_client("token_check_s", "0");
+    wait_until_routed(client);
+    dlg_user user = DLG_USER_INIT;
+    dlg_error *error = NULL;
+    for (int i = 0; i < TOKENS; i++) {
+        char *token = NULL, *other = NULL;
+        dlg_uuid id;
+        assert_ok(dlg_user_create(&id, client, &user, "long enough", DLG_NTS, &error), error);
+        assert_ok(dlg_token_issue(&token, client, &id, &error), error);
+        assert_ok(dlg_token_issue(&other, client, &id, &error), error);
+        uint64_t routed = stats_of(client).routed, fallback = stats_of(client).fallback;
+        assert_ok(dlg_token_check(NULL, NULL, client, token, DLG_NTS, &error), error);
+        assert_ok(dlg_token_revoke(client, token, DLG_NTS, &error), error);
+        assert_int_equal(dlg_token_check(NULL, NULL, client, token, DLG_NTS, NULL), DLG_E_TOKEN);
+        assert_ok(dlg_token_check(NULL, NULL, client, other, DLG_NTS, &error), error);
+        assert_true(stats_of(client).routed >= routed + 4);
+        assert_int_equal(stats_of(client).fallback, fallback);
+        assert_ok(dlg_user_set_password(client, &id, "another one", DLG_NTS, &error), error);
+        assert_int_equal(dlg_token_check(NULL, NULL, client, other, DLG_NTS, NULL), DLG_E_TOKEN);
+        dlg_free(token);
+        dlg_free(other);
+    }
+    dlg_close(NULL, client, 0);
+}
+
 /* Sends that wait together share commits, but never across workers: no commit of theirs is a distributed one. */
 static void no_commit_is_distributed(void **state)
 {
@@ -216,6 +246,7 @@ int main(void)
         cmocka_unit_test(statements_go_to_the_owner),
         cmocka_unit_test(nothing_is_routed_when_told_so),
         cmocka_unit_test(users_are_found_where_they_are),
+        cmocka_unit_test(tokens_are_checked_and_revoked_where_their_users_are),
         cmocka_unit_test(no_commit_is_distributed),
         cmocka_unit_test(sessions_are_on_the_workers),
     };

@@ -29,6 +29,11 @@ def test_everything_has_a_twin(conninfo, anna, boris):
             assert anna in {user.id for user in await db.users.asearch("Anna", limit=1000)}
             await db.users.aset_password(anna, "other")
             assert db.verify_token(await db.aauth(anna, "other")).user == anna
+            token = db.issue_token(anna)
+            assert (await db.acheck_token(token)).user == anna
+            await db.arevoke_token(token)
+            with pytest.raises(dialogs.TokenError):
+                await db.acheck_token(token)
             receipt = await db.asend(anna, boris, "hi", key="k")
             assert (await db.asend(anna, boris, "hi", key="k")).id == receipt.id
             assert (await db.apage(anna, boris)).messages[0].id == receipt.id

@@ -115,6 +115,12 @@ def test_passwords_and_tokens(db):
     assert db.auth(anna, "other")
     with pytest.raises(dialogs.NotFoundError):
         db.users.set_password(uuid.uuid4(), "other")
+    token = db.issue_token(anna)
+    assert db.check_token(token).user == anna
+    db.revoke_token(token)
+    with pytest.raises(dialogs.TokenError):
+        db.check_token(token)
+    assert db.verify_token(token).user == anna
     old = db.issue_token(anna)
     db.rotate_token_key()
     assert db.verify_token(old).user == db.verify_token(db.issue_token(anna)).user == anna

@@ -34,8 +34,8 @@ int64_t database_number(const char *conninfo, const char *sql)
 
 char *database_content(const char *conninfo)
 {
-    return database_text(conninfo,
-                         "SELECT concat((SELECT count(*) FROM users), ' ', (SELECT count(*) FROM dialogs), ' ',"
-                         " (SELECT md5(string_agg(u::text, ' ' ORDER BY id)) FROM users u), ' ',"
-                         " (SELECT md5(string_agg(md5(d::text), ' ' ORDER BY id, to_user_id)) FROM dialogs d))");
+    return database_text(
+        conninfo, "SELECT concat((SELECT count(*) FROM users), ' ', (SELECT count(*) FROM dialogs), ' ',"
+                  " (SELECT md5(string_agg((to_jsonb(u) - 'tokens_since')::text, ' ' ORDER BY id)) FROM users u), ' ',"
+                  " (SELECT md5(string_agg(md5(d::text), ' ' ORDER BY id, to_user_id)) FROM dialogs d))");
 }

@@ -170,6 +170,8 @@ static const struct {
     {"nodeport", "i port"},
     {"public.dlg_schema", "i one"},
     {"max(version)", "i schema"},
+    {"tokens_since", "T zero"},
+    {"jsonb_contains(", "b zero"},
     {"2 OPERATOR(pg_catalog.-)", "i zero"},
 };
 

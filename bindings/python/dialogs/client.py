@@ -205,6 +205,28 @@ class Client(Bulk):
         user, expires = native.dlg_token_verify(self._handle, token)
         return Claims(user, expires)
 
+    @describes("dlg_token_check_async")
+    def check_token(self, token: Text) -> Claims:
+        """verify_token(), and asks the database whether the token was revoked or is older than the user's password."""
+        claims = self.verify_token(token)
+        self._run(native.dlg_token_check_async, token)
+        return claims
+
+    async def acheck_token(self, token: Text) -> Claims:
+        """check_token() for asyncio."""
+        claims = self.verify_token(token)
+        await self._arun(native.dlg_token_check_async, token)
+        return claims
+
+    @describes("dlg_token_revoke_async")
+    def revoke_token(self, token: Text) -> None:
+        """Revokes a token until it would have expired; check_token() refuses it then."""
+        self._run(native.dlg_token_revoke_async, token)
+
+    async def arevoke_token(self, token: Text) -> None:
+        """revoke_token() for asyncio."""
+        await self._arun(native.dlg_token_revoke_async, token)
+
     @describes("dlg_token_rotate")
     def rotate_token_key(self) -> None:
         """Makes a new signing key the first of the key file."""

@@ -29,6 +29,9 @@
 %ignore dlg_user_search;
 %ignore dlg_user_set_password;
 %ignore dlg_auth;
+%ignore dlg_token_check;
+%ignore dlg_token_fresh;
+%ignore dlg_token_revoke;
 %ignore dlg_cluster_status;
 %ignore dlg_cluster_distribute;
 %ignore dlg_cluster_undistribute;
@@ -365,6 +368,8 @@ static int cluster_progress(const dlg_cluster_progress *progress, void *payload)
 %nothread dlg_user_search_async;
 %nothread dlg_user_set_password_async;
 %nothread dlg_auth_async;
+%nothread dlg_token_check_async;
+%nothread dlg_token_revoke_async;
 %nothread dlg_loader_progress;
 %nothread dlg_reply_users;
 %nothread dlg_users_count;

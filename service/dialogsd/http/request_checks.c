@@ -1,6 +1,7 @@
 #include "http/request_checks.h"
 
 #include "content/media_types.h"
+#include "http/library_call.h"
 #include "http/limits.h"
 #include "http/reply.h"
 
@@ -64,30 +65,45 @@ bool check_route(struct request_ctx *ctx, const char *path)
     return false;
 }
 
+/* Asks the database whether the token has ended before its time; the request goes on with the answer. */
+static void ask_about_token(struct request_ctx *ctx, const char *token, size_t length)
+{
+    call_begin(ctx);
+    ctx->step = STEP_CHECKING;
+    call_submitted(ctx,
+                   dlg_token_check_async(ctx->service->backend.client, token, length, call_arrived, ctx, &ctx->error));
+}
+
+/* Who only wants to be rid of the token need not wait for the database. */
+static bool token_is_fresh(const struct request_ctx *ctx, const char *token, size_t length)
+{
+    return ctx->token_checked || !(ctx->match.route->needs & NEEDS_DATABASE) ||
+           dlg_token_fresh(ctx->service->backend.client, token, length);
+}
+
 static bool check_token(struct request_ctx *ctx)
 {
-    static const char scheme[] = "Bearer ";
     size_t length;
-    const char *value = ctx_header(ctx, MHD_HTTP_HEADER_AUTHORIZATION, &length);
-    if (!value || strncasecmp(value, scheme, sizeof scheme - 1) != 0) {
+    const char *token = ctx_token(ctx, &length);
+    if (!token) {
         reply_error(ctx, 401, DLG_E_TOKEN, "send the header \"Authorization: Bearer TOKEN\" with a token from /login");
         return false;
     }
-    const char *token = value + sizeof scheme - 1;
-    token += strspn(token, " ");
     dlg_error *error = NULL;
-    int code = dlg_token_verify(&ctx->caller, &ctx->expires_us, ctx->service->backend.client, token,
-                                length - (size_t)(token - value), &error);
+    int code = dlg_token_verify(&ctx->caller, &ctx->expires_us, ctx->service->backend.client, token, length, &error);
+    ctx->has_caller = code == DLG_OK;
     if (code == DLG_OK)
-        ctx->token = token_hash(token, length - (size_t)(token - value));
+        ctx->token = token_hash(token, length);
+    bool revoked = code == DLG_OK && revoked_tokens_contain(&ctx->service->revoked_tokens, &ctx->token);
+    bool fresh = code == DLG_OK && !revoked && token_is_fresh(ctx, token, length);
     if (code != DLG_OK)
         reply_failure(ctx, error);
-    else if (revoked_tokens_contain(&ctx->service->revoked_tokens, &ctx->token))
+    else if (revoked)
         reply_error(ctx, 401, DLG_E_TOKEN, "this token was revoked by /logout; get another from /login");
-    else
-        ctx->has_caller = true;
+    else if (!fresh)
+        ask_about_token(ctx, token, length);
     dlg_error_free(error);
-    return ctx->has_caller;
+    return fresh;
 }
 
 static bool check_accept(struct request_ctx *ctx)

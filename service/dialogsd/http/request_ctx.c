@@ -19,6 +19,18 @@ const char *ctx_header(const struct request_ctx *ctx, const char *name, size_t *
     return value;
 }
 
+const char *ctx_token(const struct request_ctx *ctx, size_t *length)
+{
+    static const char scheme[] = "Bearer ";
+    const char *value = ctx_header(ctx, MHD_HTTP_HEADER_AUTHORIZATION, length);
+    if (!value || strncasecmp(value, scheme, sizeof scheme - 1) != 0)
+        return NULL;
+    const char *token = value + sizeof scheme - 1;
+    token += strspn(token, " ");
+    *length -= (size_t)(token - value);
+    return token;
+}
+
 /* A client's own request id, when it is one that may stand in a log and in a header. */
 static bool take_request_id(struct request_ctx *ctx)
 {

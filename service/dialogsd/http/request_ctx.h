@@ -2,7 +2,8 @@
  * request_ctx.h - one HTTP request and its answer.
  *
  * A request goes through these steps, all on the thread of its connection:
- *   its head arrives -> its body is collected -> the route starts -> (waits) -> the route finishes.
+ *   its head arrives -> its body is collected -> (its token is checked) -> the route starts -> (waits) -> the route
+ *   finishes.
  * While it waits its connection is suspended: nobody but the library's callback touches it, and the
  * last thing that callback does is to resume it.
  */
@@ -18,7 +19,7 @@
 #include <jansson.h>
 #include <microhttpd.h>
 
-enum ctx_step { STEP_HEAD, STEP_BODY, STEP_WAITING, STEP_ANSWERED };
+enum ctx_step { STEP_HEAD, STEP_BODY, STEP_CHECKING, STEP_WAITING, STEP_ANSWERED };
 
 enum { REQUEST_ID_SIZE = 65, LOGGED_PATH_SIZE = 128, METHOD_SIZE = 16, TRACE_ID_SIZE = 33, SPAN_ID_SIZE = 17 };
 
@@ -55,8 +56,9 @@ struct request_ctx {
     dlg_reply *reply;      /* what the library answered */
     dlg_error *error;      /* why the library did not take the call */
     bool has_caller;
-    unsigned status; /* 0: not answered */
-    int failure;     /* a DLG_E_* code, for the log */
+    bool token_checked; /* the database has been asked about it */
+    unsigned status;    /* 0: not answered */
+    int failure;        /* a DLG_E_* code, for the log */
     char sqlstate[6];
     int64_t started_us;
     uint64_t answer_length;
@@ -84,6 +86,9 @@ void ctx_forget_outcome(struct request_ctx *ctx);
 
 /* So is `input`; a password in it is wiped. */
 void ctx_forget_input(struct request_ctx *ctx);
+
+/* The bearer token of the request, or NULL. */
+const char *ctx_token(const struct request_ctx *ctx, size_t *length);
 
 /* A header of the request, or NULL; `length` may be NULL. */
 const char *ctx_header(const struct request_ctx *ctx, const char *name, size_t *length);

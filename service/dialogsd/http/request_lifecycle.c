@@ -49,6 +49,19 @@ static void start_request(struct request_ctx *ctx, const char *path)
     backend_leave(&ctx->service->backend);
 }
 
+/* The database was asked about the token: what is left of the checks, and the route. */
+static void continue_request(struct request_ctx *ctx, const char *path)
+{
+    call_end(ctx);
+    const dlg_error *error = ctx->reply ? dlg_reply_error(ctx->reply) : ctx->error;
+    ctx->token_checked = !error;
+    if (error)
+        reply_failure(ctx, error);
+    ctx_forget_outcome(ctx);
+    if (ctx->token_checked)
+        start_request(ctx, path);
+}
+
 static void finish_request(struct request_ctx *ctx)
 {
     call_end(ctx);
@@ -73,6 +86,9 @@ enum MHD_Result lifecycle_run(struct request_ctx *ctx, const char *path, const c
         if (*size)
             return take_body(ctx, data, size);
         start_request(ctx, path);
+        break;
+    case STEP_CHECKING:
+        continue_request(ctx, path);
         break;
     case STEP_WAITING:
         finish_request(ctx);

@@ -31,12 +31,14 @@ struct stream {
     struct subscriber subscriber;
     struct request_ctx *ctx; /* ends after the answer does, maybe before the stream */
     struct subscriptions *subscriptions;
+    dlg_client *client;
     /* Under subscriptions_lock(): */
     enum asked asked;
     dlg_reply *reply; /* ARRIVED: it */
     bool abandoned;   /* the answer is over; the callback has to free the stream */
     /* Of the connection's thread: */
     bool caught_up;          /* the database has shown all that it had when the stream began */
+    char *token;             /* that the caller came with */
     char *cursor;            /* of all that was written */
     bool moved;              /* since the client was told */
     unsigned heard;          /* events since the database was asked */
@@ -50,6 +52,7 @@ static void stream_free(struct stream *stream)
 {
     dlg_reply_free(stream->reply);
     buffer_free(&stream->text);
+    free(stream->token);
     free(stream->cursor);
     recent_messages_forget(&stream->shown);
     free(stream);
@@ -136,14 +139,41 @@ static void page_arrived(dlg_reply *reply, void *payload)
         stream_free(stream);
 }
 
+static int ask_for_page(struct stream *stream)
+{
+    dlg_list_options options = DLG_LIST_OPTIONS_INIT;
+    options.limit = PAGE_MESSAGES;
+    options.after = stream->cursor;
+    return dlg_feed_async(stream->client, &stream->subscriber.user, &options, page_arrived, stream, NULL);
+}
+
+/* The library's callback: a token that has ended before its time ends the stream. It keeps the stream, not its answer.
+ */
+static void token_checked(dlg_reply *reply, void *payload)
+{
+    struct stream *stream = payload;
+    if (dlg_reply_code(reply) == DLG_E_TOKEN) {
+        page_arrived(reply, stream);
+        return;
+    }
+    dlg_reply_free(reply);
+    if (ask_for_page(stream) != DLG_OK)
+        page_arrived(NULL, stream);
+}
+
+/* Asks about the token first, unless that was done lately. */
+static int check_and_ask(struct stream *stream)
+{
+    if (dlg_token_fresh(stream->client, stream->token, DLG_NTS))
+        return ask_for_page(stream);
+    return dlg_token_check_async(stream->client, stream->token, DLG_NTS, token_checked, stream, NULL);
+}
+
 /* Asks for what lies behind the cursor. What the subscription has brought so far is in the database. */
 static bool ask_database(struct stream *stream)
 {
     struct subscriber *subscriber = &stream->subscriber;
     struct backend *backend = &stream->ctx->service->backend;
-    dlg_list_options options = DLG_LIST_OPTIONS_INIT;
-    options.limit = PAGE_MESSAGES;
-    options.after = stream->cursor;
     stream->heard = 0;
     subscriptions_lock(stream->subscriptions, subscriber);
     stream->skipped = stream->skipped || subscriber->queued > 0;
@@ -153,13 +183,16 @@ static bool ask_database(struct stream *stream)
     stream->asked = UNDER_WAY;
     subscriptions_unlock(stream->subscriptions, subscriber);
     bool open = backend_enter(backend);
-    int code =
-        open ? dlg_feed_async(backend->client, &subscriber->user, &options, page_arrived, stream, NULL) : DLG_E_CLOSED;
+    int code = open ? check_and_ask(stream) : DLG_E_CLOSED;
     if (open)
         backend_leave(backend);
-    if (code != DLG_OK)
-        stream->asked = NOTHING;
-    return code == DLG_OK;
+    if (code == DLG_OK)
+        return true;
+    subscriptions_lock(stream->subscriptions, subscriber);
+    stream->asked = NOTHING;
+    subscriber->ending = subscriber->ending || code == DLG_E_TOKEN; /* its key is no good any more */
+    subscriptions_unlock(stream->subscriptions, subscriber);
+    return false;
 }
 
 /*
@@ -182,7 +215,7 @@ static bool take_page(struct stream *stream, dlg_reply *reply)
     const dlg_page *page = dlg_reply_page(reply);
     if (!page) {
         stream->ctx->failure = dlg_reply_code(reply);
-        return do_without(stream);
+        return stream->ctx->failure != DLG_E_TOKEN && do_without(stream);
     }
     if (!write_page(stream, page))
         return false;
@@ -365,10 +398,15 @@ static bool greet(struct stream *stream, const dlg_page *page)
 static struct stream *stream_new(struct request_ctx *ctx)
 {
     struct stream *stream = calloc(1, sizeof *stream);
-    if (!stream)
+    size_t length;
+    const char *token = ctx_token(ctx, &length);
+    if (!stream || !(stream->token = strndup(token, length))) {
+        free(stream);
         return NULL;
+    }
     stream->ctx = ctx;
     stream->subscriptions = &ctx->service->subscriptions;
+    stream->client = ctx->service->backend.client;
     stream->subscriber.user = ctx->caller;
     stream->subscriber.token = ctx->token;
     stream->subscriber.expires_us = ctx->expires_us;

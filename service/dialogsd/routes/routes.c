@@ -11,7 +11,7 @@
 
 static const struct route routes[] = {
     {"POST", "/login", NEEDS_BODY | NEEDS_DATABASE, 429, 400, session_login_start, session_login_finish},
-    {"POST", "/logout", NEEDS_TOKEN, 503, 400, session_logout, NULL},
+    {"POST", "/logout", NEEDS_TOKEN, 503, 400, session_logout_start, session_logout_finish},
     {"POST", "/user/register", NEEDS_BODY | NEEDS_DATABASE, 503, 400, user_register_start, user_register_finish},
     {"GET", "/user/get/{id}", NEEDS_DATABASE, 503, 400, user_get_start, user_get_finish},
     {"GET", "/user/search", NEEDS_DATABASE, 503, 400, user_search_start, user_search_finish},

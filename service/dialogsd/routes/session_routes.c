@@ -62,9 +62,28 @@ void session_login_finish(struct request_ctx *ctx)
     reply_written(ctx, 200, &answer);
 }
 
-/* The token is no good any more; its time is over sooner or later anyway. */
-void session_logout(struct request_ctx *ctx)
+/* Where the users are a host program's the database has no place for it: then only those who heard of it know. */
+static void logout_arrived(dlg_reply *reply, void *payload)
 {
+    if (dlg_reply_code(reply) == DLG_E_SCHEMA) {
+        dlg_reply_free(reply);
+        reply = NULL;
+    }
+    call_arrived(reply, payload);
+}
+
+/* It is refused here at once, and by replicas that hear of it; the database tells the others, and later ones. */
+void session_logout_start(struct request_ctx *ctx)
+{
+    size_t length;
+    const char *token = ctx_token(ctx, &length);
     replicas_revoke(&ctx->service->replicas, &ctx->token, ctx->expires_us);
+    call_begin(ctx);
+    call_submitted(
+        ctx, dlg_token_revoke_async(ctx->service->backend.client, token, length, logout_arrived, ctx, &ctx->error));
+}
+
+void session_logout_finish(struct request_ctx *ctx)
+{
     reply_empty(ctx, 200);
 }

@@ -6,6 +6,7 @@ struct request_ctx;
 
 void session_login_start(struct request_ctx *ctx);
 void session_login_finish(struct request_ctx *ctx);
-void session_logout(struct request_ctx *ctx);
+void session_logout_start(struct request_ctx *ctx);
+void session_logout_finish(struct request_ctx *ctx);
 
 #endif

@@ -54,6 +54,19 @@ static void assert_user_calls_say_why_not(dlg_client *client)
     assert_fails(dlg_auth(NULL, client, &id, "x", 1, &error), DLG_E_SCHEMA, error);
 }
 
+/* Such a table says nothing of tokens: they are good until they expire, and there is no place for revoked ones. */
+static void assert_tokens_are_good(dlg_client *client)
+{
+    char *token = NULL;
+    dlg_error *error = NULL;
+    dlg_uuid id;
+    dlg_uuid_random(&id);
+    assert_ok(dlg_token_issue(&token, client, &id, &error), error);
+    assert_ok(dlg_token_check(NULL, NULL, client, token, DLG_NTS, &error), error);
+    assert_fails(dlg_token_revoke(client, token, DLG_NTS, &error), DLG_E_SCHEMA, error);
+    dlg_free(token);
+}
+
 static int send_checked(dlg_client *client, const dlg_uuid *recipient, dlg_error **error)
 {
     dlg_uuid author;
@@ -73,6 +86,7 @@ static void a_table_with_other_keys_is_left_alone(void **state)
     snprintf(before, sizeof before, "%s", users_table(fixture->sql));
     assert_messages_work(client);
     assert_user_calls_say_why_not(client);
+    assert_tokens_are_good(client);
     dlg_error *error = NULL;
     dlg_uuid recipient;
     dlg_uuid_random(&recipient);
@@ -98,6 +112,7 @@ static void a_table_with_our_keys_tells_recipients(void **state)
     recipient.bytes[0]++;
     assert_fails(send_checked(client, &recipient, &error), DLG_E_RECIPIENT, error);
     assert_user_calls_say_why_not(client);
+    assert_tokens_are_good(client);
     client_close(client);
     assert_string_equal(users_table(fixture->sql), before);
 }
@@ -109,6 +124,7 @@ static void a_view_is_left_alone(void **state)
                                               "'y'::text AS second_name");
     assert_messages_work(client);
     assert_user_calls_say_why_not(client);
+    assert_tokens_are_good(client);
     client_close(client);
 }
 

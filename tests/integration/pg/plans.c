@@ -213,10 +213,15 @@ static void other_statements_are_by_index_too(void **state)
     options.flags = DLG_SEND_CHECK_RECIPIENT;
     assert_int_equal(dlg_send(NULL, fixture->client, &pair.ann, &pair.ben, "x", 1, &options, NULL), DLG_E_RECIPIENT);
     assert_int_equal(dlg_auth(NULL, fixture->client, &pair.ann, "x", 1, NULL), DLG_E_NOT_FOUND);
+    char *token = NULL;
+    assert_ok(dlg_token_issue(&token, fixture->client, &pair.ann, &error), error);
+    assert_int_equal(dlg_token_check(NULL, NULL, fixture->client, token, DLG_NTS, NULL), DLG_E_TOKEN);
+    dlg_free(token);
+    assert_int_equal(log_check(fixture, from, "SELECT tokens_since"), 1);
     assert_int_equal(log_check(fixture, from, "SELECT user_id, text, create_date, update_date FROM"), 1);
     assert_int_equal(log_check(fixture, from, "SELECT id, first_name"), 1);
     assert_int_equal(log_check(fixture, from, "SELECT id FROM public.users"), 1);
-    assert_int_equal(log_check(fixture, from, "SELECT password_hash FROM public.users"), 1);
+    assert_int_equal(log_check(fixture, from, "SELECT password_hash, tokens_since FROM public.users"), 1);
 }
 
 static void names_are_searched_by_their_index(void **state)

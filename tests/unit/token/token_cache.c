@@ -40,7 +40,7 @@ static void the_cache_follows_the_keys(void **state)
 static void the_cache_keeps_what_was_put_in(void **state)
 {
     struct token_cache *cache = ((struct tokens *)*state)->cache;
-    const struct claims claims = {user, 1, 2};
+    const struct claims claims = {.user = user, .starts_us = 1, .expires_us = 2};
     struct claims found;
     struct token_digest digest, other;
     token_cache_digest(cache, "a", 1, &digest);
