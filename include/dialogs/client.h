@@ -77,13 +77,31 @@ typedef struct dlg_client dlg_client;
 DLG_API int dlg_open(dlg_client **client, const char *conninfo, const dlg_settings *settings, dlg_error **error);
 
 /*
- * Closes a client and frees it. New requests are refused. Requests under way get time to finish, and
- * the rest is completed with DLG_E_CLOSED. Every callback has returned before dlg_close() returns.
- * Replies that nobody took from the queue are freed.
+ * Ends the work of a client and keeps its memory. New requests are refused with DLG_E_CLOSED. Requests under way get
+ * time to finish, and the rest is completed with DLG_E_CLOSED. Every callback has returned before dlg_shutdown()
+ * returns. Threads that wait inside a call with the client are woken, and dlg_reply_fd() becomes readable and stays so.
+ * After that every call with the client returns at once: DLG_E_CLOSED or NULL. dlg_reply_poll() and dlg_reply_next()
+ * still hand out the replies that were in the queue. dlg_stats_get() and dlg_connection_state_get() still answer.
+ *
+ *   undelivered  NULL, or receives how many requests were completed with DLG_E_CLOSED since the client was opened.
+ *   timeout_us   the time for requests under way. 0: the setting `close_timeout_ms`. Negative: without limit.
+ *
+ * Any thread, also while others are inside calls with the client, and several at once. A second call changes nothing;
+ * with a shorter time it ends the first one sooner. Blocks. Errors: DLG_E_ARGUMENT (`client` is NULL), DLG_E_FORKED,
+ * and DLG_E_STATE on the client's own I/O thread and inside its progress callbacks. The client stays open then.
+ */
+DLG_API int dlg_shutdown(size_t *undelivered, dlg_client *client, int64_t timeout_us);
+
+/*
+ * Does what dlg_shutdown() does and frees the client. Replies that nobody took from the queue are freed.
+ *
+ * It must be the last call with the client. No other thread may be inside a call with it or begin one. A program whose
+ * threads use a client in loops calls dlg_shutdown(), joins these threads, and then calls dlg_close(). Iterators and
+ * loaders of the client are freed before.
  *
  *   undelivered  NULL, or receives how many requests were completed with DLG_E_CLOSED.
  *   client       NULL is fine.
- *   timeout_us   the time for requests under way. 0: the setting `close_timeout_ms`. Negative: without limit.
+ *   timeout_us   as for dlg_shutdown(). It does not matter after a dlg_shutdown().
  *
  * Blocks. Errors: DLG_E_STATE on the client's own I/O thread and inside its progress callbacks. The client
  * stays open then.
@@ -190,7 +208,8 @@ DLG_API void dlg_reply_free(dlg_reply *reply);
 
 /*
  * Returns a file descriptor that is readable while replies wait in the queue. It is for poll(), epoll, select()
- * and asyncio only: do not read from it. The client owns it and closes it. -1 when `client` cannot be used.
+ * and asyncio only: do not read from it. The client owns it, and dlg_close() closes it. After dlg_shutdown() it stays
+ * readable: stop watching it when dlg_reply_poll() returns NULL then. -1 when `client` cannot be used.
  */
 DLG_API int dlg_reply_fd(dlg_client *client);
 
@@ -202,8 +221,8 @@ DLG_API dlg_reply *dlg_reply_poll(dlg_client *client);
  *
  *   timeout_us  how long to wait. 0: the setting `timeout_ms`. Negative: without limit.
  *
- * Blocks; inside a callback it does not wait. Returns NULL when no reply came in time or the client was closed
- * meanwhile.
+ * Blocks; inside a callback it does not wait. Returns NULL when no reply came in time, or when the queue is empty after
+ * dlg_shutdown(). A loop with a negative timeout ends at the first NULL.
  */
 DLG_API dlg_reply *dlg_reply_next(dlg_client *client, int64_t timeout_us);
 

@@ -21,13 +21,21 @@
 
 /* ---- What other modules ask ---- */
 
-int client_check(const dlg_client *client, dlg_error **error)
+int client_check_process(const dlg_client *client, dlg_error **error)
 {
     if (!client)
         return error_set(error, DLG_E_ARGUMENT, "a client is needed: dlg_open() makes one");
     if (engine_is_forked(&client->engine))
         return error_set(error, DLG_E_FORKED, "the client was opened before fork(): open another one in this process");
     return DLG_OK;
+}
+
+int client_check(const dlg_client *client, dlg_error **error)
+{
+    int code = client_check_process(client, error);
+    if (code == DLG_OK && atomic_load(&client->engine.stopping))
+        code = error_set(error, DLG_E_CLOSED, "the client was closed");
+    return code;
 }
 
 int client_may_wait(const dlg_client *client, dlg_error **error)
@@ -203,6 +211,7 @@ static dlg_client *client_new(const dlg_settings *settings)
     if (!client)
         return NULL;
     pthread_mutex_init(&client->keyring_lock, NULL);
+    pthread_mutex_init(&client->shutdown_lock, NULL);
     engine_prepare(&client->engine);
     admin_open(&client->admin);
     client->settings = settings_copy(settings);
@@ -229,6 +238,7 @@ static void client_free(dlg_client *client)
         admin_free(&client->admin);
         embedded_close(client->embedded);
         pthread_mutex_destroy(&client->keyring_lock);
+        pthread_mutex_destroy(&client->shutdown_lock);
     }
     token_cache_free(client->token_cache);
     keyring_free(atomic_load(&client->keyring));
@@ -263,35 +273,61 @@ int dlg_open(dlg_client **client, const char *conninfo, const dlg_settings *sett
 
 /* ---- Close ---- */
 
+/* All that waits is woken, all threads end; a second one finds nothing to do. */
+static size_t client_end(dlg_client *client, int64_t patience_us)
+{
+    int64_t deadline_us = clock_deadline(patience_us);
+    engine_drain(&client->engine, deadline_us);
+    pthread_mutex_lock(&client->shutdown_lock);
+    bool first = !atomic_load(&client->engine.stopping);
+    admin_stop(&client->admin, deadline_us);
+    workers_stop(client->workers, true);
+    size_t left = engine_stop(&client->engine);
+    pthread_mutex_unlock(&client->shutdown_lock);
+    if (first)
+        LOG(client->settings, left ? DLG_LOG_LEVEL_WARNING : DLG_LOG_LEVEL_INFO, "client",
+            "closed; %zu requests were not done in time", left);
+    return left;
+}
+
+static int client_shutdown(size_t *undelivered, dlg_client *client, int64_t patience_us)
+{
+    int code = client_check_process(client, NULL);
+    if (code != DLG_OK)
+        return code;
+    if (engine_is_here(&client->engine) || admin_is_here(&client->admin))
+        return DLG_E_STATE;
+    size_t left = client_end(client, patience_us);
+    if (undelivered)
+        *undelivered = left;
+    return DLG_OK;
+}
+
 static int client_close(size_t *undelivered, dlg_client *client, int64_t patience_us)
 {
     if (undelivered)
         *undelivered = 0;
-    if (!client)
-        return DLG_OK;
-    if (!engine_is_forked(&client->engine)) {
-        if (engine_is_here(&client->engine) || admin_is_here(&client->admin))
-            return DLG_E_STATE;
-        int64_t deadline_us = clock_deadline(patience_us);
-        engine_drain(&client->engine, deadline_us);
-        admin_stop(&client->admin, deadline_us);
-        workers_stop(client->workers, true);
-        size_t left = engine_stop(&client->engine);
-        if (undelivered)
-            *undelivered = left;
-        LOG(client->settings, left ? DLG_LOG_LEVEL_WARNING : DLG_LOG_LEVEL_INFO, "client",
-            "closed; %zu requests were not done in time", left);
-    }
-    client_free(client);
+    int code = client ? client_shutdown(undelivered, client, patience_us) : DLG_OK;
+    if (code == DLG_E_STATE)
+        return code;
+    if (client)
+        client_free(client);
     return DLG_OK;
+}
+
+static int64_t close_patience(const dlg_client *client, int64_t timeout_us)
+{
+    return timeout_us == 0 && client ? client->settings->close_timeout_ms * 1000 : timeout_us;
+}
+
+int dlg_shutdown(size_t *undelivered, dlg_client *client, int64_t timeout_us)
+{
+    return client_shutdown(undelivered, client, close_patience(client, timeout_us));
 }
 
 int dlg_close(size_t *undelivered, dlg_client *client, int64_t timeout_us)
 {
-    int64_t patience_us = timeout_us;
-    if (timeout_us == 0 && client)
-        patience_us = client->settings->close_timeout_ms * 1000;
-    return client_close(undelivered, client, patience_us);
+    return client_close(undelivered, client, close_patience(client, timeout_us));
 }
 
 int dlg_close_now(size_t *undelivered, dlg_client *client)
@@ -317,7 +353,7 @@ int dlg_schema_install(int *version, dlg_client *client, dlg_error **error)
 
 int dlg_stats_get(dlg_stats *stats, dlg_client *client)
 {
-    int code = client_check(client, NULL);
+    int code = client_check_process(client, NULL);
     if (code != DLG_OK)
         return code;
     code = versioned_check(&versioned_stats, stats, NULL);
@@ -373,17 +409,17 @@ int dlg_has_feature(const char *name)
 
 int dlg_reply_fd(dlg_client *client)
 {
-    return client_check(client, NULL) == DLG_OK ? client->engine.reply_fd : -1;
+    return client_check_process(client, NULL) == DLG_OK ? client->engine.reply_fd : -1;
 }
 
 dlg_reply *dlg_reply_poll(dlg_client *client)
 {
-    return client_check(client, NULL) == DLG_OK ? engine_next_reply(&client->engine, 0) : NULL;
+    return client_check_process(client, NULL) == DLG_OK ? engine_next_reply(&client->engine, 0) : NULL;
 }
 
 dlg_reply *dlg_reply_next(dlg_client *client, int64_t timeout_us)
 {
-    if (client_check(client, NULL) != DLG_OK)
+    if (client_check_process(client, NULL) != DLG_OK)
         return NULL;
     return engine_next_reply(&client->engine, timeout_us ? timeout_us : client->settings->timeout_ms * 1000);
 }

@@ -22,9 +22,13 @@ struct dlg_client {
     struct recipient_cache *recipient_cache; /* recipients that exist; I/O thread */
     pthread_mutex_t keyring_lock;            /* held while `keyring` is opened, on first use */
     struct keyring *_Atomic keyring;
+    pthread_mutex_t shutdown_lock; /* held while threads are ended */
 };
 
 /* DLG_E_ARGUMENT for NULL, DLG_E_FORKED in a forked child. */
+int client_check_process(const dlg_client *client, dlg_error **error);
+
+/* The same, and DLG_E_CLOSED after a shutdown. */
 int client_check(const dlg_client *client, dlg_error **error);
 
 /* The same, and DLG_E_STATE inside a callback. */

@@ -103,19 +103,22 @@ static void reply_wait(struct engine *engine, int64_t timeout_us)
 
 dlg_reply *engine_next_reply(struct engine *engine, int64_t timeout_us)
 {
-    atomic_fetch_add(&engine->callers, 1);
     pthread_mutex_lock(&engine->lock);
-    if (timeout_us != 0 && !engine_is_here(engine))
+    bool waits = timeout_us != 0 && !engine->ended && !engine_is_here(engine);
+    if (waits) {
+        atomic_fetch_add(&engine->callers, 1);
         reply_wait(engine, timeout_us);
+    }
     struct request *request = TAILQ_FIRST(&engine->replies);
     if (request)
         TAILQ_REMOVE(&engine->replies, request, link);
-    if (TAILQ_EMPTY(&engine->replies)) {
+    if (TAILQ_EMPTY(&engine->replies) && !engine->ended) {
         uint64_t wakes;
         while (read(engine->reply_fd, &wakes, sizeof wakes) < 0 && errno == EINTR)
             ;
     }
     pthread_mutex_unlock(&engine->lock);
-    atomic_fetch_sub(&engine->callers, 1);
+    if (waits)
+        atomic_fetch_sub(&engine->callers, 1);
     return (dlg_reply *)(void *)request;
 }

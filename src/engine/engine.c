@@ -63,9 +63,17 @@ bool engine_is_forked(const struct engine *engine)
     return engine->process != atomic_load_explicit(&fork_generation, memory_order_relaxed);
 }
 
+/* The engine whose I/O thread this is. */
+static _Thread_local const struct engine *here;
+
+void engine_enter(const struct engine *engine)
+{
+    here = engine;
+}
+
 bool engine_is_here(const struct engine *engine)
 {
-    return engine->running && pthread_equal(pthread_self(), engine->thread);
+    return here == engine;
 }
 
 void engine_note_loss(struct engine *engine, const dlg_error *why)

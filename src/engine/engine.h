@@ -74,7 +74,8 @@ void engine_free(struct engine *engine); /* also in a forked child */
 /* True in a child of the process that opened the engine. */
 bool engine_is_forked(const struct engine *engine);
 
-/* Whether the caller is the I/O thread. */
+/* The caller is the I/O thread; whether it is. */
+void engine_enter(const struct engine *engine);
 bool engine_is_here(const struct engine *engine);
 
 /* Makes a descriptor of an eventfd readable. */

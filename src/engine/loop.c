@@ -164,6 +164,7 @@ static void loop_iterate(struct engine *engine)
 static void *engine_run(void *argument)
 {
     struct engine *engine = argument;
+    engine_enter(engine);
     bool may_batch = busy_mode_is_allowed(engine);
     bool busy = false;
     engine->now_us = clock_monotonic_us();
@@ -214,11 +215,12 @@ void engine_drain(struct engine *engine, int64_t deadline_us)
     atomic_fetch_sub(&engine->room_waiters, 1);
 }
 
-/* Those that wait for room or for a reply are let go. */
+/* Those that wait for room or for a reply are let go, and those that poll for replies hear of it. */
 static void callers_dismiss(struct engine *engine)
 {
     pthread_mutex_lock(&engine->lock);
     engine->ended = true;
+    engine_wake(engine->reply_fd);
     pthread_cond_broadcast(&engine->arrival);
     pthread_mutex_unlock(&engine->lock);
     while (atomic_load(&engine->callers))
@@ -228,7 +230,7 @@ static void callers_dismiss(struct engine *engine)
 size_t engine_stop(struct engine *engine)
 {
     if (!engine->running)
-        return 0;
+        return engine->undelivered;
     atomic_store(&engine->closing, true);
     atomic_store(&engine->stopping, true);
     engine_wake(engine->wake);

@@ -86,6 +86,7 @@
 %ignore dlg_loader_free;
 %ignore dlg_close;
 %ignore dlg_close_now;
+%ignore dlg_shutdown;
 %ignore dlg_uuid_parse;
 %ignore dlg_uuid_format;
 %ignore dlg_uuid_random;
