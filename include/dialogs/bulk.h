@@ -20,9 +20,11 @@ typedef struct dlg_progress {
     uint64_t total_messages; /* 0: unknown */
     uint64_t total_bytes;    /* 0: unknown */
     uint64_t skipped;        /* rows that were there already */
+    /* Since version 2: */
+    uint64_t conflicts; /* messages that were not loaded, because others have their ids */
 } dlg_progress;
-#define DLG_PROGRESS_VERSION 1
-#define DLG_PROGRESS_INIT {DLG_PROGRESS_VERSION, 0, 0, 0, 0, 0, 0}
+#define DLG_PROGRESS_VERSION 2
+#define DLG_PROGRESS_INIT {DLG_PROGRESS_VERSION, 0, 0, 0, 0, 0, 0, 0}
 
 /* Initialises `progress` as DLG_PROGRESS_INIT does. DLG_E_ARGUMENT for an unknown version. */
 DLG_API int dlg_progress_init(dlg_progress *progress, uint32_t version);
@@ -38,8 +40,13 @@ typedef int (*dlg_progress_fn)(const dlg_progress *progress, void *payload);
 
 /*
  * Opens a loader. It writes many rows through COPY (PostgreSQL documentation, "COPY") on a connection of its own and
- * commits them in chunks. Rows that are there already (same id) are skipped: an interrupted load may be run again.
- * A loader belongs to one thread.
+ * commits them in chunks. An interrupted load may be run again: rows that are there already are skipped. A message is
+ * there already when one of the same id, recipient, author and text is, or one that was edited since. A user is when
+ * one of the same id is. A loader belongs to one thread.
+ *
+ * A message whose id another one has is a conflict. It is not loaded. The call that wrote its chunk returns DLG_E_EXISTS
+ * with the number of conflicts and the ids of the first ones, and the fate DLG_FATE_WRITTEN: all other rows of the chunk
+ * are stored. The loader goes on after that. dlg_progress counts conflicts.
  *
  *   loader  receives the loader, to be freed with dlg_loader_free() before the client is closed.
  *
@@ -51,10 +58,11 @@ DLG_API int dlg_loader_open(dlg_loader **loader, dlg_client *client, dlg_error *
 /*
  * Adds a message. The loader checks it as dlg_send() does, and commits by itself after 10,000 rows or 8 MiB.
  *
- *   message  DLG_MESSAGE_INPUT_INIT with changes. Copied.
+ *   message  DLG_MESSAGE_INPUT_INIT with changes. Copied. With a `key` the message gets the id that dlg_send() gives it
+ *            under this key: loading it again, or sending it, stores it once.
  *
- * Blocks when a chunk is full. Errors: DLG_E_ARGUMENT (an unknown version, an id or a time out of range), DLG_E_TEXT,
- * DLG_E_TOO_LARGE, and those of dlg_loader_flush(). The message was not added then.
+ * Blocks when a chunk is full. Errors: DLG_E_ARGUMENT (an unknown version, an id or a time out of range, an id and a
+ * key), DLG_E_TEXT, DLG_E_TOO_LARGE, and those of dlg_loader_flush(). The message was not added then.
  */
 DLG_API int dlg_loader_message(dlg_loader *loader, const dlg_message_input *message, dlg_error **error);
 
@@ -78,7 +86,7 @@ DLG_API int dlg_loader_user(dlg_loader *loader, const dlg_user *user, const char
  * between the phases. Its part is then visible once Citus has repeated the second phase: up to
  * citus.recover_2pc_interval (one minute) after the worker is back, or at once by recover_prepared_transactions().
  *
- * Blocks. Errors: DLG_E_UNAVAILABLE, DLG_E_DATABASE, DLG_E_MEMORY.
+ * Blocks. Errors: DLG_E_EXISTS (conflicts; the other rows are stored), DLG_E_UNAVAILABLE, DLG_E_DATABASE, DLG_E_MEMORY.
  */
 DLG_API int dlg_loader_flush(dlg_loader *loader, dlg_error **error);
 
@@ -118,12 +126,13 @@ DLG_API int dlg_dump(dlg_client *client, int fd, dlg_progress_fn progress, void 
 
 /*
  * Reads back what dlg_dump() wrote. Rows that are there already are skipped: it may be run again. Rows that were read
- * before damage is met stay.
+ * before damage is met stay. Conflicts, as a loader knows them, do not stop it: at its end it returns DLG_E_EXISTS with
+ * their number.
  *
  *   fd        where to read; stays open.
  *   progress  NULL, or is called with `payload` now and then.
  *
- * Blocks. Errors: DLG_E_ARCHIVE, DLG_E_FILE, DLG_E_CANCELLED, and those of a loader.
+ * Blocks. Errors: DLG_E_ARCHIVE, DLG_E_FILE, DLG_E_CANCELLED, DLG_E_EXISTS, and those of a loader.
  */
 DLG_API int dlg_restore(dlg_client *client, int fd, dlg_progress_fn progress, void *payload, dlg_error **error);
 

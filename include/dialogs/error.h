@@ -25,7 +25,7 @@ typedef enum dlg_code {
     DLG_E_SCHEMA = -10,        /* the tables are missing, too old, too new, or of another shape */
     DLG_E_NOT_FOUND = -11,     /* no such user */
     DLG_E_RECIPIENT = -12,     /* no such recipient */
-    DLG_E_EXISTS = -13,        /* a user with this id exists */
+    DLG_E_EXISTS = -13,        /* a user with this id exists, or another message */
     DLG_E_PASSWORD = -14,      /* wrong password */
     DLG_E_TOKEN = -15,         /* malformed, tampered, or signed by a key we do not hold */
     DLG_E_TOKEN_EXPIRED = -16, /* a good token whose time is over or has not come */

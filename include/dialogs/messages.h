@@ -37,11 +37,14 @@ typedef struct dlg_message_input {
     int64_t updated_us; /* 0: never edited */
     const char *text;   /* UTF-8, 1 byte to `text_limit` bytes */
     size_t length;      /* of the text, bytes, or DLG_NTS */
+    /* Since version 2, for dlg_loader_message(): */
+    const char *key;   /* idempotency key instead of an id, or NULL: as in dlg_send_options */
+    size_t key_length; /* 1 to DLG_KEY_LIMIT bytes of anything, or DLG_NTS */
 } dlg_message_input;
-#define DLG_MESSAGE_INPUT_VERSION 1
-#define DLG_MESSAGE_INPUT_INIT                                          \
-    {                                                                   \
-        DLG_MESSAGE_INPUT_VERSION, {{0}}, {{0}}, 0, 0, 0, NULL, DLG_NTS \
+#define DLG_MESSAGE_INPUT_VERSION 2
+#define DLG_MESSAGE_INPUT_INIT                                                         \
+    {                                                                                  \
+        DLG_MESSAGE_INPUT_VERSION, {{0}}, {{0}}, 0, 0, 0, NULL, DLG_NTS, NULL, DLG_NTS \
     }
 
 /* Initialises `message` as DLG_MESSAGE_INPUT_INIT does. DLG_E_ARGUMENT for an unknown version. */

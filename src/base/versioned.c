@@ -32,7 +32,7 @@ static int initialise(const struct versioned *type, void *value, uint32_t versio
 VERSIONED(stats, STATS, offsetof(dlg_stats, batched), sizeof(dlg_stats))
 const struct versioned versioned_stats = DESCRIPTION(stats, STATS);
 
-VERSIONED(message_input, MESSAGE_INPUT, sizeof(dlg_message_input))
+VERSIONED(message_input, MESSAGE_INPUT, offsetof(dlg_message_input, key), sizeof(dlg_message_input))
 const struct versioned versioned_message_input = DESCRIPTION(message_input, MESSAGE_INPUT);
 
 VERSIONED(send_options, SEND_OPTIONS, sizeof(dlg_send_options))
@@ -47,7 +47,7 @@ const struct versioned versioned_list_options = DESCRIPTION(list_options, LIST_O
 VERSIONED(user, USER, sizeof(dlg_user))
 const struct versioned versioned_user = DESCRIPTION(user, USER);
 
-VERSIONED(progress, PROGRESS, sizeof(dlg_progress))
+VERSIONED(progress, PROGRESS, offsetof(dlg_progress, conflicts), sizeof(dlg_progress))
 const struct versioned versioned_progress = DESCRIPTION(progress, PROGRESS);
 
 VERSIONED(distribute_options, DISTRIBUTE_OPTIONS, sizeof(dlg_distribute_options))

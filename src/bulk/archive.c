@@ -249,7 +249,9 @@ static int restore_records(struct restore *restore, struct archive_reader *reade
     }
     if (code == DLG_OK)
         code = dlg_loader_flush(restore->loader, error);
-    return code == DLG_OK ? restore_report(restore, reader, error) : code;
+    if (code == DLG_OK)
+        code = restore_report(restore, reader, error);
+    return code == DLG_OK ? loader_conflicts(restore->loader, error) : code;
 }
 
 static int restore_once(struct restore *restore, dlg_error **error)
@@ -285,8 +287,10 @@ int dlg_restore(dlg_client *client, int fd, dlg_progress_fn progress, void *payl
     dlg_error *failure = NULL;
     struct restore restore = {.fd = fd, .listener = {progress, payload}, .total_bytes = size_ahead(fd)};
     int code = dlg_loader_open(&restore.loader, client, &failure);
-    if (code == DLG_OK)
+    if (code == DLG_OK) {
+        loader_collect_conflicts(restore.loader);
         code = restore_all(&restore, &failure);
+    }
     dlg_loader_free(restore.loader);
     return code == DLG_OK ? code : error_give(error, failure);
 }

@@ -4,6 +4,7 @@
 #include "pg/sqlstate.h"
 #include "pg/statement.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define USER_COLUMNS "id, password_hash, first_name, second_name, birthdate, biography, city, create_date"
@@ -28,6 +29,11 @@ static const struct copy_buffer_table messages_table = {
     .copy = "COPY public.dialogs (" MESSAGE_COLUMNS ") FROM STDIN (FORMAT binary)",
     .insert = "INSERT INTO public.dialogs (" MESSAGE_COLUMNS ") "
               "SELECT * FROM unnest($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING 1",
+    .compare = "SELECT given.n FROM unnest($1, $2, $3, $4) WITH ORDINALITY "
+               "AS given (id, user_id, to_user_id, digest, n) JOIN public.dialogs stored "
+               "ON stored.id = given.id AND stored.to_user_id = given.to_user_id AND stored.user_id = given.user_id "
+               "WHERE stored.update_date IS NOT NULL "
+               "OR pg_catalog.sha256(pg_catalog.convert_to(stored.text, 'UTF8')) = given.digest",
     .columns = 6,
     .types = {OID_INT8, OID_UUID, OID_UUID, OID_TEXT, OID_TIMESTAMPTZ, OID_TIMESTAMPTZ},
     .array_types = {OID_INT8_ARRAY, OID_UUID_ARRAY, OID_UUID_ARRAY, OID_TEXT_ARRAY, OID_TIMESTAMPTZ_ARRAY,
@@ -88,17 +94,54 @@ static enum copy_batch_outcome judge(PGresult *result, PGconn *connection, dlg_e
     return error_is_transient(*error) || is_between_nodes(*error) ? COPY_BATCH_AGAIN : COPY_BATCH_REFUSED;
 }
 
+/* Names the rows whose ordinals are not among those that are there as they were given. */
+static enum copy_batch_outcome note_conflicts(const struct copy_buffer *rows, const PGresult *equal,
+                                              struct copy_conflicts *conflicts, dlg_error **error)
+{
+    bool *there = calloc(rows->count, sizeof *there);
+    if (!there) {
+        error_set(error, DLG_E_MEMORY, "out of memory");
+        return COPY_BATCH_REFUSED;
+    }
+    for (int i = 0; i < PQntuples(equal); i++)
+        there[get_int64(PQgetvalue(equal, i, 0)) - 1] = true;
+    const char *row = copy_buffer_first(rows);
+    for (size_t i = 0; i < rows->count; i++, row = copy_buffer_next(rows, row)) {
+        dlg_uuid recipient;
+        if (there[i])
+            continue;
+        memcpy(recipient.bytes, copy_buffer_column(row, 2).bytes, sizeof recipient.bytes);
+        copy_conflicts_note(conflicts, get_int64(copy_buffer_column(row, 0).bytes), &recipient);
+    }
+    free(there);
+    return COPY_BATCH_DONE;
+}
+
+/* Rows were skipped: are they there as they were given, or are others? An edited one may have another text by now. */
+static enum copy_batch_outcome compare_rows(const struct copy_buffer *rows, PGconn *connection,
+                                            struct copy_conflicts *conflicts, dlg_error **error)
+{
+    PGresult *equal = copy_buffer_compare(rows, connection);
+    if (PQresultStatus(equal) != PGRES_TUPLES_OK)
+        return judge(equal, connection, error);
+    enum copy_batch_outcome outcome = note_conflicts(rows, equal, conflicts, error);
+    PQclear(equal);
+    return outcome;
+}
+
 static enum copy_batch_outcome write_rows(const struct copy_buffer *rows, PGconn *connection, bool insert,
-                                          size_t *written, dlg_error **error)
+                                          struct copy_batch_result *done, dlg_error **error)
 {
     if (!rows->count)
         return COPY_BATCH_DONE;
     PGresult *result = insert ? copy_buffer_insert(rows, connection) : copy_buffer_copy(rows, connection);
     size_t count = insert ? (size_t)PQntuples(result) : rows->count;
     enum copy_batch_outcome outcome = judge(result, connection, error);
-    if (outcome == COPY_BATCH_DONE)
-        *written += count;
-    return outcome;
+    if (outcome != COPY_BATCH_DONE)
+        return outcome;
+    done->written += count;
+    return count < rows->count && rows->table->compare ? compare_rows(rows, connection, &done->conflicts, error)
+                                                       : COPY_BATCH_DONE;
 }
 
 static enum copy_batch_outcome advance_sequence(const struct copy_batch *batch, PGconn *connection, dlg_error **error)
@@ -114,14 +157,14 @@ static enum copy_batch_outcome advance_sequence(const struct copy_batch *batch, 
 
 /* Explicit BEGIN and COMMIT: on Citus rows of several nodes are then committed together. */
 enum copy_batch_outcome copy_batch_write(const struct copy_batch *batch, PGconn *connection, bool insert,
-                                         size_t *written, dlg_error **error)
+                                         struct copy_batch_result *result, dlg_error **error)
 {
-    *written = 0;
+    *result = (struct copy_batch_result){0};
     enum copy_batch_outcome outcome = judge(PQexec(connection, "BEGIN"), connection, error);
     if (outcome == COPY_BATCH_DONE)
-        outcome = write_rows(&batch->users, connection, insert, written, error);
+        outcome = write_rows(&batch->users, connection, insert, result, error);
     if (outcome == COPY_BATCH_DONE)
-        outcome = write_rows(&batch->messages, connection, insert, written, error);
+        outcome = write_rows(&batch->messages, connection, insert, result, error);
     if (outcome == COPY_BATCH_DONE)
         outcome = advance_sequence(batch, connection, error);
     if (outcome == COPY_BATCH_DONE)

@@ -1,8 +1,9 @@
-/* batch.h - rows that are loaded together, in one transaction on a connection of the caller's own. */
+/* copy_batch.h - rows that are loaded together, in one transaction on a connection of the caller's own. */
 #ifndef DIALOGS_COPY_BATCH_H
 #define DIALOGS_COPY_BATCH_H
 
 #include "bulk/copy_buffer.h"
+#include "bulk/copy_conflicts.h"
 
 #include <stdbool.h>
 
@@ -21,15 +22,21 @@ enum copy_batch_outcome {
     COPY_BATCH_REFUSED /* the database will not have it: nothing is written */
 };
 
+/* What became of the rows of a batch. */
+struct copy_batch_result {
+    size_t written;                  /* rows that are new */
+    struct copy_conflicts conflicts; /* messages that are not there as they were given */
+};
+
 void copy_batch_init(struct copy_batch *batch);
 void copy_batch_clear(struct copy_batch *batch);
 void copy_batch_free(struct copy_batch *batch);
 
 /*
  * Writes the batch: by COPY, which stops at a row that is there already, or with `insert` by INSERT,
- * which skips it. `written` receives how many rows were new; `error`, not NULL, says why it was not DONE.
+ * which skips it. `error`, not NULL, says why it was not DONE.
  */
 enum copy_batch_outcome copy_batch_write(const struct copy_batch *batch, PGconn *connection, bool insert,
-                                         size_t *written, dlg_error **error);
+                                         struct copy_batch_result *result, dlg_error **error);
 
 #endif

@@ -3,6 +3,8 @@
 #include "base/error.h"
 #include "pg/statement.h"
 
+#include <sodium.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,54 +117,147 @@ PGresult *copy_buffer_copy(const struct copy_buffer *rows, PGconn *connection)
     return PQputCopyEnd(connection, fed ? NULL : "the rows could not be sent") == 1 ? copy_finish(connection) : NULL;
 }
 
-/* A column as an array in its binary form: dimensions, NULLs, type, length, lower bound, values. */
-static char *column_array(const struct copy_buffer *rows, int column, size_t *size)
+/* ---- Rows and columns ---- */
+
+const char *copy_buffer_first(const struct copy_buffer *rows)
 {
-    *size = ARRAY_HEAD_SIZE + rows->column_sizes[column];
-    char *array = malloc(*size);
+    return rows->bytes;
+}
+
+static const char *value_after(const char *value)
+{
+    int32_t length = get_int32(value);
+    return value + VALUE_HEAD_SIZE + (length < 0 ? 0 : length);
+}
+
+const char *copy_buffer_next(const struct copy_buffer *rows, const char *row)
+{
+    row += ROW_HEAD_SIZE;
+    for (int i = 0; i < rows->table->columns; i++)
+        row = value_after(row);
+    return row;
+}
+
+static const char *column_at(const char *row, int column)
+{
+    row += ROW_HEAD_SIZE;
+    while (column-- > 0)
+        row = value_after(row);
+    return row;
+}
+
+struct copy_buffer_value copy_buffer_column(const char *row, int column)
+{
+    const char *value = column_at(row, column);
+    int32_t length = get_int32(value);
+    return length < 0 ? (struct copy_buffer_value){NULL, 0}
+                      : (struct copy_buffer_value){value + VALUE_HEAD_SIZE, (size_t)length};
+}
+
+/* An array in its binary form: dimensions, NULLs, type, length, lower bound; the values follow. */
+static char *array_new(size_t size, Oid type, size_t count)
+{
+    char *array = malloc(ARRAY_HEAD_SIZE + size);
     if (!array)
         return NULL;
     put_int32(array, 1);
     put_int32(array + 4, 1);
-    put_int32(array + 8, (int32_t)rows->table->types[column]);
-    put_int32(array + 12, (int32_t)rows->count);
+    put_int32(array + 8, (int32_t)type);
+    put_int32(array + 12, (int32_t)count);
     put_int32(array + 16, 1);
+    return array;
+}
+
+static char *column_array(const struct copy_buffer *rows, int column, size_t *size)
+{
+    *size = ARRAY_HEAD_SIZE + rows->column_sizes[column];
+    char *array = array_new(rows->column_sizes[column], rows->table->types[column], rows->count);
+    if (!array)
+        return NULL;
     char *to = array + ARRAY_HEAD_SIZE;
-    const char *from = rows->bytes;
-    for (size_t row = 0; row < rows->count; row++) {
-        from += ROW_HEAD_SIZE;
-        for (int i = 0; i < rows->table->columns; i++) {
-            int32_t length = get_int32(from);
-            size_t whole = VALUE_HEAD_SIZE + (length < 0 ? 0 : (size_t)length);
-            if (i == column) {
-                memcpy(to, from, whole);
-                to += whole;
-            }
-            from += whole;
-        }
+    const char *row = copy_buffer_first(rows);
+    for (size_t i = 0; i < rows->count; i++, row = copy_buffer_next(rows, row)) {
+        const char *value = column_at(row, column);
+        size_t whole = (size_t)(value_after(value) - value);
+        memcpy(to, value, whole);
+        to += whole;
     }
     return array;
 }
 
+/* The SHA-256 of each text: on a cluster every shard gets all of what is compared. */
+static char *digest_array(const struct copy_buffer *rows, int column, size_t *size)
+{
+    enum { VALUE_SIZE = VALUE_HEAD_SIZE + crypto_hash_sha256_BYTES };
+    *size = ARRAY_HEAD_SIZE + rows->count * VALUE_SIZE;
+    char *array = array_new(rows->count * VALUE_SIZE, OID_BYTEA, rows->count);
+    if (!array)
+        return NULL;
+    char *to = array + ARRAY_HEAD_SIZE;
+    const char *row = copy_buffer_first(rows);
+    for (size_t i = 0; i < rows->count; i++, row = copy_buffer_next(rows, row), to += VALUE_SIZE) {
+        struct copy_buffer_value text = copy_buffer_column(row, column);
+        put_int32(to, crypto_hash_sha256_BYTES);
+        crypto_hash_sha256((uint8_t *)to + VALUE_HEAD_SIZE, text.bytes, text.size);
+    }
+    return array;
+}
+
+/* ---- Statements with arrays ---- */
+
+struct arrays {
+    char *bytes[COPY_BUFFER_COLUMNS];
+    int lengths[COPY_BUFFER_COLUMNS];
+    Oid types[COPY_BUFFER_COLUMNS];
+    int count;
+    bool complete;
+};
+
+/* Takes an array over; NULL: out of memory. */
+static void arrays_add(struct arrays *arrays, char *array, size_t size, Oid type)
+{
+    arrays->bytes[arrays->count] = array;
+    arrays->lengths[arrays->count] = (int)size;
+    arrays->types[arrays->count++] = type;
+    arrays->complete = arrays->complete && array;
+}
+
+static void arrays_add_column(struct arrays *arrays, const struct copy_buffer *rows, int column)
+{
+    size_t size = 0;
+    char *array = column_array(rows, column, &size);
+    arrays_add(arrays, array, size, rows->table->array_types[column]);
+}
+
+static PGresult *arrays_run(struct arrays *arrays, const char *sql, PGconn *connection)
+{
+    static const int formats[COPY_BUFFER_COLUMNS] = {1, 1, 1, 1, 1, 1, 1, 1};
+    PGresult *result = NULL;
+    if (arrays->complete)
+        result = PQexecParams(connection, sql, arrays->count, arrays->types, (const char *const *)arrays->bytes,
+                              arrays->lengths, formats, 1);
+    for (int i = 0; i < arrays->count; i++)
+        free(arrays->bytes[i]);
+    return result;
+}
+
 PGresult *copy_buffer_insert(const struct copy_buffer *rows, PGconn *connection)
 {
-    char *arrays[COPY_BUFFER_COLUMNS] = {NULL};
-    int lengths[COPY_BUFFER_COLUMNS];
-    int formats[COPY_BUFFER_COLUMNS];
-    int columns = rows->table->columns;
-    bool made = true;
-    for (int i = 0; i < columns && made; i++) {
-        size_t size = 0;
-        arrays[i] = column_array(rows, i, &size);
-        lengths[i] = (int)size;
-        formats[i] = 1;
-        made = arrays[i] != NULL;
-    }
-    PGresult *result = NULL;
-    if (made)
-        result = PQexecParams(connection, rows->table->insert, columns, rows->table->array_types,
-                              (const char *const *)arrays, lengths, formats, 1);
-    for (int i = 0; i < columns; i++)
-        free(arrays[i]);
-    return result;
+    struct arrays arrays = {.complete = true};
+    for (int i = 0; i < rows->table->columns; i++)
+        arrays_add_column(&arrays, rows, i);
+    return arrays_run(&arrays, rows->table->insert, connection);
+}
+
+/* Of messages the id, the author, the recipient, and the digest of the text. */
+PGresult *copy_buffer_compare(const struct copy_buffer *rows, PGconn *connection)
+{
+    enum { TEXT = 3 };
+    struct arrays arrays = {.complete = true};
+    for (int i = 0; i < TEXT; i++)
+        arrays_add_column(&arrays, rows, i);
+    size_t size = 0;
+    char *digests = digest_array(rows, TEXT, &size);
+    arrays_add(&arrays, digests, size, OID_BYTEA_ARRAY);
+    return arrays_run(&arrays, rows->table->compare, connection);
 }

@@ -13,6 +13,9 @@ enum { COPY_BUFFER_COLUMNS = 8 };
 struct copy_buffer_table {
     const char *copy;   /* COPY ... FROM STDIN (FORMAT binary) */
     const char *insert; /* INSERT ... SELECT FROM unnest($1, ...) ON CONFLICT DO NOTHING RETURNING 1 */
+    /* Of messages: the ordinals of those that are there as they were given; arrays of four columns, see copy_buffer.c.
+     */
+    const char *compare;
     int columns;
     Oid types[COPY_BUFFER_COLUMNS]; /* of the columns */
     Oid array_types[COPY_BUFFER_COLUMNS];
@@ -40,11 +43,18 @@ int copy_buffer_add(struct copy_buffer *rows, const struct copy_buffer_value *va
 void copy_buffer_clear(struct copy_buffer *rows);
 void copy_buffer_free(struct copy_buffer *rows);
 
+/* Where a row begins, or the one after it; the value of a column in the row that begins there. */
+const char *copy_buffer_first(const struct copy_buffer *rows);
+const char *copy_buffer_next(const struct copy_buffer *rows, const char *row);
+struct copy_buffer_value copy_buffer_column(const char *row, int column);
+
 /*
  * Each runs one statement on a connection in a transaction and returns its result, to be cleared:
- * PGRES_COMMAND_OK, or PGRES_TUPLES_OK with a row for each that was new. NULL: no connection, or no memory.
+ * PGRES_COMMAND_OK, or PGRES_TUPLES_OK with a row for each that was new, or for each that is there as given. NULL: no
+ * connection, or no memory.
  */
 PGresult *copy_buffer_copy(const struct copy_buffer *rows, PGconn *connection);
 PGresult *copy_buffer_insert(const struct copy_buffer *rows, PGconn *connection);
+PGresult *copy_buffer_compare(const struct copy_buffer *rows, PGconn *connection);
 
 #endif

@@ -25,7 +25,9 @@ struct dlg_loader {
     dlg_client *client;
     PGconn *connection; /* NULL while there is none */
     struct copy_batch batch;
-    bool insert; /* the last batch met rows that were there already */
+    bool insert;                     /* the last batch met rows that were there already */
+    bool collects;                   /* conflicts are told by loader_conflicts(), not by each flush */
+    struct copy_conflicts conflicts; /* not told yet */
     dlg_progress done;
 };
 
@@ -89,29 +91,51 @@ static void disconnect(dlg_loader *loader)
  * One attempt, with a second one by INSERT when COPY failed: a row may be there already. How an error
  * of COPY says so is not the same everywhere: from another node of Citus it has no SQLSTATE of its own.
  */
-static enum copy_batch_outcome attempt(dlg_loader *loader, size_t *written, dlg_error **error)
+static enum copy_batch_outcome attempt(dlg_loader *loader, struct copy_batch_result *result, dlg_error **error)
 {
     if (!loader->connection)
         loader->connection = client_connect(loader->client, error);
     if (!loader->connection)
         return dlg_error_code(*error) == DLG_E_UNAVAILABLE ? COPY_BATCH_AGAIN : COPY_BATCH_REFUSED;
     enum copy_batch_outcome outcome =
-        copy_batch_write(&loader->batch, loader->connection, loader->insert, written, error);
+        copy_batch_write(&loader->batch, loader->connection, loader->insert, result, error);
     if (outcome == COPY_BATCH_DONE || loader->insert || PQstatus(loader->connection) != CONNECTION_OK)
         return outcome;
     loader->insert = true;
-    return copy_batch_write(&loader->batch, loader->connection, true, written, error);
+    return copy_batch_write(&loader->batch, loader->connection, true, result, error);
 }
 
-static void count_copied(dlg_loader *loader, size_t written)
+static void keep_conflicts(dlg_loader *loader, const struct copy_conflicts *conflicts)
+{
+    if (!loader->conflicts.count)
+        loader->conflicts = *conflicts;
+    else
+        loader->conflicts.count += conflicts->count;
+    loader->done.conflicts += conflicts->count;
+}
+
+static void count_copied(dlg_loader *loader, const struct copy_batch_result *result)
 {
     const struct copy_batch *batch = &loader->batch;
-    size_t skipped = batch->users.count + batch->messages.count - written;
+    size_t skipped = batch->users.count + batch->messages.count - result->written;
     loader->done.users += batch->users.count;
     loader->done.messages += batch->messages.count;
     loader->done.bytes += batch->users.size + batch->messages.size;
-    loader->done.skipped += skipped;
+    loader->done.skipped += skipped - result->conflicts.count;
     loader->insert = skipped > 0;
+    keep_conflicts(loader, &result->conflicts);
+}
+
+void loader_collect_conflicts(dlg_loader *loader)
+{
+    loader->collects = true;
+}
+
+int loader_conflicts(dlg_loader *loader, dlg_error **error)
+{
+    int code = copy_conflicts_error(&loader->conflicts, error);
+    loader->conflicts = (struct copy_conflicts){0};
+    return code;
 }
 
 int dlg_loader_flush(dlg_loader *loader, dlg_error **error)
@@ -124,24 +148,24 @@ int dlg_loader_flush(dlg_loader *loader, dlg_error **error)
     if (!loader->batch.users.count && !loader->batch.messages.count)
         return DLG_OK;
     dlg_error *failure = NULL;
-    size_t written = 0;
-    enum copy_batch_outcome outcome = attempt(loader, &written, &failure);
+    struct copy_batch_result result;
+    enum copy_batch_outcome outcome = attempt(loader, &result, &failure);
     /* From the first failure on, and in time alone: a node that comes back refuses at once until it is there. */
     int64_t deadline_us = clock_monotonic_us() + client_settings(loader->client)->open_timeout_ms * 1000;
     unsigned repeats = 0;
     for (; outcome == COPY_BATCH_AGAIN && clock_monotonic_us() < deadline_us; repeats++) {
         disconnect(loader);
         wait_before(repeats);
-        outcome = attempt(loader, &written, &failure);
+        outcome = attempt(loader, &result, &failure);
     }
     if (outcome != COPY_BATCH_DONE) {
         error_set_fate(failure, repeats > 0 ? DLG_FATE_POSSIBLY_WRITTEN : DLG_FATE_NOT_WRITTEN);
         return error_give(error, failure);
     }
     dlg_error_free(failure);
-    count_copied(loader, written);
+    count_copied(loader, &result);
     copy_batch_clear(&loader->batch);
-    return DLG_OK;
+    return loader->collects ? DLG_OK : loader_conflicts(loader, error);
 }
 
 /* Before a row is taken, so that a failure leaves the row with the caller. */
@@ -204,14 +228,19 @@ int dlg_loader_message(dlg_loader *loader, const dlg_message_input *message, dlg
     if (!loader)
         return error_set(error, DLG_E_ARGUMENT, "dlg_loader_message() needs a loader");
     dlg_message row;
-    int code = message_from_caller(&row, message, error);
+    struct message_key key;
+    int code = message_from_caller(&row, &key, message, error);
     if (code == DLG_OK)
         code = message_check(loader->client, &row.author, &row.recipient, row.text, &row.length, error);
     if (code != DLG_OK)
         return code;
+    if (row.id && key.text)
+        return error_set(error, DLG_E_ARGUMENT, "a message has an id or a key, not both");
     if (row.id < 0 || !time_fits(row.created_us) || !time_fits(row.updated_us))
         return error_set(error, DLG_E_ARGUMENT, "message id is negative, or message time is out of range");
     struct clock *clock = client_clock(loader->client);
+    if (key.text)
+        row.id = message_keyed_id(&row.author, &row.recipient, &key, 0);
     if (!row.id || !row.created_us) {
         int64_t moment = clock_next(clock);
         row.id = row.id ? row.id : clock_id(moment);

@@ -13,4 +13,8 @@
 int loader_restore_message(dlg_loader *loader, const dlg_message *message, dlg_error **error);
 int loader_restore_user(dlg_loader *loader, const dlg_user *user, const char *password_hash, dlg_error **error);
 
+/* Conflicts are not told by each flush any more, but by the second one, once: DLG_E_EXISTS, or DLG_OK. */
+void loader_collect_conflicts(dlg_loader *loader);
+int loader_conflicts(dlg_loader *loader, dlg_error **error);
+
 #endif

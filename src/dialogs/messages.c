@@ -24,8 +24,7 @@ struct send {
     uint32_t probe; /* ids tried before for the same key */
     dlg_receipt receipt;
     size_t text_length;
-    size_t key_length; /* 0: no key */
-    const char *key;   /* behind the text */
+    struct message_key key; /* behind the text */
     char text[];
 };
 
@@ -39,7 +38,19 @@ static struct send *send_of(struct request *request)
     return (struct send *)request;
 }
 
-int message_from_caller(dlg_message *message, const dlg_message_input *given, dlg_error **error)
+static int key_check(struct message_key *key, dlg_error **error)
+{
+    if (!key->text)
+        key->length = 0;
+    else if (key->length == DLG_NTS)
+        key->length = strlen(key->text);
+    if (key->text && (key->length < 1 || key->length > DLG_KEY_LIMIT))
+        return error_set(error, DLG_E_ARGUMENT, "an idempotency key has 1 to %d bytes", DLG_KEY_LIMIT);
+    return DLG_OK;
+}
+
+int message_from_caller(dlg_message *message, struct message_key *key, const dlg_message_input *given,
+                        dlg_error **error)
 {
     dlg_message_input read;
     int code = versioned_check(&versioned_message_input, given, error);
@@ -53,7 +64,10 @@ int message_from_caller(dlg_message *message, const dlg_message_input *given, dl
                                  .updated_us = read.updated_us,
                                  .text = read.text,
                                  .length = read.length};
-    return code;
+    if (code != DLG_OK || !key)
+        return code;
+    *key = (struct message_key){read.key, read.key_length};
+    return key_check(key, error);
 }
 
 int message_check(const dlg_client *client, const dlg_uuid *author, const dlg_uuid *recipient, const char *text,
@@ -80,18 +94,19 @@ int message_check(const dlg_client *client, const dlg_uuid *author, const dlg_uu
 /* ---- Identity ---- */
 
 /* The same for every send under the key, whoever makes it: 63 bits of BLAKE2b. */
-static int64_t keyed_id(const struct send *send)
+int64_t message_keyed_id(const dlg_uuid *author, const dlg_uuid *recipient, const struct message_key *key,
+                         uint32_t probe)
 {
     crypto_generichash_state state;
     uint64_t hash;
     uint8_t digest[crypto_generichash_BYTES_MIN];
-    uint32_t probe = htole32(send->probe);
+    uint32_t number = htole32(probe);
     crypto_generichash_init(&state, NULL, 0, sizeof digest);
     crypto_generichash_update(&state, (const uint8_t *)"dialogs message key", 19);
-    crypto_generichash_update(&state, send->author.bytes, sizeof send->author.bytes);
-    crypto_generichash_update(&state, send->recipient.bytes, sizeof send->recipient.bytes);
-    crypto_generichash_update(&state, (const uint8_t *)&probe, sizeof probe);
-    crypto_generichash_update(&state, (const uint8_t *)send->key, send->key_length);
+    crypto_generichash_update(&state, author->bytes, sizeof author->bytes);
+    crypto_generichash_update(&state, recipient->bytes, sizeof recipient->bytes);
+    crypto_generichash_update(&state, (const uint8_t *)&number, sizeof number);
+    crypto_generichash_update(&state, (const uint8_t *)key->text, key->length);
     crypto_generichash_final(&state, digest, sizeof digest);
     memcpy(&hash, digest, sizeof hash);
     int64_t id = (int64_t)(le64toh(hash) & INT64_MAX);
@@ -102,11 +117,13 @@ static int64_t keyed_id(const struct send *send)
 static void send_prepare(struct query *query)
 {
     struct send *send = send_of(query->request);
+    const struct message_key *key = &send->key;
     struct clock *clock = &send->request.engine->clock;
     if (!send->first_us)
         send->first_us = clock_server_us(clock);
     if (!send->id)
-        send->id = send->key_length ? keyed_id(send) : clock_id(clock_next(clock));
+        send->id = key->text ? message_keyed_id(&send->author, &send->recipient, key, send->probe)
+                             : clock_id(clock_next(clock));
     query_set_int64(query, 0, send->id);
     query_set_time(query, 4, clock_floor(clock));
 }
@@ -191,8 +208,8 @@ static void send_found(struct request *request)
     if (found == FOUND_OURS) {
         int64_t created_us = query_time(query, 0, 2);
         bool own = send->repeated && created_us >= send->first_us - CLOCKS_DIFFER_US;
-        send_done(send, created_us, send->key_length && !own);
-    } else if (found == FOUND_OTHER_TEXT && send->key_length) {
+        send_done(send, created_us, send->key.text && !own);
+    } else if (found == FOUND_OTHER_TEXT && send->key.text) {
         dlg_error *error = NULL;
         request->queries[INSERT].possibly_written = false;
         error_set(&error, DLG_E_KEY_REUSED,
@@ -239,35 +256,31 @@ static void send_start(struct request *request)
 
 /* ---- Calls ---- */
 
-/* Reads a caller's options; `key_length` of the copy is 0 without a key, else the length in bytes. */
-static int options_read(dlg_send_options *options, const dlg_send_options *given, dlg_error **error)
+static int options_read(dlg_send_options *options, struct message_key *key, const dlg_send_options *given,
+                        dlg_error **error)
 {
     int code = versioned_read(&versioned_send_options, options, given, error);
     if (code != DLG_OK)
         return code;
     if (options->flags & ~DLG_SEND_CHECK_RECIPIENT)
         return error_set(error, DLG_E_ARGUMENT, "unknown flag in dlg_send_options: give DLG_SEND_CHECK_RECIPIENT or 0");
-    if (!options->key)
-        options->key_length = 0;
-    else if (options->key_length == DLG_NTS)
-        options->key_length = strlen(options->key);
-    if (options->key && (options->key_length < 1 || options->key_length > DLG_KEY_LIMIT))
-        return error_set(error, DLG_E_ARGUMENT, "an idempotency key has 1 to %d bytes", DLG_KEY_LIMIT);
-    return DLG_OK;
+    *key = (struct message_key){options->key, options->key_length};
+    return key_check(key, error);
 }
 
 static int send_new(dlg_client *client, const dlg_uuid *author, const dlg_uuid *recipient, const char *text,
                     size_t length, const dlg_send_options *given, struct send **out, dlg_error **error)
 {
     dlg_send_options options;
+    struct message_key key;
     int code = client_check(client, error);
     if (code == DLG_OK)
         code = message_check(client, author, recipient, text, &length, error);
     if (code == DLG_OK)
-        code = options_read(&options, given, error);
+        code = options_read(&options, &key, given, error);
     if (code != DLG_OK)
         return code;
-    size_t size = sizeof(struct send) + length + options.key_length;
+    size_t size = sizeof(struct send) + length + key.length;
     struct send *send = request_new(size, REQUEST_SEND);
     if (!send)
         return error_set(error, DLG_E_MEMORY, "out of memory");
@@ -279,10 +292,8 @@ static int send_new(dlg_client *client, const dlg_uuid *author, const dlg_uuid *
     send->timeout_us = options.timeout_us;
     send->text_length = length;
     memcpy(send->text, text, length);
-    send->key = send->text + length;
-    send->key_length = options.key_length;
-    if (options.key_length)
-        memcpy(send->text + length, options.key, options.key_length);
+    if (key.text)
+        send->key = (struct message_key){memcpy(send->text + length, key.text, key.length), key.length};
     *out = send;
     return DLG_OK;
 }

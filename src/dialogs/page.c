@@ -142,7 +142,7 @@ int dlg_feed_cursor(char *cursor, const dlg_uuid *user, const dlg_message_input 
     dlg_message message;
     if (!user || !cursor)
         return DLG_E_ARGUMENT;
-    int code = message_from_caller(&message, given, NULL);
+    int code = message_from_caller(&message, NULL, given, NULL);
     if (code != DLG_OK)
         return code;
     bool theirs = dlg_uuid_compare(&message.author, user) == 0 || dlg_uuid_compare(&message.recipient, user) == 0;

@@ -13,12 +13,14 @@
 /* Types of parameters and results (pg_type.dat). */
 enum {
     OID_BOOL = 16,
+    OID_BYTEA = 17,
     OID_INT8 = 20,
     OID_INT4 = 23,
     OID_TEXT = 25,
     OID_DATE = 1082,
     OID_TIMESTAMPTZ = 1184,
     OID_UUID = 2950,
+    OID_BYTEA_ARRAY = 1001,
     OID_INT8_ARRAY = 1016,
     OID_TEXT_ARRAY = 1009,
     OID_DATE_ARRAY = 1182,

@@ -118,6 +118,26 @@ static int64_t count(const char *from)
     return database_number(coordinator(), sql);
 }
 
+/* Shards compare their own rows. */
+static void conflicts_are_told(dlg_client *client)
+{
+    enum { ROWS = 9000, OTHERS = ROWS / 90 };
+    dlg_error *error = NULL;
+    dlg_loader *loader = NULL;
+    dlg_progress done = DLG_PROGRESS_INIT;
+    database_execute(coordinator(), "UPDATE dialogs SET text = 'other', update_date = NULL "
+                                    "WHERE (id - (1::bigint << 60)) % 90 = 0");
+    assert_ok(dlg_loader_open(&loader, client, &error), error);
+    for (int i = 0; i < ROWS; i++)
+        load_row(loader, i);
+    assert_int_equal(dlg_loader_flush(loader, &error), DLG_E_EXISTS);
+    dlg_error_free(error);
+    dlg_loader_progress(&done, loader);
+    dlg_loader_free(loader);
+    assert_int_equal(done.conflicts, OTHERS);
+    assert_int_equal(done.skipped, ROWS - OTHERS);
+}
+
 static void loads_through(dlg_client *client)
 {
     assert_int_equal(load_all(client, MESSAGES), 0);
@@ -129,6 +149,7 @@ static void loads_through(dlg_client *client)
     assert_int_equal(load_all(client, MESSAGES), MESSAGES - half + USERS);
     assert_int_equal(count("dialogs"), MESSAGES);
     assert_int_equal(count("(SELECT DISTINCT id, text FROM dialogs) AS rows"), MESSAGES);
+    conflicts_are_told(client);
     dlg_close(NULL, client, 0);
 }
 

@@ -73,6 +73,28 @@ def test_threads_may_share_a_loader(db, anna, boris):
     assert len(list(db.list(anna, boris))) == 4000
 
 
+def test_a_key_loads_one_message(db, anna, boris):
+    for _ in range(2):
+        with db.loader() as loader:
+            loader.message(anna, boris, "hi", key="order 17")
+            loader.message(anna, boris, "hi", key=b"order 18")
+    assert len(list(db.list(anna, boris))) == 2
+    assert db.send(anna, boris, "hi", key="order 17").duplicate
+
+
+def test_another_message_under_the_same_id_is_named(db, anna, boris):
+    with db.loader() as loader:
+        loader.message(anna, boris, "hi", id=12345678)
+        loader.flush()
+        loader.message(anna, boris, "bye", id=12345678)
+        loader.message(anna, boris, "and on", id=12345679)
+        with pytest.raises(dialogs.ExistsError, match=f"12345678 to {boris}") as raised:
+            loader.flush()
+        assert raised.value.fate == dialogs.Fate.WRITTEN
+        assert loader.progress.conflicts == 1
+    assert [message.text for message in db.list(anna, boris)] == ["hi", "and on"]
+
+
 def test_dump_and_restore(db, conninfo, anna, boris, tmp_path):
     for number in range(100):
         db.send(anna, boris, str(number))

@@ -167,7 +167,6 @@ void wire_value(struct wire *wire, const struct wire_value *value, bool binary)
 
 static Oid type_oid(char letter)
 {
-    enum { OID_BYTEA = 17 };
     static const struct {
         char letter;
         Oid oid;

@@ -39,6 +39,9 @@ def _descriptor(file: File) -> int:
 class Loader:
     """Writes many rows through COPY and commits them in batches. Existing rows are skipped.
 
+    A message whose id another one has is not loaded. The call that writes its batch raises dialogs.ExistsError, which
+    names it. All other rows of the batch are stored, and the loader goes on.
+
     db.loader() makes it. A with block flushes at its end. After an exception it discards what was not flushed. You may
     run an interrupted load again.
     """
@@ -59,9 +62,13 @@ class Loader:
             self.close()
 
     def message(self, author: UserId, recipient: UserId, text: Text, *, id: int = 0,
-                created: Optional[datetime.datetime] = None, updated: Optional[datetime.datetime] = None) -> None:
-        """Adds one message, checked as send() checks. Without an id or a time the library makes them."""
-        row = (id, author, recipient, text, time_us(created), time_us(updated))
+                created: Optional[datetime.datetime] = None, updated: Optional[datetime.datetime] = None,
+                key: Optional[Text] = None) -> None:
+        """Adds one message, checked as send() checks. Without an id or a time the library makes them.
+
+        key  an idempotency key instead of an id: loading or sending under the same key stores one message
+        """
+        row = (id, author, recipient, text, time_us(created), time_us(updated), key)
         with self._lock:
             native.dlg_loader_message(self._raw, row)
 
@@ -120,7 +127,10 @@ class Bulk(Waiting):
 
     @describes("dlg_restore")
     def restore(self, file: File, *, progress: Optional[Callable[[Progress], object]] = None) -> None:
-        """Reads such a file back. Existing rows are skipped. `progress` is as for dump()."""
+        """Reads such a file back. Existing rows are skipped. `progress` is as for dump().
+
+        Messages whose ids others have do not stop it. At its end it raises dialogs.ExistsError for them.
+        """
         self._bulk(native.dlg_restore, file, progress)
 
     def _bulk(self, function: Callable[..., Any], file: File,

@@ -89,7 +89,7 @@ class RecipientError(Error):
 
 
 class ExistsError(Error):
-    """A user with this id exists."""
+    """A user with this id exists, or another message."""
 
 
 class PasswordError(Error):

@@ -105,6 +105,7 @@ class Progress(NamedTuple):
     total_messages: int
     total_bytes: int
     skipped: int  #: rows that were there already
+    conflicts: int  #: messages that were not loaded, because others have their ids
 
 
 class JobState(enum.IntEnum):

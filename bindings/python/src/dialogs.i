@@ -335,14 +335,17 @@ static int cluster_progress(const dlg_cluster_progress *progress, void *payload)
 %typemap(in) const dlg_message_input *message (dlg_message_input value = DLG_MESSAGE_INPUT_INIT) {
     PyObject *author, *recipient, *text;
     long long id, created_us, updated_us;
+    Py_ssize_t key_size;
     $1 = &value;
-    if (!PyArg_ParseTuple($input, "LOOOLL:message", &id, &author, &recipient, &text, &created_us, &updated_us) ||
+    if (!PyArg_ParseTuple($input, "LOOOLLz#:message", &id, &author, &recipient, &text, &created_us, &updated_us,
+                          &value.key, &key_size) ||
         !value_to_uuid(author, &value.author) || !value_to_uuid(recipient, &value.recipient) ||
         !value_to_text(text, &value.text, &value.length))
         SWIG_fail;
     value.id = id;
     value.created_us = created_us;
     value.updated_us = updated_us;
+    value.key_length = (size_t)key_size;
 }
 
 /* ---- The GIL ---- */

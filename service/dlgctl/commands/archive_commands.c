@@ -60,14 +60,17 @@ static int run_transfer(struct dlgctl *ctl, transfer act, int fd, const char *ve
     else
         dlg_error_free(error);
     const dlg_progress *done = &totals.done;
+    bool whole = code == DLG_OK || code == DLG_E_EXISTS; /* those that conflict do not stop it */
     if (ctl->quiet && code == DLG_OK)
         return DLGCTL_OK;
-    fprintf(stderr, "%s%s: %s users, %s messages, %s bytes in %.1f s", verb, code == DLG_OK ? "" : " so far",
+    fprintf(stderr, "%s%s: %s users, %s messages, %s bytes in %.1f s", verb, whole ? "" : " so far",
             progress_number(done->users), progress_number(done->messages), progress_number(done->bytes),
             progress_seconds(&totals.progress));
     if (act == dlg_restore)
         fprintf(stderr, "; %s rows were there already", progress_number(done->skipped));
-    fputs(code == DLG_OK ? "\n" : "; then it stopped\n", stderr);
+    if (done->conflicts)
+        fprintf(stderr, "; %s have the id of another message and were not restored", progress_number(done->conflicts));
+    fputs(whole ? "\n" : "; then it stopped\n", stderr);
     return code == DLG_OK ? DLGCTL_OK : DLGCTL_FAILED;
 }
 

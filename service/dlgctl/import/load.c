@@ -126,10 +126,24 @@ int load_user(struct load *load, const dlg_user *user, uint64_t line)
     return code == DLG_OK ? keep_id(load, &user->id) : check_outcome(load, code, error, line);
 }
 
+/* Says of messages of an earlier chunk that others have their ids, and goes on. */
+static int pass_conflicts(struct load *load, int code, dlg_error **error)
+{
+    if (code != DLG_E_EXISTS)
+        return code;
+    progress_clear(&load->progress);
+    dlgctl_fail(load->ctl, *error);
+    *error = NULL;
+    load->conflicts = true;
+    return DLG_OK;
+}
+
 int load_message(struct load *load, const dlg_message_input *message, uint64_t line)
 {
     dlg_error *error = NULL;
     int code = dlg_loader_message(load->loader, message, &error);
+    if (code == DLG_E_EXISTS && pass_conflicts(load, code, &error) == DLG_OK)
+        code = dlg_loader_message(load->loader, message, &error);
     return check_outcome(load, code, error, line);
 }
 
@@ -167,6 +181,8 @@ static void print_summary(const struct load *load, bool complete)
     print_counts(&done);
     printf(" in %.1f s, %s/s; %s were there already", seconds,
            progress_number(seconds > 0 ? (uint64_t)((double)rows / seconds) : 0), progress_number(done.skipped));
+    if (done.conflicts)
+        printf(", %s have the id of another message and were not loaded", progress_number(done.conflicts));
     if (load->path)
         printf(", %s bad rows", progress_number(load->bad));
     putchar('\n');
@@ -203,8 +219,10 @@ int load_end(struct load *load, int status)
 {
     bool stopped = dlgctl_stopped();
     dlg_error *error = NULL;
-    if (load->loader && status == DLGCTL_OK && !stopped && dlg_loader_flush(load->loader, &error) != DLG_OK)
-        status = check_outcome(load, dlg_error_code(error), error, 0);
+    if (load->loader && status == DLGCTL_OK && !stopped) {
+        int code = pass_conflicts(load, dlg_loader_flush(load->loader, &error), &error);
+        status = check_outcome(load, code, error, 0);
+    }
     bool complete = status == DLGCTL_OK && !stopped;
     if (load->loader && complete && load->whole)
         load_show(load, load->whole);
@@ -215,5 +233,5 @@ int load_end(struct load *load, int status)
         print_repeat(load);
     status = close_ids(load, status);
     release(load);
-    return stopped ? DLGCTL_FAILED : status;
+    return stopped || load->conflicts ? DLGCTL_FAILED : status;
 }

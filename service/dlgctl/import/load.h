@@ -35,6 +35,7 @@ struct load {
     struct progress progress;
     uint64_t whole; /* rows or bytes, for the progress; 0: nobody knows */
     uint64_t bad;
+    bool conflicts; /* messages were not loaded, because others have their ids */
 };
 
 /* Opens the input (when there is one), the client and the loader. */

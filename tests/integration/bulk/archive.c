@@ -133,6 +133,26 @@ static void a_second_restore_skips_everything(void **state)
     pair_check_same();
 }
 
+static void a_restore_tells_of_other_messages(void **state)
+{
+    int fd = *(int *)*state;
+    dlg_error *error = NULL;
+    struct seen seen = {0};
+    pair_fill(25000);
+    pair_dump(fd);
+    pair_restore(fd);
+    database_execute(pair.second_conninfo, "UPDATE dialogs SET text = 'other' WHERE id IN "
+                                           "(SELECT id FROM dialogs ORDER BY id LIMIT 7)");
+    database_execute(pair.second_conninfo, "DELETE FROM dialogs WHERE id IN "
+                                           "(SELECT id FROM dialogs ORDER BY id DESC LIMIT 9)");
+    assert_int_equal(dlg_restore(pair.second, fd, see, &seen, &error), DLG_E_EXISTS);
+    assert_non_null(strstr(dlg_error_message(error), "7 messages were not loaded"));
+    dlg_error_free(error);
+    assert_int_equal(seen.last.conflicts, 7);
+    assert_int_equal(seen.last.skipped, 25000 - 7 - 9);
+    assert_int_equal(database_number(pair.second_conninfo, "SELECT count(*) FROM dialogs"), 25000);
+}
+
 static void progress_is_told(void **state)
 {
     int fd = *(int *)*state;
@@ -370,6 +390,7 @@ int main(void)
         ARCHIVE_TEST(odd_rows_come_back),
         ARCHIVE_TEST(nothing_comes_back_as_nothing),
         ARCHIVE_TEST(a_second_restore_skips_everything),
+        ARCHIVE_TEST(a_restore_tells_of_other_messages),
         ARCHIVE_TEST(progress_is_told),
         ARCHIVE_TEST(progress_can_stop_it),
         ARCHIVE_TEST(another_program_reads_it),

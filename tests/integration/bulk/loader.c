@@ -4,6 +4,7 @@
 #include "loading.h"
 
 #include <dialogs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,18 +40,153 @@ static void adds_what_is_missing(void **state)
     loading_check(4 * LOADING_CHUNK);
 }
 
+/* ---- Conflicts ---- */
+
+static void add(dlg_loader *loader, const dlg_message_input *message)
+{
+    dlg_error *error = NULL;
+    assert_ok(dlg_loader_message(loader, message, &error), error);
+}
+
+/* The next flush tells of so many conflicts, and of this one. */
+static void flush_with_conflicts(dlg_loader *loader, unsigned count, const dlg_message_input *named)
+{
+    char expected[128], id[DLG_UUID_TEXT_SIZE];
+    dlg_error *error = NULL;
+    assert_int_equal(dlg_loader_flush(loader, &error), DLG_E_EXISTS);
+    assert_int_equal(dlg_error_fate(error), DLG_FATE_WRITTEN);
+    assert_false(dlg_error_retriable(error));
+    snprintf(expected, sizeof expected, "%u messages were not loaded", count);
+    assert_non_null(strstr(dlg_error_message(error), expected));
+    dlg_uuid_format(id, &named->recipient);
+    snprintf(expected, sizeof expected, "%lld to %s", (long long)named->id, id);
+    if (!strstr(dlg_error_message(error), expected))
+        fail_msg("%s", dlg_error_message(error));
+    dlg_error_free(error);
+}
+
 static void keeps_the_first_of_two_in_a_chunk(void **state)
 {
     dlg_loader *loader = *state;
-    dlg_error *error = NULL;
     dlg_message_input message = loading_message(0);
-    assert_ok(dlg_loader_message(loader, &message, &error), error);
+    add(loader, &message);
     message.text = "another";
     message.length = DLG_NTS;
-    assert_ok(dlg_loader_message(loader, &message, &error), error);
-    assert_ok(dlg_loader_flush(loader, &error), error);
-    assert_int_equal(loading_progress(loader).skipped, 1);
+    add(loader, &message);
+    flush_with_conflicts(loader, 1, &message);
+    assert_int_equal(loading_progress(loader).conflicts, 1);
+    assert_int_equal(loading_progress(loader).skipped, 0);
     loading_check(1);
+}
+
+/* Another author, another text: told with its id, while all others are stored. */
+static void another_message_under_the_same_id_is_told(void **state)
+{
+    dlg_loader *loader = *state;
+    loading_load(loader, 0, 10, 1);
+    dlg_message_input other_author = loading_message(3), other_text = loading_message(5);
+    other_author.author = loading_message(3).recipient;
+    add(loader, &other_author);
+    other_text.text = "other text";
+    other_text.length = DLG_NTS;
+    add(loader, &other_text);
+    for (int64_t i = 0; i < 20; i++) {
+        dlg_message_input message = loading_message(i);
+        if (i != 3 && i != 5)
+            add(loader, &message);
+    }
+    flush_with_conflicts(loader, 2, &other_text);
+    assert_int_equal(loading_progress(loader).conflicts, 2);
+    assert_int_equal(loading_progress(loader).skipped, 8);
+    loading_check(20);
+    loading_load(loader, 10, 30, 1); /* it goes on */
+    loading_check(30);
+}
+
+static void an_edited_message_is_the_same_one(void **state)
+{
+    dlg_loader *loader = *state;
+    loading_load(loader, 0, 10, 1);
+    database_execute(loading_conninfo(), "UPDATE dialogs SET text = 'edited', update_date = now() WHERE id % 2 = 0");
+    loading_load(loader, 0, 10, 1);
+    assert_int_equal(loading_progress(loader).skipped, 10);
+    assert_int_equal(loading_progress(loader).conflicts, 0);
+    assert_int_equal(loading_count("text = 'edited'"), 5);
+}
+
+/* A chunk that is full is written by the call that adds the next row: it tells, and may be made again. */
+static void conflicts_of_a_full_chunk_are_told(void **state)
+{
+    dlg_loader *loader = *state;
+    dlg_error *error = NULL;
+    loading_load(loader, 0, 10, 1);
+    dlg_message_input other = loading_message(3), message;
+    other.text = "other text";
+    other.length = DLG_NTS;
+    add(loader, &other);
+    for (int64_t i = 10; i < LOADING_CHUNK + 9; i++) {
+        message = loading_message(i);
+        add(loader, &message);
+    }
+    message = loading_message(LOADING_CHUNK + 9);
+    assert_int_equal(dlg_loader_message(loader, &message, &error), DLG_E_EXISTS);
+    dlg_error_free(error);
+    add(loader, &message);
+    error = NULL;
+    assert_ok(dlg_loader_flush(loader, &error), error);
+    loading_check(LOADING_CHUNK + 10);
+}
+
+/* ---- Keys ---- */
+
+static dlg_message_input keyed_message(const char *key, const char *text)
+{
+    dlg_message_input message = DLG_MESSAGE_INPUT_INIT;
+    message.author = loading_ann;
+    message.recipient = loading_bob;
+    message.text = text;
+    message.key = key;
+    return message;
+}
+
+static void a_key_stores_one_message(void **state)
+{
+    dlg_loader *loader = *state;
+    dlg_error *error = NULL;
+    dlg_message_input first = keyed_message("order 17", "hello"), second = keyed_message("order 18", "hello");
+    for (int i = 0; i < 3; i++) {
+        add(loader, &first);
+        add(loader, &second);
+        assert_ok(dlg_loader_flush(loader, &error), error);
+    }
+    assert_int_equal(loading_count("text = 'hello'"), 2);
+    assert_int_equal(loading_progress(loader).skipped, 4);
+    dlg_receipt receipt = DLG_RECEIPT_INIT;
+    dlg_send_options options = DLG_SEND_OPTIONS_INIT;
+    options.key = "order 17";
+    assert_ok(dlg_send(&receipt, loading_client, &loading_ann, &loading_bob, "hello", DLG_NTS, &options, &error),
+              error);
+    assert_int_equal(receipt.duplicate, 1);
+    assert_int_equal(loading_count("true"), 2);
+    dlg_message_input other = keyed_message("order 17", "bye");
+    add(loader, &other);
+    other.id = receipt.id;
+    flush_with_conflicts(loader, 1, &other);
+}
+
+static void refuses_bad_keys(void **state)
+{
+    dlg_loader *loader = *state;
+    char key[DLG_KEY_LIMIT + 2];
+    memset(key, 'k', sizeof key);
+    key[sizeof key - 1] = '\0';
+    dlg_message_input message = keyed_message(key, "x");
+    assert_int_equal(dlg_loader_message(loader, &message, NULL), DLG_E_ARGUMENT);
+    message.key = "";
+    assert_int_equal(dlg_loader_message(loader, &message, NULL), DLG_E_ARGUMENT);
+    message.key = "a key";
+    message.id = 1;
+    assert_int_equal(dlg_loader_message(loader, &message, NULL), DLG_E_ARGUMENT);
 }
 
 static void loads_large_texts(void **state)
@@ -299,6 +435,11 @@ int main(void)
         LOADER_TEST(loads_many_and_skips_them_again),
         LOADER_TEST(adds_what_is_missing),
         LOADER_TEST(keeps_the_first_of_two_in_a_chunk),
+        LOADER_TEST(another_message_under_the_same_id_is_told),
+        LOADER_TEST(an_edited_message_is_the_same_one),
+        LOADER_TEST(conflicts_of_a_full_chunk_are_told),
+        LOADER_TEST(a_key_stores_one_message),
+        LOADER_TEST(refuses_bad_keys),
         LOADER_TEST(loads_large_texts),
         LOADER_TEST(free_discards_what_was_not_flushed),
         LOADER_TEST(makes_ids_and_times),

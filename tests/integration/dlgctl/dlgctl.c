@@ -264,6 +264,9 @@ static void dump_and_restore_files(void **state)
     tool_check(0, TOOL("restore", path), NULL, "501 rows were there already");
     char *after = database_content(tool_database());
     assert_string_equal(before, after);
+    database_execute(tool_database(), "UPDATE dialogs SET text = 'another' WHERE text IN ('number 7', 'number 8')");
+    tool_check(1, TOOL("restore", path), NULL, "2 messages were not loaded, because others have their ids");
+    tool_check(1, TOOL("restore", path), NULL, "2 have the id of another message and were not restored\n");
     free(before);
     free(after);
     tool_check(0, TOOL("dump", "/dev/null"), NULL, "500 messages");

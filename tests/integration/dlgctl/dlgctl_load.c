@@ -214,6 +214,10 @@ static void the_same_seed_makes_the_same_rows(void **state)
     tool_run(&child, tool_database(), TOOL("load", "messages", "--seed", "7", "-"));
     tool_wrote(&child, "6 were there already");
     child_free(&child);
+    database_execute(tool_database(), "UPDATE dialogs SET text = 'another' WHERE text = 'four'");
+    tool_check(1, TOOL("load", "messages", "--seed", "7", path),
+               "5 were there already, 1 have the id of another message", "1 messages were not loaded");
+    database_execute(tool_database(), "UPDATE dialogs SET text = 'four' WHERE text = 'another'");
     assert_int_equal(tool_count("dialogs WHERE create_date BETWEEN '2025-12-02 UTC' AND '2026-01-01 UTC'"), 6);
     tool_check(0, TOOL("load", "messages", "--seed", "8", path), "0 were there already", NULL);
     tool_check(0, TOOL("load", "messages", "--seed", "7", "--from", "2025-01-01", "--until", "2025-02-01T12:30", path),

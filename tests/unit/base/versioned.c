@@ -33,6 +33,11 @@ struct message_input_1 {
     const char *text;
     size_t length;
 };
+struct message_input_2 {
+    struct message_input_1 first;
+    const char *key;
+    size_t key_length;
+};
 struct send_options_1 {
     uint32_t version, flags;
     int64_t timeout_us;
@@ -58,6 +63,10 @@ struct user_1 {
 struct progress_1 {
     uint32_t version;
     uint64_t users, messages, bytes, total_messages, total_bytes, skipped;
+};
+struct progress_2 {
+    struct progress_1 first;
+    uint64_t conflicts;
 };
 struct distribute_options_1 {
     uint32_t version;
@@ -92,11 +101,13 @@ static const struct {
     {&versioned_stats, 1, sizeof(struct stats_1)},
     {&versioned_stats, 2, sizeof(struct stats_2)},
     {&versioned_message_input, 1, sizeof(struct message_input_1)},
+    {&versioned_message_input, 2, sizeof(struct message_input_2)},
     {&versioned_send_options, 1, sizeof(struct send_options_1)},
     {&versioned_receipt, 1, sizeof(struct receipt_1)},
     {&versioned_list_options, 1, sizeof(struct list_options_1)},
     {&versioned_user, 1, sizeof(struct user_1)},
     {&versioned_progress, 1, sizeof(struct progress_1)},
+    {&versioned_progress, 2, sizeof(struct progress_2)},
     {&versioned_distribute_options, 1, sizeof(struct distribute_options_1)},
     {&versioned_node_options, 1, sizeof(struct node_options_1)},
     {&versioned_rebalance_options, 1, sizeof(struct rebalance_options_1)},
