@@ -70,6 +70,11 @@ DLG_API const dlg_setting *dlg_setting_at(size_t index);
  * Blocks up to the setting `open_timeout_ms`. With `open=lazy` it returns at once, whether the database is there
  * or not. Requests then wait for the database within their own deadlines, and dlg_schema_install() makes the tables.
  *
+ * A server that will go on to refuse until an operator changes something is not waited for: a wrong password (SQLSTATE
+ * class 28), no such database (3D000), a certificate that does not fit. The call, or any request while there is no other
+ * connection, fails at once with DLG_E_UNAVAILABLE, the SQLSTATE and the reason. dlg_error_retriable() is 0. The client
+ * goes on to try in the background.
+ *
  * Errors: DLG_E_ARGUMENT (conninfo), DLG_E_UNAVAILABLE (no connection in time), DLG_E_SCHEMA, DLG_E_EMBEDDED,
  * DLG_E_MEMORY.
  */

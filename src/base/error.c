@@ -147,6 +147,12 @@ int error_give(dlg_error **error, dlg_error *from)
     return code;
 }
 
+void error_set_final(dlg_error *error)
+{
+    if (error && error != &no_memory)
+        error->retriable = false;
+}
+
 void error_set_fate(dlg_error *error, dlg_fate fate)
 {
     if (error && error != &no_memory)

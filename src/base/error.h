@@ -33,7 +33,9 @@ dlg_error *error_copy(const dlg_error *error);
 /* Hands `from` over to a caller's `error`, or frees it when the caller wants none. Returns the code. */
 int error_give(dlg_error **error, dlg_error *from);
 
-/* Sets the fate; retriable follows from the code unless the SQLSTATE says otherwise. */
+/* Whether it is retriable follows from the code. This one is not: the same call would fail the same way. */
+void error_set_final(dlg_error *error);
+
 void error_set_fate(dlg_error *error, dlg_fate fate);
 
 #endif

@@ -145,6 +145,7 @@ void dispatch_update_ready(struct engine *engine)
             live += topology->nodes[i]->connections[j].state == CONN_READY;
     const struct node *first = topology_first(topology);
     atomic_store(&engine->connections, live);
+    atomic_store(&engine->refused, node_is_refused(first));
     atomic_store(&engine->ready, node_ready(first, false) && node_ready(first, true) && topology_known(topology));
 }
 

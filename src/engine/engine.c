@@ -140,7 +140,7 @@ int engine_open(struct engine *engine, const char *conninfo, const dlg_settings 
 int engine_wait_ready(struct engine *engine, int64_t deadline_us, dlg_error **error)
 {
     while (!atomic_load(&engine->ready)) {
-        if (clock_monotonic_us() >= deadline_us) {
+        if (clock_monotonic_us() >= deadline_us || atomic_load(&engine->refused)) {
             pthread_mutex_lock(&engine->lock);
             dlg_error *why = error_copy(engine->loss);
             pthread_mutex_unlock(&engine->lock);

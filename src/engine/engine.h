@@ -43,6 +43,7 @@ struct engine {
     _Atomic uint64_t batch_sizes[DLG_BATCH_SIZES];
     _Atomic uint32_t connections;
     _Atomic bool ready;
+    _Atomic bool refused; /* no attempt to connect to the first node would end otherwise */
 
     pthread_t thread;
     bool running;

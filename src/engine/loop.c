@@ -66,6 +66,28 @@ static void expire_deadlines(struct engine *engine)
     }
 }
 
+/* Whether it waits for a connection of a kind that there is none of. */
+static bool is_stuck(const struct request *request, const struct node *node)
+{
+    for (int i = 0; i < REQUEST_QUERIES; i++)
+        if (request->queries[i].queue && !node_ready(node, request->queries[i].statement->writes))
+            return true;
+    return false;
+}
+
+/* Nobody is to wait for a server that will go on to refuse: a wrong password, no such database. */
+static void fail_refused(struct engine *engine)
+{
+    const struct node *node = topology_first(&engine->topology);
+    struct request *request = TAILQ_FIRST(&engine->active);
+    while (request) {
+        struct request *next = TAILQ_NEXT(request, link);
+        if (is_stuck(request, node))
+            request_complete(request, error_copy(node->last_error));
+        request = next;
+    }
+}
+
 static void take_incoming(struct engine *engine)
 {
     struct request_list taken = TAILQ_HEAD_INITIALIZER(taken);
@@ -157,6 +179,8 @@ static void loop_iterate(struct engine *engine)
     take_incoming(engine);
     if (atomic_exchange(&engine->refresh, false))
         topology_refresh(&engine->topology, engine->now_us);
+    if (atomic_load(&engine->refused))
+        fail_refused(engine);
     if (engine->now_us >= engine->next_deadline_us)
         expire_deadlines(engine);
 }

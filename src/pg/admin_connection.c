@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "pg/multi_connect.h"
 #include "pg/node_address.h"
+#include "pg/refusal.h"
 #include "pg/session.h"
 #include "pg/sqlstate.h"
 
@@ -44,31 +45,9 @@ static bool wait_readable(PGconn *conn, int64_t deadline_us)
 
 struct attempt {
     PGconn *conn;
-    bool is_final; /* another attempt would end the same way */
-    bool is_late;  /* there was no answer: an earlier attempt may know more */
+    bool is_late; /* there was no answer: an earlier attempt may know more */
     dlg_error *error;
 };
-
-/*
- * A refusal has no SQLSTATE of its own, but its verbose text does, in any language:
- * "connection to ... failed: FATAL:  28P01: password authentication failed\nLOCATION: ...".
- */
-static void refused(struct attempt *attempt)
-{
-    char text[1024], sqlstate[6] = "";
-    snprintf(text, sizeof text, "%s", PQerrorMessage(attempt->conn));
-    for (char *at = strstr(text, ":  "); at && !*sqlstate; at = strstr(at + 1, ":  ")) {
-        char *state = at + 3;
-        if (strspn(state, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 5 || strncmp(state + 5, ": ", 2) != 0)
-            continue;
-        memcpy(sqlstate, state, 5);
-        memmove(state, state + 7, strlen(state + 7) + 1);
-        state[strcspn(state, "\n")] = '\0';
-    }
-    error_set_sql(&attempt->error, DLG_E_UNAVAILABLE, sqlstate, "", text);
-    attempt->is_final =
-        (*sqlstate && !sqlstate_is_transient(sqlstate)) || PQconnectionNeedsPassword(attempt->conn) != 0;
-}
 
 /* Nothing was even tried: the conninfo, or the service file, is no good. */
 static bool is_senseless(const char *conninfo, PGconn *conn)
@@ -108,7 +87,7 @@ static void attempt_finish(struct attempt *attempt, const struct host_list *host
         error_set(&attempt->error, DLG_E_UNAVAILABLE, "the database did not answer in time");
         attempt->is_late = true;
     } else if (!multi_connect_succeeded(&target)) {
-        refused(attempt);
+        attempt->error = refusal_error(attempt->conn);
     } else if (is_on(attempt->conn, "in_hot_standby")) {
         error_set(&attempt->error, DLG_E_UNAVAILABLE,
                   "the server is a standby and cannot take messages: name the primary in the conninfo");
@@ -129,13 +108,12 @@ static void attempt_connect(struct attempt *attempt, const char *conninfo, struc
         error_set(&attempt->error, DLG_E_MEMORY, "out of memory");
         return;
     }
-    PQsetErrorVerbosity(attempt->conn, PQERRORS_VERBOSE);
+    refusal_expect(attempt->conn);
     PQsetNoticeReceiver(attempt->conn, ignore_notice, NULL);
     if (is_senseless(conninfo, attempt->conn)) {
         error_set_sql(&attempt->error, DLG_E_ARGUMENT, NULL, "conninfo", PQerrorMessage(attempt->conn));
-        attempt->is_final = true;
     } else if (PQstatus(attempt->conn) == CONNECTION_BAD) {
-        refused(attempt);
+        attempt->error = refusal_error(attempt->conn);
     } else {
         attempt_finish(attempt, hosts, timeout_ms, deadline_us);
     }
@@ -172,6 +150,7 @@ PGconn *admin_connection_open(const char *conninfo, const dlg_settings *settings
     struct host_list hosts = {0};
     struct attempt attempt;
     dlg_error *why = NULL;
+    size_t refusals = 0; /* one after the other; when every host refuses, another round would end the same way */
     for (unsigned attempts = 1;; attempts++) {
         attempt = (struct attempt){0};
         int64_t give_up_us = clock_deadline(settings->connect_timeout_ms * 1000);
@@ -179,9 +158,10 @@ PGconn *admin_connection_open(const char *conninfo, const dlg_settings *settings
                         give_up_us < deadline_us ? give_up_us : deadline_us);
         if (!attempt.error)
             break;
+        refusals = dlg_error_retriable(attempt.error) ? 0 : refusals + 1;
         attempt_end(&attempt, &why);
         int64_t pause = pause_after(attempts, &hosts);
-        if (attempt.is_final || clock_monotonic_us() + pause >= deadline_us)
+        if (refusals == host_list_count(&hosts) || clock_monotonic_us() + pause >= deadline_us)
             break;
         host_list_next(&hosts);
         pause_us(pause);

@@ -62,6 +62,7 @@ struct connection {
     int64_t connect_deadline_us; /* monotonic; while connecting */
     int64_t progress_us;         /* when the server was last heard of */
     int64_t server_us;           /* by the server's clock, when the session was set up */
+    bool is_refused;             /* another attempt to connect would end the same way */
     bool is_standby;             /* the server was one, when the session was set up */
     bool began_read_only;        /* its transactions read only, from the beginning */
     bool is_citus;               /* the extension is installed */

@@ -4,6 +4,7 @@
 #include "pg/connection_receive.h"
 #include "pg/connection_send.h"
 #include "pg/multi_connect.h"
+#include "pg/refusal.h"
 
 #include <stdatomic.h>
 
@@ -22,6 +23,7 @@ static void connection_trace(struct connection *connection)
 static void connection_start(struct connection *connection)
 {
     connection_trace(connection);
+    PQsetErrorVerbosity(connection->conn, PQERRORS_DEFAULT);
     connect_limit(connection->conn, connection->unacknowledged_ms);
     connection->state = CONN_STARTING;
     connection->server_us = 0;
@@ -34,6 +36,13 @@ static void connection_start(struct connection *connection)
     char sql[START_SQL_SIZE];
     snprintf(sql, sizeof sql, "%s%d AS direct) AS own", connection->start_sql, PQbackendPID(connection->conn));
     connection_ask(connection, sql, EXPECT_START);
+}
+
+static void connection_refuse(struct connection *connection)
+{
+    dlg_error *why = refusal_error(connection->conn);
+    connection->is_refused = !dlg_error_retriable(why);
+    connection_break(connection, why);
 }
 
 static void connection_poll(struct connection *connection)
@@ -49,7 +58,7 @@ static void connection_poll(struct connection *connection)
         connection_start(connection);
         break;
     default:
-        connection_break(connection, connection_error(connection, ""));
+        connection_refuse(connection);
     }
 }
 
@@ -63,14 +72,16 @@ void connection_connect(struct connection *connection, PGconn *conn, const char 
 {
     static _Atomic unsigned numbers;
     connection->state = CONN_CONNECTING;
+    connection->is_refused = false;
     connection->number = atomic_fetch_add(&numbers, 1) + 1;
     connection->start_sql = start_sql;
     connection->connect_deadline_us = deadline_us;
     connection->conn = conn;
     if (!connection->conn || PQstatus(connection->conn) == CONNECTION_BAD) {
-        connection_break(connection, connection_error(connection, ""));
+        connection_refuse(connection);
         return;
     }
+    refusal_expect(connection->conn);
     PQsetNoticeReceiver(connection->conn, ignore_notice, NULL);
     connection_watch(connection, false, true); /* as PQconnectPoll wants it first */
 }

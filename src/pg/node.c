@@ -167,6 +167,7 @@ void node_lost(struct node *node, const struct connection *connection, dlg_error
     if (connection->host != node->hosts.current)
         return; /* the next host's turn has come already: a server that ends takes all its sessions along */
     node->failures++;
+    node->refusals = connection->is_refused ? node->refusals + 1 : 0;
     host_list_next(&node->hosts);
     node->retry_at_us = now_us + pause_us(node);
 }
@@ -174,7 +175,13 @@ void node_lost(struct node *node, const struct connection *connection, dlg_error
 void node_settle(struct node *node, const struct connection *connection)
 {
     node->home = node->hosts.current = connection->host;
+    node->refusals = 0;
     node_answers(node);
+}
+
+bool node_is_refused(const struct node *node)
+{
+    return node->refusals >= host_list_count(&node->hosts);
 }
 
 void node_leave_others(struct node *node)

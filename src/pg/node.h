@@ -29,6 +29,7 @@ struct node {
     struct queue writes;
 
     unsigned failures;   /* since the last answer */
+    size_t refusals;     /* the last so many attempts would end the same way */
     int64_t retry_at_us; /* no attempt before; monotonic */
     dlg_error *last_error;
     char start_sql[2560];
@@ -63,6 +64,9 @@ void node_settle(struct node *node, const struct connection *connection);
  * the sessions that were left there would read what is no longer true.
  */
 void node_leave_others(struct node *node);
+
+/* Whether every host has refused, so that nothing but an operator helps: last_error says why. */
+bool node_is_refused(const struct node *node);
 
 /* Takes note that the server answers. */
 void node_answers(struct node *node);

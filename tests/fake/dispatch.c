@@ -282,7 +282,7 @@ static void a_message_that_never_left_is_not_written(void **state)
             (struct fake_rule){.on = "Startup", .deed = FAKE_ERROR, .sqlstate = "57P03", .text = "starting up"});
     fake_disconnect(*state);
     fake_await(*state, "Startup", 2);
-    assert_refused(try_send(client, "never", 1000000, &error), DLG_E_UNAVAILABLE, DLG_FATE_NOT_WRITTEN, "",
+    assert_refused(try_send(client, "never", 1000000, &error), DLG_E_UNAVAILABLE, DLG_FATE_NOT_WRITTEN, "57P03",
                    "starting up", error);
     assert_int_equal(fake_count(*state, "Execute *"), 0);
     client_close(client);

@@ -151,6 +151,7 @@ static void a_refusal_has_its_sqlstate(void **state)
     assert_string_equal(dlg_error_sqlstate(error), "28P01");
     assert_null(strstr(dlg_error_message(error), "28P01"));
     assert_null(strstr(dlg_error_message(error), "secret"));
+    assert_false(dlg_error_retriable(error));
     assert_fails(code, DLG_E_UNAVAILABLE, error);
 }
 
@@ -161,8 +162,78 @@ static void a_foreign_certificate_is_refused(void **state)
     assert_non_null(other);
     char more[256];
     snprintf(more, sizeof more, "sslrootcert=%s", test_server_certificate(other));
-    assert_opens_not(secure_tcp(more), "open_timeout_ms=300", DLG_E_UNAVAILABLE, "certificate");
+    assert_true(assert_opens_not(secure_tcp(more), "open_timeout_ms=60000", DLG_E_UNAVAILABLE, "certificate") < 20000);
     test_server_free(other);
+}
+
+/* A request fails with the server's reason long before its deadline, and is not worth repeating. */
+static void assert_refused(const char *conninfo, const char *sqlstate, const char *part)
+{
+    struct pair pair = pair_new();
+    dlg_error *error = NULL;
+    dlg_client *client = client_open(conninfo, "open=lazy timeout_ms=60000");
+    int64_t before = now_us();
+    int code = dlg_send(NULL, client, &pair.ann, &pair.ben, "x", 1, NULL, &error);
+    assert_true(now_us() - before < 20000000);
+    assert_string_equal(dlg_error_sqlstate(error), sqlstate);
+    assert_false(dlg_error_retriable(error));
+    assert_int_equal(dlg_error_fate(error), DLG_FATE_NOT_WRITTEN);
+    if (!strstr(dlg_error_message(error), part))
+        fail_msg("no \"%s\" in: %s", part, dlg_error_message(error));
+    assert_fails(code, DLG_E_UNAVAILABLE, error);
+    dlg_page *page = NULL;
+    assert_fails(dlg_list(&page, client, &pair.ann, &pair.ben, NULL, &error), DLG_E_UNAVAILABLE, error);
+    client_close(client);
+}
+
+static void requests_do_not_wait_for_what_refuses(void **state)
+{
+    struct fixture *fixture = *state;
+    char conninfo[600];
+    assert_refused(secure_tcp("password=wrong"), "28P01", "guarded");
+    assert_refused(secure_tcp("password=''"), "", "password");
+    assert_refused(secure_tcp("sslmode=disable"), "28000", "pg_hba");
+    assert_refused(secure_tcp("sslrootcert=/nonexistent/root.crt"), "", "/nonexistent/root.crt");
+    snprintf(conninfo, sizeof conninfo, "%s dbname=nowhere", test_server_conninfo(fixture->server));
+    assert_refused(conninfo, "3D000", "nowhere");
+    snprintf(conninfo, sizeof conninfo, "%s sslmode=require", test_server_conninfo_tcp(fixture->server));
+    assert_refused(conninfo, "", "SSL");
+}
+
+static void opening_without_a_schema_does_not_wait_either(void **state)
+{
+    (void)state;
+    static const char settings[] = "open_timeout_ms=60000 schema=none";
+    assert_true(assert_opens_not(secure_tcp("password=wrong"), settings, DLG_E_UNAVAILABLE, "guarded") < 20000);
+}
+
+/* When an operator has repaired it, the client goes on by itself. */
+static void a_refusal_may_end(void **state)
+{
+    struct fixture *fixture = *state;
+    struct pair pair = pair_new();
+    char conninfo[600];
+    client_close(client_open(test_server_conninfo(fixture->server), ""));
+    snprintf(conninfo, sizeof conninfo, "%s user=late_comer", test_server_conninfo(fixture->server));
+    dlg_client *client = client_open(conninfo, "open=lazy schema=none backoff_max_ms=50");
+    assert_int_equal(dlg_send(NULL, client, &pair.ann, &pair.ben, "x", 1, NULL, NULL), DLG_E_UNAVAILABLE);
+    sql_run(fixture->sql, "CREATE ROLE late_comer SUPERUSER LOGIN");
+    while (!dlg_ready(client))
+        pause_ms(5);
+    send_text(client, &pair.ann, &pair.ben, "hi");
+    client_close(client);
+}
+
+/* Another host may be good. */
+static void a_refusal_of_one_host_is_none(void **state)
+{
+    struct fixture *fixture = *state;
+    char conninfo[600];
+    client_close(client_open(test_server_conninfo(fixture->server), ""));
+    snprintf(conninfo, sizeof conninfo, "host=127.0.0.1,127.0.0.1 port=%d,%d user=dialogs dbname=postgres password=x",
+             test_server_port(secure), test_server_port(fixture->server));
+    assert_opens(conninfo, "");
+    assert_opens(conninfo, "schema=none");
 }
 
 /* ---- Nobody is there ---- */
@@ -290,6 +361,10 @@ int main(void)
         cmocka_unit_test(refusals_are_told_at_once),
         cmocka_unit_test(a_refusal_has_its_sqlstate),
         cmocka_unit_test(a_foreign_certificate_is_refused),
+        cmocka_unit_test(requests_do_not_wait_for_what_refuses),
+        cmocka_unit_test(opening_without_a_schema_does_not_wait_either),
+        cmocka_unit_test(a_refusal_may_end),
+        cmocka_unit_test(a_refusal_of_one_host_is_none),
         cmocka_unit_test(opening_has_a_deadline),
         cmocka_unit_test(lazy_opening_needs_nobody),
         cmocka_unit_test(a_dead_first_host_is_passed_over),
