@@ -155,9 +155,12 @@ typedef struct dlg_stats {
     uint64_t batched;                      /* messages in all batches, counted again when sent again */
     uint64_t batch_sizes[DLG_BATCH_SIZES]; /* batches by size: [i] counts those of up to 2^i messages and more than
                                               2^(i-1). The last entry counts all that are larger. */
+    /* Since version 3: */
+    uint64_t untaken; /* replies that wait in the queue, now */
+    uint64_t untaken_bytes;
 } dlg_stats;
-#define DLG_STATS_VERSION 2
-#define DLG_STATS_INIT {DLG_STATS_VERSION, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}}
+#define DLG_STATS_VERSION 3
+#define DLG_STATS_INIT {DLG_STATS_VERSION, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, 0, 0}
 
 /*
  * Initialises `stats` as DLG_STATS_INIT does.
@@ -187,6 +190,7 @@ DLG_API int dlg_stats_get(dlg_stats *stats, dlg_client *client);
  *
  * With a callback, the library hands the reply to it on the I/O thread. With callback NULL the reply goes to the
  * client's reply queue, for an event loop: dlg_reply_fd() becomes readable, and dlg_reply_poll() takes one reply.
+ * Replies that nobody takes count against the bounds `queue_requests` and `queue_bytes`, as requests do.
  * Either way the receiver owns the reply. It may free it on any thread, also after dlg_close().
  */
 typedef struct dlg_reply dlg_reply;

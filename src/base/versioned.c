@@ -29,7 +29,7 @@ static int initialise(const struct versioned *type, void *value, uint32_t versio
         "dlg_" #type, "DLG_" #NAME "_INIT", &type##_initial, type##_sizes, sizeof type##_sizes / sizeof *type##_sizes \
     }
 
-VERSIONED(stats, STATS, offsetof(dlg_stats, batched), sizeof(dlg_stats))
+VERSIONED(stats, STATS, offsetof(dlg_stats, batched), offsetof(dlg_stats, untaken), sizeof(dlg_stats))
 const struct versioned versioned_stats = DESCRIPTION(stats, STATS);
 
 VERSIONED(message_input, MESSAGE_INPUT, offsetof(dlg_message_input, key), sizeof(dlg_message_input))

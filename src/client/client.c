@@ -375,7 +375,9 @@ int dlg_stats_get(dlg_stats *stats, dlg_client *client)
                      .routed = engine->routed,
                      .fallback = engine->fallback,
                      .stale = engine->stale,
-                     .batched = engine->batched};
+                     .batched = engine->batched,
+                     .untaken = engine->untaken,
+                     .untaken_bytes = engine->untaken_bytes};
     for (size_t i = 0; i < DLG_BATCH_SIZES; i++)
         now.batch_sizes[i] = engine->batch_sizes[i];
     versioned_write(&versioned_stats, stats, &now);

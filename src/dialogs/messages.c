@@ -24,8 +24,8 @@ struct send {
     uint32_t probe; /* ids tried before for the same key */
     dlg_receipt receipt;
     size_t text_length;
+    char *text;             /* gone when the request is completed: a reply may wait long */
     struct message_key key; /* behind the text */
-    char text[];
 };
 
 enum { INSERT, LOOKUP }; /* the queries */
@@ -268,6 +268,19 @@ static int options_read(dlg_send_options *options, struct message_key *key, cons
     return key_check(key, error);
 }
 
+static size_t send_settle(struct request *request)
+{
+    struct send *send = send_of(request);
+    free(send->text);
+    send->text = NULL;
+    return sizeof *send;
+}
+
+static void send_destroy(struct request *request)
+{
+    free(send_of(request)->text);
+}
+
 static int send_new(dlg_client *client, const dlg_uuid *author, const dlg_uuid *recipient, const char *text,
                     size_t length, const dlg_send_options *given, struct send **out, dlg_error **error)
 {
@@ -280,18 +293,23 @@ static int send_new(dlg_client *client, const dlg_uuid *author, const dlg_uuid *
         code = options_read(&options, &key, given, error);
     if (code != DLG_OK)
         return code;
-    size_t size = sizeof(struct send) + length + key.length;
-    struct send *send = request_new(size, REQUEST_SEND);
-    if (!send)
+    struct send *send = request_new(sizeof *send, REQUEST_SEND);
+    char *copy = malloc(length + key.length);
+    if (!send || !copy) {
+        free(copy);
+        free(send);
         return error_set(error, DLG_E_MEMORY, "out of memory");
-    send->request.bytes = size;
+    }
+    send->request.bytes = sizeof *send + length + key.length;
     send->request.step = send_start;
+    send->request.settle = send_settle;
+    send->request.destroy = send_destroy;
     send->author = *author;
     send->recipient = *recipient;
     send->check_recipient = options.flags & DLG_SEND_CHECK_RECIPIENT;
     send->timeout_us = options.timeout_us;
     send->text_length = length;
-    memcpy(send->text, text, length);
+    send->text = memcpy(copy, text, length);
     if (key.text)
         send->key = (struct message_key){memcpy(send->text + length, key.text, key.length), key.length};
     *out = send;

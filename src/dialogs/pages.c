@@ -232,6 +232,15 @@ static void list_destroy(struct request *request)
     free(list->known);
 }
 
+static size_t list_settle(struct request *request)
+{
+    const struct list *list = (struct list *)request;
+    size_t size = sizeof *list;
+    for (int i = 0; list->page && i < 2; i++)
+        size += list->page->directions[i] ? PQresultMemorySize(list->page->directions[i]) : 0;
+    return size + (list->page ? sizeof *list->page + list->page->count * sizeof *list->page->messages : 0);
+}
+
 /* ---- Calls ---- */
 
 static int options_check(const dlg_list_options *options, dlg_error **error)
@@ -274,6 +283,7 @@ static int request_make(const dlg_uuid *user, const dlg_uuid *peer, const dlg_li
     list->request.bytes = sizeof *list;
     list->request.step = list_start;
     list->request.destroy = list_destroy;
+    list->request.settle = list_settle;
     list->user = *user;
     list->peer = *peer;
     list->feed = uuid_is_nil(peer);

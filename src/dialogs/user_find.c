@@ -88,6 +88,13 @@ static void find_destroy(struct request *request)
     dlg_users_free(((struct find *)request)->users);
 }
 
+static size_t find_settle(struct request *request)
+{
+    const struct find *find = (struct find *)request;
+    size_t held = find->users ? PQresultMemorySize(find->users->rows) + find->users->count * sizeof(dlg_user) : 0;
+    return request->bytes + held;
+}
+
 static struct find *find_build(const char *first, const char *second)
 {
     size_t size = sizeof(struct find) + strlen(first) + strlen(second) + 2;
@@ -100,6 +107,7 @@ static struct find *find_build(const char *first, const char *second)
     find->request.bytes = size;
     find->request.step = find_start;
     find->request.destroy = find_destroy;
+    find->request.settle = find_settle;
     return find;
 }
 

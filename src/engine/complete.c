@@ -6,11 +6,9 @@
 #include <errno.h>
 #include <unistd.h>
 
-static void quota_release(struct engine *engine, struct request *request)
+/* There is room again, or a reply was taken. */
+static void room_announce(struct engine *engine)
 {
-    DLG_ASSERT(atomic_load(&engine->queued) > 0 && atomic_load(&engine->queued_bytes) >= request->bytes);
-    atomic_fetch_sub(&engine->queued_bytes, request->bytes);
-    atomic_fetch_sub(&engine->queued, 1);
     if (atomic_load(&engine->room_waiters) == 0)
         return;
     pthread_mutex_lock(&engine->lock);
@@ -18,8 +16,28 @@ static void quota_release(struct engine *engine, struct request *request)
     pthread_mutex_unlock(&engine->lock);
 }
 
+static void quota_release(struct engine *engine, const struct request *request)
+{
+    DLG_ASSERT(atomic_load(&engine->queued) > 0 && atomic_load(&engine->queued_bytes) >= request->bytes);
+    atomic_fetch_sub(&engine->queued_bytes, request->bytes);
+    atomic_fetch_sub(&engine->queued, 1);
+    room_announce(engine);
+}
+
+/* From here on the request counts with what the reply holds. */
+static void request_settle(struct request *request)
+{
+    if (request->settle)
+        request->bytes = request->settle(request);
+    for (int i = 0; i < REQUEST_QUERIES; i++)
+        if (!request->queries[i].batch)
+            query_clear(&request->queries[i]);
+}
+
 static void reply_enqueue(struct engine *engine, struct request *request)
 {
+    atomic_fetch_add(&engine->untaken, 1);
+    atomic_fetch_add(&engine->untaken_bytes, request->bytes);
     pthread_mutex_lock(&engine->lock);
     bool first = TAILQ_EMPTY(&engine->replies);
     TAILQ_INSERT_TAIL(&engine->replies, request, link);
@@ -77,6 +95,8 @@ void request_complete(struct request *request, dlg_error *error)
         atomic_fetch_add_explicit(&engine->failed, 1, memory_order_relaxed);
     engine->undelivered += dlg_error_code(error) == DLG_E_CLOSED;
     quota_release(engine, request);
+    if (!request->awaited)
+        request_settle(request);
     request_deliver(engine, request);
 }
 
@@ -120,5 +140,10 @@ dlg_reply *engine_next_reply(struct engine *engine, int64_t timeout_us)
     pthread_mutex_unlock(&engine->lock);
     if (waits)
         atomic_fetch_sub(&engine->callers, 1);
+    if (request) {
+        atomic_fetch_sub(&engine->untaken_bytes, request->bytes);
+        atomic_fetch_sub(&engine->untaken, 1);
+        room_announce(engine);
+    }
     return (dlg_reply *)(void *)request;
 }

@@ -38,6 +38,8 @@ struct engine {
     _Atomic unsigned callers; /* threads that are in here, perhaps waiting */
     _Atomic uint32_t queued;
     _Atomic uint64_t queued_bytes;
+    _Atomic uint32_t untaken; /* replies in the queue: they count against the same bounds */
+    _Atomic uint64_t untaken_bytes;
     _Atomic uint64_t requests, completed, failed, sends, batches, batched, retries, reconnects, overloads, routed,
         fallback, stale;
     _Atomic uint64_t batch_sizes[DLG_BATCH_SIZES];

@@ -41,6 +41,8 @@ struct request {
     int64_t deadline_us;                      /* monotonic */
     void (*step)(struct request *request);    /* what to do on the I/O thread when nothing is outstanding */
     void (*destroy)(struct request *request); /* frees what the module added, not the request; or NULL */
+    /* When it is completed: frees what only the way there needed, and returns how much the reply holds; or NULL. */
+    size_t (*settle)(struct request *request);
 
     TAILQ_ENTRY(request) link; /* incoming, active, or waiting to be taken as a reply */
     SLIST_ENTRY(request) resumed;

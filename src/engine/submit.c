@@ -7,8 +7,8 @@
 /* With the lock held. One request is always taken, however large it is. */
 static bool quota_take(struct engine *engine, size_t bytes)
 {
-    uint32_t count = atomic_load(&engine->queued);
-    uint64_t held = atomic_load(&engine->queued_bytes);
+    uint32_t count = atomic_load(&engine->queued) + atomic_load(&engine->untaken);
+    uint64_t held = atomic_load(&engine->queued_bytes) + atomic_load(&engine->untaken_bytes);
     if ((int64_t)count >= engine->settings->queue_requests ||
         (count > 0 && (int64_t)(held + bytes) > engine->settings->queue_bytes))
         return false;
@@ -39,6 +39,8 @@ static int request_refuse(struct engine *engine, dlg_error **error)
     if ((before & (before - 1)) == 0) /* the 1st, 2nd, 3rd, 5th, 9th: an overload says so without filling the log */
         LOG(engine->settings, DLG_LOG_LEVEL_WARNING, "dispatch", "a queue is full: %llu requests refused so far",
             (unsigned long long)before + 1);
+    if (atomic_load(&engine->untaken) > atomic_load(&engine->queued))
+        return error_set(error, DLG_E_OVERLOAD, "too many replies wait in the queue: take them with dlg_reply_poll()");
     return error_set(error, DLG_E_OVERLOAD, "too many requests are waiting: try again later");
 }
 

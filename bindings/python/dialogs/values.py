@@ -94,6 +94,8 @@ class Stats(NamedTuple):
     stale: int
     batched: int  #: messages in all batches
     batch_sizes: Tuple[int, ...]  #: batches by size: [i] of up to 2**i messages; the last of any more
+    untaken: int  #: replies that wait in the queue, now
+    untaken_bytes: int
 
 
 class Progress(NamedTuple):

@@ -175,6 +175,68 @@ static void nobody_is_forgotten_in_a_crowd(void **state)
     client_close(client);
 }
 
+/* ---- Replies that nobody takes ---- */
+
+static int post_into_the_queue(dlg_client *client, const struct pair *pair, const char *text)
+{
+    return dlg_send_async(client, &pair->ann, &pair->ben, text, DLG_NTS, NULL, NULL, NULL, NULL);
+}
+
+static void wait_for_untaken(dlg_client *client, uint64_t count)
+{
+    while (client_stats(client).untaken < count)
+        pause_ms(1);
+}
+
+static void untaken_replies_are_counted(void **state)
+{
+    enum { ROOM = 10 };
+    struct fixture *fixture = *state;
+    struct pair pair = pair_new();
+    dlg_error *error = NULL;
+    dlg_client *client = open_client(fixture, "queue_requests=10");
+    for (int i = 0; i < ROOM; i++)
+        assert_int_equal(post_into_the_queue(client, &pair, "x"), DLG_OK);
+    wait_for_untaken(client, ROOM);
+    assert_int_equal(client_stats(client).queued, 0);
+    int code = dlg_send_async(client, &pair.ann, &pair.ben, "x", 1, NULL, NULL, NULL, &error);
+    assert_non_null(strstr(dlg_error_message(error), "dlg_reply_poll"));
+    assert_fails(code, DLG_E_OVERLOAD, error);
+    for (int i = 0; i < ROOM; i++) {
+        dlg_reply_free(dlg_reply_next(client, -1));
+        assert_int_equal(post_into_the_queue(client, &pair, "x"), DLG_OK); /* each makes room for one */
+    }
+    client_close(client);
+}
+
+/* A reply holds no text; that of a list holds its page. */
+static void untaken_replies_count_with_what_they_hold(void **state)
+{
+    enum { COUNT = 20, TEXT = 60000 };
+    struct fixture *fixture = *state;
+    struct pair pair = pair_new();
+    char *text = calloc(1, TEXT + 1);
+    memset(text, 'x', TEXT);
+    dlg_client *client = open_client(fixture, "queue_bytes=1000000");
+    for (int i = 0; i < COUNT; i++) { /* 1.2 MB of texts: none stays behind */
+        while (post_into_the_queue(client, &pair, text) != DLG_OK)
+            pause_ms(1);
+        wait_for_untaken(client, (uint64_t)i + 1);
+    }
+    assert_true(client_stats(client).untaken_bytes < COUNT * 4096);
+    assert_int_equal(dlg_list_async(client, &pair.ann, &pair.ben, NULL, NULL, NULL, NULL), DLG_OK);
+    wait_for_untaken(client, COUNT + 1);
+    assert_true(client_stats(client).untaken_bytes > COUNT * TEXT);
+    assert_int_equal(post_into_the_queue(client, &pair, "x"), DLG_E_OVERLOAD);
+    for (int i = 0; i < COUNT + 1; i++)
+        dlg_reply_free(dlg_reply_next(client, -1));
+    assert_int_equal(client_stats(client).untaken, 0);
+    assert_int_equal(client_stats(client).untaken_bytes, 0);
+    assert_int_equal(post_into_the_queue(client, &pair, "x"), DLG_OK);
+    client_close(client);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +246,8 @@ int main(void)
         cmocka_unit_test(blocking_calls_wait_for_room),
         cmocka_unit_test(blocking_calls_wait_until_their_deadline),
         cmocka_unit_test(nobody_is_forgotten_in_a_crowd),
+        cmocka_unit_test(untaken_replies_are_counted),
+        cmocka_unit_test(untaken_replies_count_with_what_they_hold),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }

@@ -26,6 +26,10 @@ struct stats_2 {
     struct stats_1 first;
     uint64_t batched, batch_sizes[15];
 };
+struct stats_3 {
+    struct stats_2 first;
+    uint64_t untaken, untaken_bytes;
+};
 struct message_input_1 {
     uint32_t version;
     uuid_1 author, recipient;
@@ -100,6 +104,7 @@ static const struct {
 } callers[] = {
     {&versioned_stats, 1, sizeof(struct stats_1)},
     {&versioned_stats, 2, sizeof(struct stats_2)},
+    {&versioned_stats, 3, sizeof(struct stats_3)},
     {&versioned_message_input, 1, sizeof(struct message_input_1)},
     {&versioned_message_input, 2, sizeof(struct message_input_2)},
     {&versioned_send_options, 1, sizeof(struct send_options_1)},
