@@ -106,6 +106,7 @@ int world_setup(void **state)
     if (!world.server)
         return -1;
     process_start(&world.process, test_server_conninfo(world.server), NULL);
+    snprintf(world.keys, sizeof world.keys, "token_key_file=%s/keys", world.process.directory);
     process_wait_ready(&world.process);
     person_make(&world.anna, world.process.port);
     person_make(&world.boris, world.process.port);

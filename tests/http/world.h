@@ -17,6 +17,7 @@ struct world {
     struct test_server *server;
     struct process process;
     struct person anna, boris, clara;
+    char keys[128]; /* of `process`, as a setting: another dialogsd with it takes their tokens */
 };
 
 /* Of the test program; made by world_setup(). */

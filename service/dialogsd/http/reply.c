@@ -105,16 +105,49 @@ void reply_options(struct request_ctx *ctx)
     reply_send(ctx, 204, response, NULL);
 }
 
+static int retry_after_s(const struct request_ctx *ctx, unsigned status)
+{
+    return ctx->retry_after_s ? ctx->retry_after_s : status == 500 ? 5 : 1;
+}
+
 static void retry_header(const struct request_ctx *ctx, struct MHD_Response *response, unsigned status)
 {
     char seconds[16];
-    int wait_s = ctx->retry_after_s ? ctx->retry_after_s : status == 500 ? 5 : 1;
-    snprintf(seconds, sizeof seconds, "%d", wait_s);
+    snprintf(seconds, sizeof seconds, "%d", retry_after_s(ctx, status));
     response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
+}
+
+/*
+ * An EventSource comes again after a stream that ends, and never after a status other than 200 (HTML standard, 9.2.3).
+ * So it gets a stream that only says when to come again, and, in a comment, why.
+ */
+static void reply_comeback(struct request_ctx *ctx, unsigned status, const char *message)
+{
+    struct text_buffer stream = {0};
+    buffer_add_format(&stream, "retry: %d\n: ", retry_after_s(ctx, status) * 1000);
+    for (; *message; message++)
+        buffer_add(&stream, *message < ' ' ? " " : message, 1);
+    buffer_add_string(&stream, "\n");
+    ctx->answer_length = stream.length;
+    struct MHD_Response *response = response_new(&stream);
+    response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    reply_send(ctx, 200, response, EVENTS_TYPE);
+}
+
+/* What is switched off stays so. */
+static bool is_temporary(unsigned status)
+{
+    return status >= 500 && status != 501;
 }
 
 static void reply_problem(struct request_ctx *ctx, unsigned status, int code, const char *fate, const char *message)
 {
+    const struct route *route = ctx->match.route;
+    ctx->failure = code;
+    if (route && (route->needs & GIVES_EVENTS) && is_temporary(status)) {
+        reply_comeback(ctx, status, message);
+        return;
+    }
     struct body_writer body = reply_writer(ctx);
     write_object(&body, fate ? 4 : 3);
     write_name(&body, "message");
@@ -128,13 +161,12 @@ static void reply_problem(struct request_ctx *ctx, unsigned status, int code, co
         write_string(&body, fate);
     }
     write_object_end(&body);
-    ctx->failure = code;
     struct MHD_Response *response = response_of(ctx, &body);
     if (status == 401)
         response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"dialogs\"");
     if (status == 405)
         response_header(response, MHD_HTTP_HEADER_ALLOW, ctx->match.allow);
-    if (status == 429 || (status >= 500 && status != 501)) /* what is switched off stays so */
+    if (status == 429 || is_temporary(status))
         retry_header(ctx, response, status);
     reply_send(ctx, status, response, type_of(&body));
 }
