@@ -68,6 +68,35 @@ static void a_cut_stream_goes_on_where_it_was(void **state)
     sse_close(&boris);
 }
 
+/* A polyfill comes again with the URL that it began with, and one parameter more. */
+static void the_last_id_may_be_a_parameter(void **state)
+{
+    (void)state;
+    int port = world.process.port;
+    struct sse boris;
+    char first[DLG_CURSOR_SIZE], last[DLG_CURSOR_SIZE], query[2 * DLG_CURSOR_SIZE + 64];
+    sse_open(&boris, port, world.boris.token, NULL);
+    person_send(port, &world.anna, &world.boris, "one");
+    sse_expect(&boris, "one");
+    snprintf(first, sizeof first, "%s", boris.last_id);
+    person_send(port, &world.anna, &world.boris, "two");
+    sse_expect(&boris, "two");
+    snprintf(query, sizeof query, "?after=%s&lastEventId=%s", first, boris.last_id);
+    sse_close(&boris);
+    person_send(port, &world.anna, &world.boris, "three");
+    sse_open_query(&boris, port, world.boris.token, NULL, query);
+    sse_expect(&boris, "three");
+    sse_expect_silence(&boris);
+    snprintf(last, sizeof last, "%s", boris.last_id);
+    sse_close(&boris);
+    snprintf(query, sizeof query, "?after=&lastEventId=%s", first); /* a header overrides both */
+    sse_open_query(&boris, port, world.boris.token, last, query);
+    sse_expect_silence(&boris);
+    sse_close(&boris);
+    free(expect_error(&(struct call){.port = port, .path = "/events?lastEventId=x", .token = world.boris.token}, 400,
+                      -DLG_E_CURSOR));
+}
+
 /* ---- Many at once ---- */
 
 enum { SENDERS = 4, EACH = 150 };
@@ -253,6 +282,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_sides_get_it),
         cmocka_unit_test(a_cut_stream_goes_on_where_it_was),
+        cmocka_unit_test(the_last_id_may_be_a_parameter),
         cmocka_unit_test(none_is_missed_and_none_doubled),
         cmocka_unit_test(who_does_not_read_is_cut_off),
         cmocka_unit_test(a_stop_ends_streams),

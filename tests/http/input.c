@@ -235,6 +235,35 @@ static void bad_keys(void **state)
     refused(call, 400, -DLG_E_ARGUMENT, "Idempotency-Key");
 }
 
+/* A parameter that a call does not know may change what is asked for: it is named, and never ignored. */
+static void unknown_parameters(void **state)
+{
+    (void)state;
+    char send[128], list[128], get[128];
+    snprintf(send, sizeof send, "%s?idempotency_key=1", dialog_path(&world.boris, "send"));
+    snprintf(list, sizeof list, "%s?limit=5&offset=10", dialog_path(&world.boris, "list"));
+    snprintf(get, sizeof get, "/user/get/%s?fields=id", world.boris.id);
+    const struct {
+        struct call call;
+        const char *names;
+    } cases[] = {
+        {{.path = list, .token = world.anna.token}, "\"offset\"; parameters of this call: limit, before, after"},
+        {{.path = "/user/search?first_name=&last_name=&Limit=1"}, "\"Limit\"; parameters of this call: first_name"},
+        {{.path = "/events?from=x", .token = world.anna.token}, "\"from\"; parameters of this call: after"},
+        {{.path = get}, "\"fields\"; parameters of this call: none"},
+        {{.path = send, .token = world.anna.token, .body = "{\"text\":\"x\"}"}, "\"idempotency_key\""},
+        {{.path = "/login?id=x", .body = "{}"}, "\"id\""},
+        {{.path = "/user/search?first_name=&last_name=&%22%0a%ff=1"}, "\"\"??\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        refused(cases[i].call, 400, -DLG_E_ARGUMENT, cases[i].names);
+    struct answer answer; /* a cache is kept from answering, and a monitor adds what it likes */
+    call_expect(&answer, &(struct call){.port = port(), .path = "/user/search?first_name=&last_name=&_=17"}, 200);
+    answer_free(&answer);
+    call_expect(&answer, &(struct call){.port = port(), .path = "/healthz?x=1"}, 200);
+    answer_free(&answer);
+}
+
 static void wrong_methods(void **state)
 {
     (void)state;
@@ -359,6 +388,7 @@ int main(void)
         cmocka_unit_test(bad_searches),
         cmocka_unit_test(bad_limits),
         cmocka_unit_test(bad_keys),
+        cmocka_unit_test(unknown_parameters),
         cmocka_unit_test(wrong_methods),
         cmocka_unit_test(wrong_paths),
         cmocka_unit_test(wrong_types),

@@ -4,6 +4,7 @@
 #include "content/unpack.h"
 #include "http/reply.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,7 +71,15 @@ struct query_parameters {
     struct parameter *parameters;
     size_t count;
     const char *trouble; /* the name of a parameter that is not acceptable */
+    const char *unknown; /* the name of one that the call does not take */
+    size_t unknown_length;
 };
+
+/* Browsers' libraries add "_=NUMBER" to keep caches from answering. */
+static bool is_meaningless(const char *name, size_t length)
+{
+    return length == 1 && *name == '_';
+}
 
 static enum MHD_Result take_parameter(void *payload, enum MHD_ValueKind kind, const char *name, size_t name_length,
                                       const char *value, size_t length)
@@ -84,17 +93,33 @@ static enum MHD_Result take_parameter(void *payload, enum MHD_ValueKind kind, co
         if (parameter->value || (value && memchr(value, '\0', length)))
             query->trouble = parameter->name;
         parameter->value = value ? value : "";
+        return MHD_YES;
+    }
+    if (!is_meaningless(name, name_length)) {
+        query->unknown = name;
+        query->unknown_length = name_length;
     }
     return MHD_YES;
 }
 
+static void refuse_unknown(struct request_ctx *ctx, const struct query_parameters *query)
+{
+    char known[128] = "none";
+    for (size_t i = 0, at = 0; i < query->count && at < sizeof known; i++)
+        at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", i ? ", " : "", query->parameters[i].name);
+    int length = query->unknown_length < 64 ? (int)query->unknown_length : 64;
+    reply_bad(ctx, "unknown parameter \"%.*s\"; parameters of this call: %s", length, query->unknown, known);
+}
+
 bool query_read(struct request_ctx *ctx, struct parameter *parameters, size_t count)
 {
-    struct query_parameters query = {parameters, count, NULL};
+    struct query_parameters query = {.parameters = parameters, .count = count};
     MHD_get_connection_values_n(ctx->connection, MHD_GET_ARGUMENT_KIND, take_parameter, &query);
     if (query.trouble)
         reply_bad(ctx, "give the parameter \"%s\" once, and without NUL", query.trouble);
-    return !query.trouble;
+    else if (query.unknown)
+        refuse_unknown(ctx, &query);
+    return !query.trouble && !query.unknown;
 }
 
 bool query_limit(struct request_ctx *ctx, const struct parameter *parameter, int32_t *limit)

@@ -24,7 +24,10 @@ struct parameter {
     const char *value; /* NULL: absent */
 };
 
-/* Fills in the values; a parameter given twice, or with NUL inside, is refused. */
+/*
+ * Fills in the values. A parameter that is given twice, has NUL inside, or is none of these is refused: a call that
+ * ignored "offset" would give another page than was asked for.
+ */
 bool query_read(struct request_ctx *ctx, struct parameter *parameters, size_t count);
 
 /* A whole number from 1 to DLG_PAGE_LIMIT; `limit` stays when the parameter is absent. */

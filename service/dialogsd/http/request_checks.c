@@ -1,6 +1,7 @@
 #include "http/request_checks.h"
 
 #include "content/media_types.h"
+#include "http/input.h"
 #include "http/library_call.h"
 #include "http/limits.h"
 #include "http/reply.h"
@@ -151,6 +152,13 @@ static bool check_path(struct request_ctx *ctx)
     return false;
 }
 
+/* A call without parameters takes none. The operator's calls answer whatever a monitor adds. */
+static bool check_query(struct request_ctx *ctx)
+{
+    unsigned needs = ctx->match.route->needs;
+    return (needs & TAKES_QUERY) || !(needs & (NEEDS_TOKEN | NEEDS_BODY | NEEDS_DATABASE)) || query_read(ctx, NULL, 0);
+}
+
 static bool check_database(struct request_ctx *ctx)
 {
     if (atomic_load_explicit(&ctx->service->backend.installed, memory_order_relaxed))
@@ -171,7 +179,7 @@ bool check_needs(struct request_ctx *ctx)
         return false;
     if ((route->needs & NEEDS_BODY) && !check_body(ctx))
         return false;
-    if (!check_path(ctx))
+    if (!check_path(ctx) || !check_query(ctx))
         return false;
     return !(route->needs & NEEDS_DATABASE) || check_database(ctx);
 }

@@ -13,6 +13,7 @@ enum route_needs {
     NEEDS_DATABASE = 4, /* the tables */
     GIVES_EVENTS = 8,   /* answers with a stream of events, not with JSON */
     GIVES_TEXT = 16,    /* answers with plain text, whatever Accept says */
+    TAKES_QUERY = 32,   /* reads its parameters itself */
 };
 
 /*

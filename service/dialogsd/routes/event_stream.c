@@ -364,15 +364,23 @@ static void end_stream(void *payload)
 
 /* ---- The call ---- */
 
+/* Clients that come again name the last event in the header, or in a parameter (event-source-polyfill does). */
+static const char *last_event(const struct request_ctx *ctx, const char *parameter, const char *after)
+{
+    const char *header = ctx_header(ctx, "Last-Event-ID", NULL);
+    if (header && *header)
+        return header;
+    return parameter && *parameter ? parameter : after;
+}
+
 void events_start(struct request_ctx *ctx)
 {
-    struct parameter parameters[] = {{"after", NULL}};
+    struct parameter parameters[] = {{"after", NULL}, {"lastEventId", NULL}};
     dlg_list_options *page = &ctx->page;
     if (!query_read(ctx, parameters, sizeof parameters / sizeof *parameters))
         return;
-    const char *last = ctx_header(ctx, "Last-Event-ID", NULL);
     *page = (dlg_list_options)DLG_LIST_OPTIONS_INIT;
-    page->after = last && *last ? last : parameters[0].value;
+    page->after = last_event(ctx, parameters[1].value, parameters[0].value);
     page->limit = page->after ? PAGE_MESSAGES : NOW_MESSAGES;
     if (atomic_load(&ctx->service->backend.draining)) {
         reply_error(ctx, 503, DLG_E_CLOSED, "the service is stopping; try again after the time in Retry-After");
