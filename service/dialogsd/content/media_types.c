@@ -140,7 +140,7 @@ static double weight_of(const char *accept, bool (*is_it)(struct piece type))
 bool accept_msgpack(const char *accept)
 {
     double weight = weight_of(accept, is_msgpack);
-    return weight > 0 && weight >= weight_of(accept, is_json);
+    return weight > 0 && weight > weight_of(accept, is_json);
 }
 
 bool content_is_msgpack(const char *type)

@@ -10,7 +10,10 @@
  */
 bool accept_json(const char *accept);
 
-/* Whether it names msgpack, and does not like JSON more. */
+/*
+ * Whether it names msgpack, and likes it more than JSON. Clients that are made from the OpenAPI document name both, and
+ * read JSON.
+ */
 bool accept_msgpack(const char *accept);
 
 /* Whether it takes server-sent events. */
