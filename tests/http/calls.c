@@ -38,6 +38,69 @@ static void registers_and_shows_a_user(void **state)
     answer_free(&answer);
 }
 
+/* Registers somebody who was born then, and says what the service keeps of it; to be freed. */
+static char *birthdate_of(const char *given)
+{
+    struct answer answer;
+    char body[128], path[128];
+    snprintf(body, sizeof body, "{\"birthdate\":\"%s\",\"password\":\"p\"}", given);
+    call_expect(&answer, &(struct call){.port = port(), .path = "/user/register", .body = body}, 200);
+    json_t *json = answer_json(&answer);
+    snprintf(path, sizeof path, "/user/get/%s", json_string_value(json_object_get(json, "user_id")));
+    json_decref(json);
+    answer_free(&answer);
+    call_expect(&answer, &(struct call){.port = port(), .path = path}, 200);
+    json = answer_json(&answer);
+    char *kept = strdup(json_string_value(json_object_get(json, "birthdate")));
+    json_decref(json);
+    answer_free(&answer);
+    return kept;
+}
+
+/* Clients whose dates are moments send a time behind them: Date.toISOString(), .NET's DateTime, Python's isoformat().
+ */
+static void a_time_behind_a_birthdate_is_left_out(void **state)
+{
+    (void)state;
+    static const char *const given[] = {"1815-12-10",
+                                        "1815-12-10T00:00:00",
+                                        "1815-12-10T00:00:00Z",
+                                        "1815-12-10T21:30:00.000Z",
+                                        "1815-12-10T00:00:00.0000000+03:00",
+                                        "1815-12-10 00:00:00",
+                                        "1815-12-10T10:00",
+                                        "1815-12-10T10:00:00-0330"};
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+        char *kept = birthdate_of(given[i]);
+        assert_string_equal(kept, "1815-12-10");
+        free(kept);
+    }
+}
+
+static void a_path_may_end_in_a_slash(void **state)
+{
+    (void)state;
+    char get[128], body[128];
+    struct answer answer;
+    snprintf(get, sizeof get, "/user/get/%s/", world.anna.id);
+    snprintf(body, sizeof body, "{\"id\":\"%s\",\"password\":\"secret\"}", world.anna.id);
+    const struct call calls[] = {
+        {.path = get},
+        {.path = "/user/search/?first_name=No&last_name=body"},
+        {.path = "/login/", .body = body},
+        {.path = dialog_path(&world.clara, "send/"), .token = world.boris.token, .body = "{\"text\":\"x\"}"},
+    };
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        struct call call = calls[i];
+        call.port = port();
+        call_expect(&answer, &call, 200);
+        answer_free(&answer);
+    }
+    struct call list = {.port = port(), .path = dialog_path(&world.clara, "list/"), .token = world.boris.token};
+    call_expect(&answer, &list, 200);
+    answer_free(&answer);
+}
+
 static void searches_by_the_beginning_of_names(void **state)
 {
     (void)state;
@@ -289,11 +352,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(registers_and_shows_a_user),
+        cmocka_unit_test(a_time_behind_a_birthdate_is_left_out),
         cmocka_unit_test(searches_by_the_beginning_of_names),
         cmocka_unit_test(sends_with_an_empty_answer_and_lists_oldest_first),
         cmocka_unit_test(a_dialog_with_nobody_is_empty),
         cmocka_unit_test(a_dialog_with_oneself_shows_each_message_once),
         cmocka_unit_test(an_idempotency_key_stores_one_message),
+        cmocka_unit_test(a_path_may_end_in_a_slash),
         cmocka_unit_test(login_says_what_is_wrong),
         cmocka_unit_test(unknown_users_are_404),
         cmocka_unit_test(says_how_it_is),

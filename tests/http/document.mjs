@@ -36,8 +36,10 @@ for (const [name, { codes, body = [], parameters = [], token = false }] of Objec
   const { operation } = operations.find((one) => one.name === name);
   for (const code of codes)
     assert.ok(operation.responses[code], `${name} has no ${code}`);
-  for (const type of body.length ? ['application/json', 'application/json-patch+json'] : [])
-    assert.deepEqual(Object.keys(operation.requestBody.content[type].schema.properties), body, `${name}: ${type}`);
+  // One type: clients made from the document take the first, or ask which.
+  assert.deepEqual(Object.keys(operation.requestBody?.content ?? {}), body.length ? ['application/json'] : [], name);
+  if (body.length)
+    assert.deepEqual(Object.keys(operation.requestBody.content['application/json'].schema.properties), body, name);
   const required = (operation.parameters ?? []).filter((parameter) => parameter.required).map((parameter) => parameter.name);
   assert.deepEqual(required, parameters, `${name}: required parameters`);
   assert.deepEqual(operation.security ?? [], token ? [{ bearerAuth: [] }] : [], `${name}: security`);

@@ -182,6 +182,12 @@ static void bad_registrations(void **state)
         {"{\"password\":5}", "password"},
         {"{\"password\":\"p\",\"birthdate\":\"yesterday\"}", "birthdate"},
         {"{\"password\":\"p\",\"birthdate\":\"2023-02-29\"}", "birthdate"},
+        {"{\"password\":\"p\",\"birthdate\":\"2023-02-29T00:00:00Z\"}", "birthdate"},
+        {"{\"password\":\"p\",\"birthdate\":\"2023-02-28T\"}", "birthdate"},
+        {"{\"password\":\"p\",\"birthdate\":\"2023-02-28 noon\"}", "birthdate"},
+        {"{\"password\":\"p\",\"birthdate\":\"2023-02-28T10:00:00.Z\"}", "birthdate"},
+        {"{\"password\":\"p\",\"birthdate\":\"2023-02-28T10:00:00Z+03:00\"}", "birthdate"},
+        {"{\"password\":\"p\",\"birthdate\":\"02/28/2023\"}", "birthdate"},
         {"{\"password\":\"p\",\"first_name\":{}}", "first_name"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -296,7 +302,6 @@ static void wrong_paths(void **state)
 {
     (void)state;
     static const char *const paths[] = {"/nope",
-                                        "/login/",
                                         "//login",
                                         "/LOGIN",
                                         "/user",
@@ -307,6 +312,9 @@ static void wrong_paths(void **state)
                                         "/swagger/../openapi.yaml",
                                         "/swagger/nope.js",
                                         "/healthz/..",
+                                        "/metrics/", /* a proxy may keep "/metrics" from the outside */
+                                        "/readyz/",
+                                        "/login//",
                                         "/%",
                                         "/%zz"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
@@ -316,7 +324,8 @@ static void wrong_paths(void **state)
 static void wrong_types(void **state)
 {
     (void)state;
-    static const char *const types[] = {"Content-Type: text/plain",
+    static const char *const types[] = {"Content-Type: text/plain; charset=windows-1251",
+                                        "Content-Type: text/html",
                                         "Content-Type: application/x-www-form-urlencoded",
                                         "Content-Type: application/xml",
                                         "Content-Type: application/jsonx",
@@ -335,17 +344,23 @@ static void wrong_types(void **state)
 static void good_types(void **state)
 {
     (void)state;
-    static const char *const types[] = {"Content-Type: application/json", "Content-Type: application/json-patch+json",
+    static const char *const types[] = {"Content-Type: application/json",
+                                        "Content-Type: application/json-patch+json",
                                         "Content-Type: APPLICATION/JSON;charset=\"UTF-8\"",
-                                        "Content-Type: application/problem+json", "Content-Type:"};
+                                        "Content-Type: application/problem+json",
+                                        "Content-Type:",
+                                        "Content-Type: text/plain;charset=UTF-8", /* fetch, of a string */
+                                        "Content-Type: text/plain",
+                                        "Content-Type: text/json; charset=utf-8"};
     static const char *const accepts[] = {"Accept: text/plain", "Accept: */*", "Accept: application/json",
                                           "Accept: text/html, application/*;q=0.1", "Accept:"};
+    const size_t accept_count = sizeof accepts / sizeof *accepts;
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         struct answer answer;
         struct call call = {.path = dialog_path(&world.clara, "send"),
                             .token = world.anna.token,
                             .body = "{\"text\":\"x\"}",
-                            .headers = {types[i], accepts[i]},
+                            .headers = {types[i], accepts[i % accept_count]},
                             .port = port()};
         call_expect(&answer, &call, 200);
         answer_free(&answer);

@@ -153,6 +153,12 @@ bool accept_events(const char *accept)
     return takes_type(accept, closeness_to_events);
 }
 
+/* What browsers' fetch and other clients call a text of JSON that they were given without a type. */
+static bool is_plain(struct piece type)
+{
+    return is(type, "text/plain") || is(type, "text/json");
+}
+
 bool content_is_json(const char *type)
 {
     size_t name = strcspn(type, ";");
@@ -160,5 +166,5 @@ bool content_is_json(const char *type)
     if (charset.text && !is(charset, "utf-8") && !is(charset, "utf8") && !is(charset, "us-ascii"))
         return false;
     struct piece bare = trim_piece(type, name);
-    return bare.length == 0 || is_json(bare);
+    return bare.length == 0 || is_json(bare) || is_plain(bare);
 }

@@ -19,7 +19,10 @@ bool accept_msgpack(const char *accept);
 /* Whether it takes server-sent events. */
 bool accept_events(const char *accept);
 
-/* Whether a Content-Type is JSON in UTF-8: application/json and application/...+json. */
+/*
+ * Whether a Content-Type is JSON in UTF-8: application/json, application/...+json, and what clients say of JSON that
+ * nobody gave a type: text/plain, text/json, nothing.
+ */
 bool content_is_json(const char *type);
 
 /* application/vnd.msgpack and application/x-msgpack */

@@ -67,6 +67,47 @@ bool body_word(struct request_ctx *ctx, const json_t *body, const char *name, co
     return false;
 }
 
+/* Moves the text on when it begins as the shape says: "0" is a digit, anything else itself. */
+static bool skip_shape(const char **text, const char *shape)
+{
+    const char *at = *text;
+    for (; *shape; shape++, at++)
+        if (*shape == '0' ? *at < '0' || *at > '9' : *at != *shape)
+            return false;
+    *text = at;
+    return true;
+}
+
+/* ISO 8601: "T10:00", "T10:00:00", "T10:00:00.000", and then nothing, "Z" or "+03:00"; RFC 3339 allows " " for "T". */
+static bool is_time(const char *text)
+{
+    static const char *const zones[] = {"", "Z", "+00:00", "-00:00", "+0000", "-0000"};
+    if (!skip_shape(&text, "T00:00") && !skip_shape(&text, " 00:00"))
+        return false;
+    if (skip_shape(&text, ":00") && skip_shape(&text, ".0"))
+        text += strspn(text, "0123456789");
+    bool good = false;
+    for (size_t i = 0; !good && i < sizeof zones / sizeof *zones; i++) {
+        const char *rest = text;
+        good = skip_shape(&rest, zones[i]) && !*rest;
+    }
+    return good;
+}
+
+bool body_date(struct request_ctx *ctx, const json_t *body, const char *name, char room[DATE_SIZE], const char **date)
+{
+    const char *rest;
+    if (!body_word(ctx, body, name, date))
+        return false;
+    rest = *date;
+    if (!rest || !skip_shape(&rest, "0000-00-00") || !is_time(rest))
+        return true; /* the library says what is wrong with it, if anything is */
+    memcpy(room, *date, DATE_SIZE - 1);
+    room[DATE_SIZE - 1] = '\0';
+    *date = room;
+    return true;
+}
+
 struct query_parameters {
     struct parameter *parameters;
     size_t count;

@@ -6,6 +6,8 @@
 
 #include <jansson.h>
 
+enum { DATE_SIZE = 11 };
+
 /* The functions below answer 400, event what is wrong, when they return NULL or false. */
 
 /* The body, a JSON object, or what stands for one in msgpack; for ctx->input. */
@@ -17,6 +19,12 @@ bool body_text(struct request_ctx *ctx, const json_t *body, const char *name, bo
 
 /* The same without NUL inside, as every text but a password and a message has to be. */
 bool body_word(struct request_ctx *ctx, const json_t *body, const char *name, const char **text);
+
+/*
+ * A date of the body, YYYY-MM-DD. Clients whose type is a moment send a time behind it: it has to be one, and is left
+ * out. `room` may receive the date.
+ */
+bool body_date(struct request_ctx *ctx, const json_t *body, const char *name, char room[DATE_SIZE], const char **date);
 
 /* A parameter of the query; `name` is filled in before. */
 struct parameter {

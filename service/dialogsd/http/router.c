@@ -3,9 +3,19 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Whether the path is of this pattern; `match` receives the segment in the place of {name}. */
-static bool path_fits(const char *pattern, const char *path, struct match *match)
+/*
+ * Clients that join a base and a path by hand end it in "/". Not so where a proxy may have a rule for the exact path,
+ * such as "/metrics".
+ */
+static bool may_end_in_slash(const struct route *route)
 {
+    return route->needs & (NEEDS_TOKEN | NEEDS_BODY | NEEDS_DATABASE);
+}
+
+/* Whether the path is of this pattern; `match` receives the segment in the place of {name}. */
+static bool path_fits(const struct route *route, const char *path, struct match *match)
+{
+    const char *pattern = route->pattern;
     while (*pattern && *path) {
         if (*pattern != '{') {
             if (*pattern++ != *path++)
@@ -20,7 +30,7 @@ static bool path_fits(const char *pattern, const char *path, struct match *match
         pattern += strcspn(pattern, "}") + 1;
         path += length;
     }
-    return !*pattern && !*path;
+    return !*pattern && (!*path || (strcmp(path, "/") == 0 && may_end_in_slash(route)));
 }
 
 static void allow(struct match *match, const char *method)
@@ -35,7 +45,7 @@ void router_match(const struct route_table *table, const char *method, const cha
     *match = (struct match){0};
     const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;
     for (size_t i = 0; i < table->count; i++) {
-        if (!path_fits(table->routes[i].pattern, path, match))
+        if (!path_fits(&table->routes[i], path, match))
             continue;
         if (strcmp(table->routes[i].method, wanted) == 0) {
             match->route = &table->routes[i];

@@ -22,7 +22,7 @@ enum route_needs {
  */
 struct route {
     const char *method;
-    const char *pattern; /* "{name}" stands for one segment */
+    const char *pattern; /* "{name}" stands for one segment; a path may have one "/" more, but for the operator's */
     unsigned needs;      /* NEEDS_* */
     unsigned overload;   /* the status when too much is asked at once */
     unsigned too_large;  /* the status when a text is too long */

@@ -40,9 +40,21 @@ static int register_submit(struct request_ctx *ctx)
 
 static const struct turn register_turn = {register_submit, limits_registration_begun};
 
+/* Without the time that may be behind it. */
+static bool birthdate_read(struct request_ctx *ctx)
+{
+    char room[DATE_SIZE];
+    const char *date;
+    if (!body_date(ctx, ctx->input, "birthdate", room, &date))
+        return false;
+    if (date == room)
+        json_object_set_new(ctx->input, "birthdate", json_string(date));
+    return true;
+}
+
 void user_register_start(struct request_ctx *ctx)
 {
-    static const char *const words[] = {"first_name", "second_name", "birthdate", "biography", "city"};
+    static const char *const words[] = {"first_name", "second_name", "biography", "city"};
     const char *text;
     size_t length;
     ctx->input = body_read(ctx);
@@ -51,7 +63,8 @@ void user_register_start(struct request_ctx *ctx)
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (!body_word(ctx, ctx->input, words[i], &text))
             return;
-    if (body_text(ctx, ctx->input, "password", true, &text, &length) && limits_allow_registration(ctx))
+    if (birthdate_read(ctx) && body_text(ctx, ctx->input, "password", true, &text, &length) &&
+        limits_allow_registration(ctx))
         turn_begin(ctx, &ctx->service->passwords, &register_turn);
 }
 
