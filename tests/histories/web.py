@@ -216,8 +216,11 @@ class Streamer(Caller):
             if name == "id":
                 cursor = value
             elif name == "data":
-                data = json.loads(value)
-            elif not name:
+                data = json.loads(value)  # of a cursor: {}
+            elif value and not name:  # why there is no stream now
+                self.journal.write("see", s=self.name, b=now_us(), e=now_us(), c=503, why="")
+                raise ValueError(value)
+            elif not value:
                 self.take(cursor, data)
                 cursor = data = None
 

@@ -97,6 +97,33 @@ static void the_last_id_may_be_a_parameter(void **state)
                       -DLG_E_CURSOR));
 }
 
+/* Clients other than browsers' take every empty line for a message, and parse its data. */
+static void silence_is_no_message(void **state)
+{
+    (void)state;
+    struct process process;
+    struct sse stream;
+    char last[DLG_CURSOR_SIZE];
+    const char *const options[] = {"--heartbeat", "1", "--catch-up", "1", "--set", world.keys, NULL};
+    process_start(&process, test_server_conninfo(world.server), options);
+    process_wait_ready(&process);
+    sse_open(&stream, process.port, world.clara.token, NULL);
+    assert_true(sse_beats(&stream, 5, 15000));
+    assert_non_null(strstr(stream.text, "event: cursor\ndata: {}\n\n"));
+    assert_int_equal(count_of(stream.text, "\n\n"), count_of(stream.text, "\ndata: "));
+    assert_int_equal(strncmp(stream.text, "retry: 1000\nid: ", 16), 0);
+    assert_true(count_of(stream.text, "\n:\n") >= 1);
+    assert_null(strstr(stream.text, "event: message"));
+    snprintf(last, sizeof last, "%s", stream.last_id);
+    sse_close(&stream);
+    person_send(process.port, &world.anna, &world.clara, "after the cursor");
+    sse_open(&stream, process.port, world.clara.token, last);
+    sse_expect(&stream, "after the cursor");
+    assert_int_equal(count_of(stream.text, "\n\n"), count_of(stream.text, "\ndata: "));
+    sse_close(&stream);
+    process_stop(&process);
+}
+
 /* ---- Many at once ---- */
 
 enum { SENDERS = 4, EACH = 150 };
@@ -282,6 +309,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_sides_get_it),
         cmocka_unit_test(a_cut_stream_goes_on_where_it_was),
+        cmocka_unit_test(silence_is_no_message),
         cmocka_unit_test(the_last_id_may_be_a_parameter),
         cmocka_unit_test(none_is_missed_and_none_doubled),
         cmocka_unit_test(who_does_not_read_is_cut_off),

@@ -97,7 +97,9 @@ class Stream(threading.Thread):
             if name == "id":
                 fresh = value
             elif name == "data":
-                text = json.loads(value)["text"]
+                text = json.loads(value).get("text")
+                if text is None:  # a cursor
+                    continue
                 assert text not in connected, "a message came twice over one connection"
                 connected.add(text)
                 self.repeated += text in self.times

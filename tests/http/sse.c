@@ -90,19 +90,23 @@ void sse_open_query(struct sse *sse, int port, const char *token, const char *la
     drop(sse, (size_t)(end - sse->raw) + 4);
 }
 
-/* The next whole block of lines: 1 with data, 0 without, -1 when there is none. */
+/* The next comment, or whole block of lines: 1 with a message, 0 without, -1 when there is none. */
 static int take_block(struct sse *sse)
 {
     char *from = sse->text ? sse->text + sse->at : NULL;
-    char *end = from ? strstr(from, "\n\n") : NULL;
+    char *end = from ? strstr(from, *from == ':' || *from == 'r' ? "\n" : "\n\n") : NULL; /* retry: is on its own */
     if (!end)
         return -1;
+    if (*from == ':' || *from == 'r') {
+        sse->at = (size_t)(end - sse->text) + 1;
+        return 0;
+    }
     int found = 0;
     for (char *line = from; line <= end; line = strchr(line, '\n') + 1) {
         size_t length = strcspn(line, "\n");
         if (strncmp(line, "id: ", 4) == 0)
             snprintf(sse->last_id, sizeof sse->last_id, "%.*s", (int)(length - 4), line + 4);
-        if (strncmp(line, "data: ", 6) == 0) {
+        if (strncmp(line, "data: ", 6) == 0 && strncmp(line, "data: {}\n", 9) != 0) {
             snprintf(sse->data, sizeof sse->data, "%.*s", (int)(length - 6), line + 6);
             found = 1;
         }

@@ -27,7 +27,7 @@ void sse_open_query(struct sse *sse, int port, const char *token, const char *la
 /* The next message: true, and its JSON is in `data`. False when none comes for so long, or the stream ends. */
 bool sse_next(struct sse *sse, int patience_ms);
 
-/* Whether so many signs of life, events without data, come in that time. */
+/* Whether so many signs of life, comments and cursors, come in that time. */
 bool sse_beats(struct sse *sse, int count, int patience_ms);
 
 /* The text of the message in `data`, to be freed. */

@@ -91,14 +91,18 @@ static void write_data(struct stream *stream, const char *json, size_t length)
     atomic_fetch_add_explicit(&stream->subscriptions->delivered, 1, memory_order_relaxed);
 }
 
-/* A sign of life; when the cursor has moved without a message, it. */
+/*
+ * A sign of life: a comment. When the cursor has moved without a message, it, as an event of its own: clients that are
+ * not browsers take every empty line for the end of a message, and parse its data.
+ */
 static void write_heartbeat(struct stream *stream)
 {
-    if (stream->moved)
-        write_cursor(stream);
-    else
+    if (!stream->moved) {
         buffer_add_string(&stream->text, ":\n");
-    buffer_add_string(&stream->text, "\n");
+        return;
+    }
+    write_cursor(stream);
+    buffer_add_string(&stream->text, "event: cursor\ndata: {}\n\n");
 }
 
 /* ---- What the database shows ---- */
@@ -395,12 +399,10 @@ void events_start(struct request_ctx *ctx)
 static bool greet(struct stream *stream, const dlg_page *page)
 {
     buffer_add_string(&stream->text, "retry: 1000\n");
-    if (stream->ctx->page.after)
-        return buffer_add_string(&stream->text, "\n"), write_page(stream, page);
-    if (!cursor_keep(stream, dlg_page_after(page)))
-        return false;
-    write_heartbeat(stream);
-    return true;
+    bool good = stream->ctx->page.after ? write_page(stream, page) : cursor_keep(stream, dlg_page_after(page));
+    if (good && stream->moved)
+        write_heartbeat(stream);
+    return good;
 }
 
 static struct stream *stream_new(struct request_ctx *ctx)
