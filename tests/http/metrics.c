@@ -191,12 +191,54 @@ static void other_sites_only_when_allowed(void **state)
     process_stop(&process);
 }
 
+/* What a browser was told of the headers that a page wants to send. */
+static void expect_allowed(int port, const char *requested, const char *allowed)
+{
+    char header[2048];
+    struct answer answer;
+    snprintf(header, sizeof header, "Access-Control-Request-Headers: %s", requested);
+    struct call call = {.port = port,
+                        .method = "OPTIONS",
+                        .path = "/login",
+                        .headers = {"Origin: https://b.example", "Access-Control-Request-Method: POST", header}};
+    call_expect(&answer, &call, 204);
+    char *value = answer_header(&answer, "Access-Control-Allow-Headers");
+    assert_non_null(value);
+    assert_non_null(strstr(value, allowed));
+    if (allowed != requested)
+        assert_null(strstr(value, requested));
+    free(value);
+    answer_free(&answer);
+}
+
+/* Monitors and caches add headers of their own to what a page sends. */
+static void pages_of_other_sites_may_send_any_header(void **state)
+{
+    (void)state;
+    struct process process;
+    char longer[1100];
+    static const char many[] = "authorization,baggage,cache-control,content-type,sentry-trace,x-datadog-trace-id";
+    process_start(&process, test_server_conninfo(world.server),
+                  (const char *const[]){"--cors", "https://a.example, https://b.example", NULL});
+    process_wait_ready(&process);
+    expect_allowed(process.port, many, many);
+    expect_allowed(process.port, "x y: z", "Authorization, Content-Type"); /* names only, and not too many */
+    memset(longer, 'x', sizeof longer - 1);
+    longer[sizeof longer - 1] = '\0';
+    expect_allowed(process.port, longer, "Authorization, Content-Type");
+    process_stop(&process);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(promtool_accepts_them),   cmocka_unit_test(what_happens_is_counted),
-        cmocka_unit_test(streams_are_counted),     cmocka_unit_test(clients_that_leave_are_noticed),
-        cmocka_unit_test(traces_stand_in_the_log), cmocka_unit_test(other_sites_only_when_allowed),
+        cmocka_unit_test(promtool_accepts_them),
+        cmocka_unit_test(what_happens_is_counted),
+        cmocka_unit_test(streams_are_counted),
+        cmocka_unit_test(clients_that_leave_are_noticed),
+        cmocka_unit_test(traces_stand_in_the_log),
+        cmocka_unit_test(other_sites_only_when_allowed),
+        cmocka_unit_test(pages_of_other_sites_may_send_any_header),
     };
     return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

@@ -57,6 +57,9 @@ static void good_configurations(void **state)
     static const char good[] = "the configuration is good";
     expect("", "--check-config", 0, good);
     expect("", "--port 1 --port=65535 --set timeout_ms=5 --set=text_limit=100 --check-config", 0, good);
+    expect("", "--cors '*' --check-config", 0, good);
+    expect("", "--cors 'null, https://a.example:8443, http://[::1]:3000, capacitor://localhost' --check-config", 0,
+           good);
     expect("DIALOGSD_PORT=8080 DIALOGSD_TIMEOUT_MS=5 DIALOGSD_DEMO=1 DIALOGSD_BODY_LIMIT=5000", "--check-config", 0,
            good);
 }
@@ -79,6 +82,19 @@ static void bad_configurations(void **state)
         {"", "--set timeout_ms", "NAME=VALUE"},
         {"", "--set nothing=1", "nothing"},
         {"", "--set timeout_ms=0 --check-config", "timeout_ms"},
+        {"", "--cors https://a.example/ --check-config", "\"https://a.example/\" would never match"},
+        {"", "--cors https://a.example,https://b.example/x --check-config",
+         "\"https://b.example/x\" would never match"},
+        {"", "--cors https://A.example --check-config", "lower case"},
+        {"", "--cors https://a.example:443 --check-config", "the scheme's own"},
+        {"", "--cors http://a.example:080 --check-config", "1 to 65535"},
+        {"", "--cors a.example --check-config", "SCHEME://HOST"},
+        {"", "--cors 'https://*.a.example' --check-config", "would never match"},
+        {"", "--cors 'https://a.example,*' --check-config", "stands alone"},
+        {"", "--cors https://a.example, --check-config", "\"\" would never match"},
+        {"", "--cors https://u@a.example --check-config", "would never match"},
+        {"", "--cors http://[::1 --check-config", "]"},
+        {"DIALOGSD_CORS=https://Ñ.example", "--check-config", "xn--"},
         {"DIALOGSD_PORT=tcp://10.0.0.1:5000", "--check-config", "DIALOGSD_PORT takes a number"},
         {"DIALOGSD_TIMEOUT_MS=soon", "--check-config", "timeout_ms"},
         {"DIALOGSD_DEMO=perhaps", "--check-config", "DIALOGSD_DEMO takes 1 or 0"},

@@ -3,6 +3,7 @@
 #include "common/data_dir.h"
 #include "common/log_level.h"
 #include "ops/config_file.h"
+#include "ops/origins.h"
 #include "ops/redis_url.h"
 #include "ops/service_log.h"
 
@@ -332,6 +333,8 @@ static bool fill_defaults(struct config *config)
         return say("out of memory");
     if (!config->tls_certificate != !config->tls_key)
         return say("--tls-certificate and --tls-key go together: give both or none");
+    if (config->cors && !origins_check(config->cors))
+        return false;
     if (!config->threads)
         config->threads = get_nprocs() < 256 ? get_nprocs() : 256;
     if (!config->body_limit)
