@@ -30,7 +30,8 @@ static bool path_fits(const struct route *route, const char *path, struct match 
         pattern += strcspn(pattern, "}") + 1;
         path += length;
     }
-    return !*pattern && (!*path || (strcmp(path, "/") == 0 && may_end_in_slash(route)));
+    match->slash = strcmp(path, "/") == 0 && may_end_in_slash(route);
+    return !*pattern && (!*path || match->slash);
 }
 
 static void allow(struct match *match, const char *method)

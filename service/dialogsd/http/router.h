@@ -43,6 +43,7 @@ struct match {
     const struct route *route; /* NULL: none for this method, or none at all */
     const char *parameter;     /* what stands for {name}, within the path */
     size_t parameter_length;
+    bool slash;             /* the path has one "/" more than the pattern */
     char allow[ALLOW_SIZE]; /* the methods this path has, "" when the path is unknown */
 };
 

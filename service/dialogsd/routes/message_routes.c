@@ -94,13 +94,16 @@ void message_list_start(struct request_ctx *ctx)
                                        &ctx->error));
 }
 
-/* RFC 8288: prev is older, next is newer. A link is there when there is, or may be, more behind it. */
+/*
+ * RFC 8288: prev is older, next is newer. A link is there when there is, or may be, more behind it. It is relative to
+ * the path that was asked for, to which a proxy may have added a prefix.
+ */
 static void add_link(struct text_buffer *links, const struct request_ctx *ctx, const char *direction,
                      const char *cursor, const char *relation)
 {
-    buffer_add_string(links, links->length ? ", </dialog/" : "</dialog/");
-    buffer_add_uuid(links, &ctx->named);
-    buffer_add_format(links, "/list?limit=%d&%s=%s>; rel=\"%s\"", ctx->page.limit, direction, cursor, relation);
+    const char *list = ctx->match.slash ? "../list" : "list";
+    buffer_add_format(links, "%s<%s?limit=%d&%s=%s>; rel=\"%s\"", links->length ? ", " : "", list, ctx->page.limit,
+                      direction, cursor, relation);
 }
 
 static void page_headers(const struct request_ctx *ctx, struct MHD_Response *response, const dlg_page *page)
