@@ -38,6 +38,36 @@ static void registers_and_shows_a_user(void **state)
     answer_free(&answer);
 }
 
+/* Numbers beyond every type, in fields that the call ignores. */
+static void ignores_what_it_does_not_know(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{\"x\":1e999,\"text\":\"12 1e999 \\\"-5\",\"y\":[-1E+400, 123456789012345678901234567890, 0.5e-999]}",
+        "{\"x\":-0,\"text\":\"12 1e999 \\\"-5\",\"y\":{\"1\":1.0e0}}",
+    };
+    for (size_t i = 0; i < 2; i++) {
+        struct answer answer;
+        struct call call = {
+            .port = port(), .path = dialog_path(&world.clara, "send"), .token = world.anna.token, .body = texts[i]};
+        call_expect(&answer, &call, 200);
+        answer_free(&answer);
+        json_t *list = person_list(port(), &world.anna, &world.clara);
+        json_t *last = json_array_get(list, json_array_size(list) - 1);
+        assert_string_equal(json_string_value(json_object_get(last, "text")), "12 1e999 \"-5");
+        json_decref(list);
+    }
+    static const char *const bad[] = {"{\"x\":01,\"text\":\"x\"}", "{\"x\":1.,\"text\":\"x\"}",
+                                      "{\"x\":+1,\"text\":\"x\"}", "{\"x\":1e,\"text\":\"x\"}",
+                                      "{\"x\":-,\"text\":\"x\"}",  "{\"x\":1 2,\"text\":\"x\"}",
+                                      "{\"x\":.5,\"text\":\"x\"}", "{\"x\":Infinity,\"text\":\"x\"}"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        free(expect_error(
+            &(struct call){
+                .port = port(), .path = dialog_path(&world.clara, "send"), .token = world.anna.token, .body = bad[i]},
+            400, -DLG_E_ARGUMENT));
+}
+
 /* Registers somebody who was born then, and says what the service keeps of it; to be freed. */
 static char *birthdate_of(const char *given)
 {
@@ -334,6 +364,10 @@ static void the_classic_curls_work(void **state)
              " -d '{\"text\":\"Hello!\"}'",
              process.port, token);
     char *sent = run(command);
+    struct answer found; /* the demo users have names, so that a search by the examples finds one */
+    call_expect(&found, &(struct call){.port = process.port, .path = "/user/search?first_name=An&last_name=Iv"}, 200);
+    assert_int_equal(count_of(found.body, "387ac1c1-6581-4ace-a113-707c8585fe28"), 1);
+    answer_free(&found);
     assert_string_equal(sent, "");
     snprintf(command, sizeof command,
              "curl -sS -f http://localhost:%d/dialog/aa45b640-d501-4101-83f2-de96b672129f/list -H 'accept: text/plain'"
@@ -352,6 +386,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(registers_and_shows_a_user),
+        cmocka_unit_test(ignores_what_it_does_not_know),
         cmocka_unit_test(a_time_behind_a_birthdate_is_left_out),
         cmocka_unit_test(searches_by_the_beginning_of_names),
         cmocka_unit_test(sends_with_an_empty_answer_and_lists_oldest_first),

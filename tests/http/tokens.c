@@ -25,7 +25,9 @@ static void refused(const char *const *headers, int code)
         call_expect(&answer, &calls[i], 401);
         char *how = answer_header(&answer, "WWW-Authenticate");
         assert_non_null(how);
-        assert_int_equal(strncmp(how, "Bearer", 6), 0);
+        assert_int_equal(strncmp(how, "Bearer realm=\"dialogs\"", 22), 0);
+        bool token = headers[0] && strncmp(headers[0], "Authorization: Bearer ", 22) == 0;
+        assert_int_equal(strstr(how, "error=\"invalid_token\"") != NULL, token);
         free(how);
         answer_free(&answer);
     }
@@ -135,8 +137,10 @@ static void somebody_elses_dialog_cannot_be_asked_for(void **state)
     snprintf(path, sizeof path, "%s?user_id=%s&from=%s&user=%s", dialog_path(&world.boris, "list"), world.anna.id,
              world.anna.id, world.anna.id);
     snprintf(header, sizeof header, "X-User-Id: %s", world.anna.id);
-    call_expect(&answer, &(struct call){.port = port(), .path = path, .token = world.clara.token, .headers = {header}},
-                200);
+    free(expect_error(&(struct call){.port = port(), .path = path, .token = world.clara.token}, 400, -DLG_E_ARGUMENT));
+    struct call list = {
+        .port = port(), .path = dialog_path(&world.boris, "list"), .token = world.clara.token, .headers = {header}};
+    call_expect(&answer, &list, 200);
     assert_string_equal(answer.body, "[]");
     answer_free(&answer);
     snprintf(body, sizeof body, "{\"text\":\"forged\",\"from\":\"%s\",\"user_id\":\"%s\"}", world.anna.id,

@@ -1,5 +1,6 @@
 #include "http/input.h"
 
+#include "content/json_numbers.h"
 #include "content/media_types.h"
 #include "content/unpack.h"
 #include "http/reply.h"
@@ -27,6 +28,7 @@ json_t *body_read(struct request_ctx *ctx)
 
     json_error_t error;
     const char *text = ctx->body.data ? ctx->body.data : "";
+    json_numbers_blank(ctx->body.data, ctx->body.length);
     json_t *body = json_loadb(text, ctx->body.length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     if (!body && ctx->body.length == 0)
         reply_bad(ctx, "the body is empty; send a JSON object");

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /*
  * What a failure of the library means to a client. A text here stands for the library's own where
@@ -140,6 +141,18 @@ static bool is_temporary(unsigned status)
     return status >= 500 && status != 501;
 }
 
+/* RFC 6750, 3: an error only when there was a token. */
+static const char *challenge(const struct request_ctx *ctx)
+{
+    static const char scheme[] = "Bearer ";
+    const struct route *route = ctx->match.route;
+    size_t length = 0;
+    const char *given = ctx_header(ctx, MHD_HTTP_HEADER_AUTHORIZATION, &length);
+    bool token = given && length >= sizeof scheme && strncasecmp(given, scheme, sizeof scheme - 1) == 0;
+    return token && route && (route->needs & NEEDS_TOKEN) ? "Bearer realm=\"dialogs\", error=\"invalid_token\""
+                                                          : "Bearer realm=\"dialogs\"";
+}
+
 static void reply_problem(struct request_ctx *ctx, unsigned status, int code, const char *fate, const char *message)
 {
     const struct route *route = ctx->match.route;
@@ -163,7 +176,7 @@ static void reply_problem(struct request_ctx *ctx, unsigned status, int code, co
     write_object_end(&body);
     struct MHD_Response *response = response_of(ctx, &body);
     if (status == 401)
-        response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"dialogs\"");
+        response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, challenge(ctx));
     if (status == 405)
         response_header(response, MHD_HTTP_HEADER_ALLOW, ctx->match.allow);
     if (status == 429 || is_temporary(status))

@@ -9,8 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *const demo_users[] = {"387ac1c1-6581-4ace-a113-707c8585fe28",
-                                         "aa45b640-d501-4101-83f2-de96b672129f"};
+static const struct demo_user {
+    const char *id, *first_name, *second_name;
+} demo_users[] = {{"387ac1c1-6581-4ace-a113-707c8585fe28", "Anna", "Ivanova"},
+                  {"aa45b640-d501-4101-83f2-de96b672129f", "Boris", "Petrov"}};
 static const char demo_password[] = "string";
 
 static void rest(int64_t milliseconds)
@@ -19,11 +21,13 @@ static void rest(int64_t milliseconds)
     nanosleep(&pause, NULL);
 }
 
-static int create_demo_user(dlg_client *client, const char *id, dlg_error **error)
+static int create_demo_user(dlg_client *client, const struct demo_user *demo, dlg_error **error)
 {
     dlg_users *found = NULL;
     dlg_user user = DLG_USER_INIT;
-    dlg_uuid_parse(&user.id, id, DLG_NTS);
+    user.first_name = demo->first_name;
+    user.second_name = demo->second_name;
+    dlg_uuid_parse(&user.id, demo->id, DLG_NTS);
     int code = dlg_user_get(&found, client, &user.id, error);
     dlg_users_free(found);
     if (code != DLG_E_NOT_FOUND)
@@ -67,7 +71,7 @@ static int prepare_database(struct backend *backend, dlg_error **error)
     if (schema && strcmp(schema, "install") == 0)
         code = dlg_schema_install(NULL, backend->client, error);
     for (size_t i = 0; code == DLG_OK && backend->config->demo && i < sizeof demo_users / sizeof *demo_users; i++)
-        code = create_demo_user(backend->client, demo_users[i], error);
+        code = create_demo_user(backend->client, &demo_users[i], error);
     return code;
 }
 

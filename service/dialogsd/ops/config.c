@@ -77,8 +77,8 @@ static const struct option options[] = {
      "most wrong passwords from one address in a minute; 0: no limit"},
     {"logins-per-address", "N", NUMBER, AT(logins_per_address), "32", 0, 1000000,
      "most logins and registrations of one address that wait at a time; others get 429 and 503 at once; 0: no limit"},
-    {"registrations", "N", NUMBER, AT(registrations), "60", 0, 1000000,
-     "most registrations from one address in a minute; 0: no limit"},
+    {"registrations", "N", NUMBER, AT(registrations), NULL, 0, 1000000,
+     "most registrations from one address in a minute; 0: no limit; default: 60, and no limit with --demo"},
     {"send-rate", "N", NUMBER, AT(send_rate), "0", 0, 1000000, "most messages of one user in a minute; 0: no limit"},
     {"idle-timeout", "SECONDS", NUMBER, AT(idle_timeout_s), "60", 1, 86400,
      "how long a connection may be silent before it is closed"},
@@ -335,6 +335,8 @@ static bool fill_defaults(struct config *config)
         return say("--tls-certificate and --tls-key go together: give both or none");
     if (config->cors && !origins_check(config->cors))
         return false;
+    if (config->registrations < 0)
+        config->registrations = config->demo ? 0 : 60;
     if (!config->threads)
         config->threads = get_nprocs() < 256 ? get_nprocs() : 256;
     if (!config->body_limit)
@@ -345,7 +347,7 @@ static bool fill_defaults(struct config *config)
 
 bool config_read(struct config *config, int count, char **arguments)
 {
-    *config = (struct config){.settings = dlg_settings_new()};
+    *config = (struct config){.settings = dlg_settings_new(), .registrations = -1};
     if (!config->settings)
         return say("out of memory");
     for (size_t i = 0; i < OPTIONS; i++)
