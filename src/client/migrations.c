@@ -89,6 +89,35 @@ int migrations_refuse(int version, int known, dlg_error **error)
                      version, known);
 }
 
+/*
+ * What another role's table or view brings along, such as triggers, would run as the superuser who installs. That role
+ * may have made it in advance. Tables of the database's owner and of superusers are nobody's trap.
+ */
+static int owners_check(PGconn *conn, int64_t deadline_us, dlg_error **error)
+{
+    static const char sql[] =
+        "SELECT c.relname, pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class c "
+        "JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace "
+        "JOIN pg_catalog.pg_roles owner ON owner.oid OPERATOR(pg_catalog.=) c.relowner "
+        "JOIN pg_catalog.pg_roles own ON own.rolname OPERATOR(pg_catalog.=) current_user AND own.rolsuper "
+        "JOIN pg_catalog.pg_database d ON d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() "
+        "WHERE n.nspname OPERATOR(pg_catalog.=) 'public'::pg_catalog.name AND NOT owner.rolsuper "
+        "AND owner.oid OPERATOR(pg_catalog.<>) d.datdba AND c.relname OPERATOR(pg_catalog.~) '^(dialogs$|dlg_)'";
+    PGresult *result = admin_connection_run(conn, sql, deadline_us, error);
+    if (!result)
+        return dlg_error_code(*error);
+    int code = DLG_OK;
+    if (PQntuples(result))
+        code = error_set(
+            error, DLG_E_SCHEMA,
+            "public.%s belongs to the role %s, and what that role put there would run with the rights of a "
+            "superuser: connect as %s, or as a superuser ALTER TABLE public.%s OWNER TO CURRENT_USER after "
+            "looking at it",
+            PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 0));
+    PQclear(result);
+    return code;
+}
+
 /* ---- One step ---- */
 
 static int run(struct step_attempt *at, const char *sql)
@@ -232,6 +261,9 @@ static int explain_step(struct step_attempt *at, dlg_error **error)
 
 int migrations_apply(PGconn *conn, const struct sql_migration *steps, int count, int64_t deadline_us, dlg_error **error)
 {
+    dlg_error *why = NULL;
+    if (owners_check(conn, deadline_us, &why) != DLG_OK)
+        return error_give(error, why);
     for (;;) {
         int version = 0;
         int code = migrations_version(conn, deadline_us, &version, error);

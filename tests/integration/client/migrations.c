@@ -203,6 +203,33 @@ static void functions_of_others_are_not_called(void **state)
     assert_int_equal(sql_number(fixture->sql, "SELECT max(version) FROM dlg_schema"), sql_migration_count);
 }
 
+/* Made in advance by somebody who hopes that a superuser installs the tables. */
+static void tables_of_others_are_no_trap_for_a_superuser(void **state)
+{
+    static const char *const baits[] = {
+        "CREATE TABLE dlg_schema (version integer PRIMARY KEY, install_date timestamptz DEFAULT now()); "
+        "CREATE TRIGGER bait BEFORE INSERT ON dlg_schema FOR EACH ROW EXECUTE FUNCTION bait()",
+        "CREATE VIEW dlg_schema AS SELECT bait_number() AS version",
+        "CREATE TABLE dialogs (id bigint, user_id uuid, to_user_id uuid, text text, create_date timestamptz)",
+    };
+    struct fixture *fixture = *state;
+    dlg_error *error = NULL;
+    for (size_t i = 0; i < sizeof baits / sizeof *baits; i++) {
+        const char *conninfo = fixture_empty(fixture);
+        sql_run(fixture->sql, "CREATE TABLE caught (who text); CREATE ROLE mallory; "
+                              "GRANT CREATE ON SCHEMA public TO mallory; SET ROLE mallory; "
+                              "CREATE FUNCTION bait() RETURNS trigger LANGUAGE plpgsql AS "
+                              "$$ BEGIN INSERT INTO caught VALUES (current_user); RETURN new; END $$; "
+                              "CREATE FUNCTION bait_number() RETURNS integer LANGUAGE plpgsql AS "
+                              "$$ BEGIN INSERT INTO caught VALUES (current_user); RETURN 0; END $$");
+        sql_run(fixture->sql, "%s; RESET ROLE", baits[i]);
+        assert_refused(migrating_apply(conninfo, sql_migrations, sql_migration_count, PATIENCE_MS, &error), &error,
+                       "belongs to the role mallory");
+        assert_int_equal(sql_number(fixture->sql, "SELECT count(*) FROM caught"), 0);
+        sql_run(fixture->sql, "DROP OWNED BY mallory; DROP ROLE mallory");
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 2)
@@ -217,6 +244,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_older_version_is_named_by_a_check),
         cmocka_unit_test(who_does_not_own_the_tables_is_told_so),
         cmocka_unit_test(functions_of_others_are_not_called),
+        cmocka_unit_test(tables_of_others_are_no_trap_for_a_superuser),
     };
     return cmocka_run_group_tests(tests, open_server, fixture_close);
 }
