@@ -29,10 +29,13 @@ static bool take_line(const char *path, unsigned number, char *line, config_line
     if (!*line || *line == '#')
         return true;
     char *equals = strchr(line, '=');
-    if (!equals)
-        return say("%s:%u: a line is NAME = VALUE, not \"%s\"", path, number, line);
-    *equals = '\0';
-    const char *name = trim_line(line);
+    const char *name = NULL;
+    if (equals) {
+        *equals = '\0';
+        name = trim_line(line);
+    }
+    if (!name || !*name) /* the line may have a password: it is not repeated */
+        return say("%s:%u: a line is NAME = VALUE, and this one is not", path, number);
     snprintf(place, sizeof place, "%s:%u: %s", path, number, name);
     return take(payload, name, trim_line(equals + 1), place);
 }

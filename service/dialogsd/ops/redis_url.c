@@ -23,8 +23,10 @@ static bool read_authority(struct redis_url *url, const char *text)
     if (at)
         url->password = strndup(text + 1, (size_t)(at - text) - 1);
     text = at ? at + 1 : text;
-    size_t host = *text == '[' ? strcspn(text, "]") + 1 : strcspn(text, ":/");
     bool bracket = *text == '[';
+    if (bracket && !strchr(text, ']'))
+        return false;
+    size_t host = bracket ? strcspn(text, "]") + 1 : strcspn(text, ":/");
     url->host = strndup(text + bracket, host - 2 * bracket);
     text += host;
     char *end = (char *)(uintptr_t)text;
