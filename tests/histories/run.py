@@ -62,7 +62,7 @@ class Round:
 
     def __init__(self, number, world, options, seed):
         self.number, self.world, self.options, self.random = number, world, options, random.Random(seed)
-        self.directory = os.path.join(options.keep or world.home, f"round-{number}")
+        self.directory = os.path.join(options.keep or world.home, world.kind, f"round-{number}")
         os.makedirs(self.directory)
         self.recorders, self.troubles = [], []
 
