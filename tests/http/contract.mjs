@@ -46,7 +46,7 @@ async function make(path, method, change = {}) {
   for (const each of parameters.filter((one) => one.in === 'path'))
     url = url.replace(`{${each.name}}`, value(each));
   const query = change.query ?? parameters.filter((one) => one.in === 'query').map((each) => `${each.name}=${value(each)}`).join('&');
-  const headers = { ...(operation.security && { Authorization: `Bearer ${token}` }), ...change.headers };
+  const headers = { ...(operation.security?.length && { Authorization: `Bearer ${token}` }), ...change.headers };
   const content = operation.requestBody?.content['application/json'];
   const body = change.body ?? (content && JSON.stringify(example(content.schema)));
   if (body !== undefined)
@@ -97,7 +97,7 @@ async function bad(all) {
       await expect(415, path, method, { headers: { 'Content-Type': 'text/csv' }, body: 'a,b' });
     if (responses[413])
       await expect(413, path, method, { body: JSON.stringify({ text: 'x'.repeat(1e6) }) });
-    if (security)
+    if (security?.length)
       await expect(401, path, method, { headers: { Authorization: 'Bearer x' } });
     if (requestBody)
       await expect(400, path, method, { body: '[' });
