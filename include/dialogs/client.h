@@ -57,7 +57,8 @@ DLG_API const dlg_setting *dlg_setting_at(size_t index);
  *   client    receives the client, to be closed with dlg_close(). NULL after a failure.
  *   conninfo  what libpq accepts (PostgreSQL documentation, 34.1.1): keywords and values, or a URI. Several
  *             hosts, service files and TLS work as in libpq. `embedded:DIR` asks for a private server
- *             in directory DIR. It is created when missing, all clients of DIR on this machine share it,
+ *             in directory DIR. It is created when missing, and one with other things in it is refused, as is
+ *             "/" itself. All clients of DIR on this machine share the server,
  *             and it stops after the last one. A program that ends without dlg_close() leaves it
  *             running for the next client. NULL means "": libpq's environment variables.
  *             With several hosts (`host=a,b port=5432,5432`) the client uses the first one that takes messages, and

@@ -1,7 +1,9 @@
 #include "common/data_dir.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,36 +42,48 @@ char *data_dir_find(const char *given)
     return NULL;
 }
 
-static int make_one(const char *path)
+/* Closes `fd`; -1 with errno as it was, or 0. */
+static int closed(int fd, int result)
 {
-    if (mkdir(path, 0700) == 0) {
-        /* As root the private server runs as another user, who has to get through to its own directory. */
-        return geteuid() == 0 ? chmod(path, 0755) : 0;
-    }
-    struct stat status;
     int reason = errno;
-    if (reason == EEXIST && stat(path, &status) == 0) {
-        if (S_ISDIR(status.st_mode))
-            return 0;
-        reason = ENOTDIR;
-    }
+    close(fd);
     errno = reason;
-    return -1;
+    return result;
+}
+
+/* As root the private server runs as another user, who has to get through to its own directory. */
+static int open_to_all(int fd)
+{
+    struct stat status;
+    if (geteuid() != 0)
+        return 0;
+    if (fstat(fd, &status) < 0)
+        return -1;
+    errno = EPERM; /* somebody has put another directory there */
+    return status.st_uid == 0 ? fchmod(fd, 0755) : -1;
+}
+
+/*
+ * Opens one directory below `parent`, made when missing. One that was just made is reached by no symbolic link that
+ * somebody else has put in its place.
+ */
+static int open_one(int parent, const char *name)
+{
+    bool made = mkdirat(parent, name, 0700) == 0;
+    if (!made && errno != EEXIST)
+        return -1;
+    int fd =
+        openat(parent, name, made ? O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC : O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 || !made || open_to_all(fd) == 0 ? fd : closed(fd, -1);
 }
 
 int data_dir_make(const char *data)
 {
-    char *path = strdup(data);
-    if (!path)
-        return -1;
-    int result = 0;
-    for (char *slash = strchr(path + (*path == '/'), '/'); slash && result == 0; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        result = make_one(path);
-        *slash = '/';
-    }
-    if (result == 0)
-        result = make_one(path);
+    char *path = strdup(data), *state;
+    int fd = path ? open(*path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    for (char *name = path ? strtok_r(path, "/", &state) : NULL; name && fd >= 0; name = strtok_r(NULL, "/", &state))
+        fd = closed(fd, open_one(fd, name));
+    int result = fd < 0 ? -1 : closed(fd, 0);
     int reason = errno;
     free(path);
     errno = reason;

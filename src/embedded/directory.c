@@ -1,6 +1,7 @@
 #include "embedded/directory.h"
 
 #include "base/error.h"
+#include "base/make_path.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,33 +17,6 @@ enum { OPEN_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
 static int directory_refuse(dlg_error **error, const char *directory)
 {
     return error_set(error, DLG_E_EMBEDDED, "the directory %s cannot be used: %s", directory, strerrordesc_np(errno));
-}
-
-/* Makes one directory. A root's parents must let the server's account pass. */
-static bool make(const char *path, bool parent)
-{
-    mode_t mode = parent && geteuid() == 0 ? 0711 : 0700;
-    struct stat made;
-    if (mkdir(path, mode) < 0)
-        return errno == EEXIST;
-    /* Only what the umask took: another process may have opened it since then, and let the server's account pass. */
-    return stat(path, &made) == 0 && ((made.st_mode & mode) == mode || chmod(path, mode) == 0);
-}
-
-static bool make_with_parents(const char *path)
-{
-    char part[DIRECTORY_LENGTH + 1];
-    size_t length = strlen(path);
-    for (size_t i = 1; i < length; i++) {
-        if (path[i] != '/')
-            continue;
-        memcpy(part, path, i);
-        part[i] = '\0';
-        struct stat parent;
-        if (stat(part, &parent) < 0 && !make(part, true))
-            return false;
-    }
-    return make(path, false);
 }
 
 static bool has_control_characters(const char *text)
@@ -85,6 +59,33 @@ static int check_name(const char *directory, dlg_error **error)
     return DLG_OK;
 }
 
+static bool is_there(int fd, const char *name)
+{
+    struct stat status;
+    return fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Nothing is taken for its name: an empty variable before "/run", or somebody's own directory, has other things. */
+static int check_content(const char *path, int fd, dlg_error **error)
+{
+    if (strcmp(path, "/") == 0)
+        return error_set(error, DLG_E_EMBEDDED,
+                         "the private server cannot be in / itself: is a variable of the conninfo empty?");
+    if (is_there(fd, DIRECTORY_MARK) || is_there(fd, "postgresql/PG_VERSION") || directory_empty(fd, "."))
+        return DLG_OK;
+    return error_set(error, DLG_E_EMBEDDED,
+                     "the directory %s has other things in it than a private server: choose an empty or a new one",
+                     path);
+}
+
+/* Its name now, without symbolic links. */
+static char *path_of(int fd)
+{
+    char link[32];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    return realpath(link, NULL);
+}
+
 int directory_open(const char *directory, char **path, int *fd, dlg_error **error)
 {
     *path = NULL;
@@ -92,16 +93,17 @@ int directory_open(const char *directory, char **path, int *fd, dlg_error **erro
     int code = check_name(directory, error);
     if (code != DLG_OK)
         return code;
-    if (make_with_parents(directory))
-        *path = realpath(directory, NULL);
-    if (*path)
-        *fd = open(*path, OPEN_FLAGS);
-    if (*fd < 0)
+    *fd = make_path(directory, 0700, geteuid() == 0 ? 0711 : 0700); /* a root's parents let the server's account pass */
+    if (*fd >= 0)
+        *path = path_of(*fd);
+    if (!*path)
         code = directory_refuse(error, directory);
     if (code == DLG_OK)
         code = check_name(*path, error); /* a short name may stand for a long one */
     if (code == DLG_OK)
         code = check(*path, *fd, error);
+    if (code == DLG_OK)
+        code = check_content(*path, *fd, error);
     if (code == DLG_OK)
         return DLG_OK;
     if (*fd >= 0)
@@ -112,13 +114,14 @@ int directory_open(const char *directory, char **path, int *fd, dlg_error **erro
     return code;
 }
 
-/* By descriptor: whoever may write in the parent cannot make us change another file. */
+/* By descriptor: whoever may write in the parent cannot make us change another file, nor give us a directory. */
 static bool make_private(int fd, const struct account *account)
 {
     struct stat status;
     if (fstat(fd, &status) < 0)
         return false;
-    if (status.st_uid != account->uid && fchown(fd, account->uid, account->gid) < 0)
+    errno = EPERM;
+    if (status.st_uid != account->uid && (status.st_uid != geteuid() || fchown(fd, account->uid, account->gid) < 0))
         return false;
     return (status.st_mode & 07777) == 0700 || fchmod(fd, 0700) == 0;
 }
@@ -175,7 +178,7 @@ bool directory_empty(int parent, const char *name)
         return false;
     }
     const struct dirent *entry = readdir(listing);
-    while (entry && dot(entry->d_name))
+    while (entry && (dot(entry->d_name) || strcmp(entry->d_name, "lost+found") == 0)) /* of a new file system */
         entry = readdir(listing);
     closedir(listing);
     return !entry;

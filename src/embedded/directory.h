@@ -9,9 +9,12 @@
 /* Longest path, bytes: PostgreSQL's own limit is 1024, with the names of its files. */
 enum { DIRECTORY_LENGTH = 900 };
 
+/* The first file that is made in it: a directory that has it is one of ours. */
+#define DIRECTORY_MARK "start.lock"
+
 /*
  * Opens a directory, making it (0700) and its parents when missing. It must be ours, or we root,
- * and nobody else may be able to write in it.
+ * and nobody else may be able to write in it. It must be empty, or one that had a private server before; never "/".
  *
  *   path  receives its absolute path without symbolic links, to be freed with free().
  *   fd    receives its descriptor.

@@ -35,7 +35,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define START_LOCK "start.lock"
+#define START_LOCK DIRECTORY_MARK
 #define CLIENTS_LOCK "clients.lock"
 
 /* How long a close waits for its turn, and for the server to end. */

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/make_path.h"
 #include "base/timestamp.h"
 
 #include <errno.h>
@@ -218,14 +219,14 @@ static int publish(const char *path, struct text text, const struct stat *old, d
 static int make_parents(const char *path, dlg_error **error)
 {
     char parent[PATH_MAX];
-    for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        if (snprintf(parent, sizeof parent, "%.*s", (int)(slash - path), path) >= (int)sizeof parent) {
-            errno = ENAMETOOLONG;
-            return key_file_error(error, "make the directory of", path);
-        }
-        if (mkdir(parent, S_IRWXU) != 0 && errno != EEXIST)
-            return key_file_error(error, "make the directory of", path);
-    }
+    const char *slash = strrchr(path, '/');
+    if (!slash || slash == path)
+        return DLG_OK;
+    snprintf(parent, sizeof parent, "%.*s", (int)(slash - path), path); /* one that is cut off is too long to open */
+    int fd = make_path(parent, S_IRWXU, S_IRWXU);
+    if (fd < 0)
+        return key_file_error(error, "make the directory of", path);
+    close(fd);
     return DLG_OK;
 }
 

@@ -163,6 +163,7 @@ static void makes_half_made_data_anew(void **state)
 {
     struct place *place = *state;
     assert_int_equal(mkdir(place->directory, 0700), 0);
+    place_write(place_path(place, "db/start.lock"), "w", ""); /* made before all others */
     assert_int_equal(mkdir(place_path(place, "db/postgresql.new"), 0700), 0);
     assert_int_equal(mkdir(place_path(place, "db/postgresql.new/base"), 0700), 0);
     place_write(place_path(place, "db/postgresql.new/PG_VERSION"), "w", "15\n");

@@ -13,19 +13,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-int __real_chmod(const char *path, mode_t mode);
-int __wrap_chmod(const char *path, mode_t mode);
+int __real_fchmod(int fd, mode_t mode);
+int __wrap_fchmod(int fd, mode_t mode);
 
 enum { PROCESSES = 6, CHURN_PROCESSES = 3, CHURN_ROUNDS = 4, THREADS = 4 };
 
 /* In a process that is interrupted just there. */
 static bool slow_chmod;
 
-int __wrap_chmod(const char *path, mode_t mode)
+int __wrap_fchmod(int fd, mode_t mode)
 {
     if (slow_chmod)
         usleep(500000);
-    return __real_chmod(path, mode);
+    return __real_fchmod(fd, mode);
 }
 
 /* Opens, tells which server it got, closes when the pipe `go` ends. */

@@ -2,13 +2,18 @@
 #include "place.h"
 
 #include "base/clock.h"
+#include "base/make_path.h"
+#include "embedded/directory.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* Runs a refusal as an unprivileged user in a child: permissions mean nothing to root. */
@@ -73,7 +78,86 @@ static void directories_that_may_not_be_written(void **state)
 static void directories_of_others(void **state)
 {
     (void)state;
-    refuses_nobody("/", "belongs to root");
+    refuses_nobody("/usr", "belongs to root");
+}
+
+/* An empty variable: "embedded:$DIR/". Nothing of it is touched. */
+static void the_root_directory(void **state)
+{
+    (void)state;
+    struct stat before, after;
+    assert_int_equal(stat("/run", &before), 0);
+    place_refuses("/", OPEN_LIMIT_US, geteuid() == 0 ? "variable" : "belongs to root");
+    place_refuses("//tmp/..", OPEN_LIMIT_US, geteuid() == 0 ? "variable" : "belongs to root");
+    assert_int_equal(stat("/run", &after), 0);
+    assert_int_equal(before.st_uid, after.st_uid);
+    assert_int_equal(before.st_mode, after.st_mode);
+    assert_int_equal(access("/start.lock", F_OK), -1);
+}
+
+/* Somebody's own directory, which has a "run" of another kind. */
+static void directories_with_other_things(void **state)
+{
+    struct place *place = *state;
+    struct stat status;
+    assert_int_equal(mkdir(place->directory, 0700), 0);
+    assert_int_equal(mkdir(place_path(place, "db/run"), 0755), 0);
+    assert_int_equal(chmod(place_path(place, "db/run"), 0755), 0);
+    place_refuses(place->directory, OPEN_LIMIT_US, "other things");
+    assert_int_equal(stat(place_path(place, "db/run"), &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0755);
+    assert_int_equal(status.st_uid, geteuid());
+    assert_int_equal(access(place_path(place, "db/start.lock"), F_OK), -1);
+    assert_int_equal(rmdir(place_path(place, "db/run")), 0);
+    assert_int_equal(mkdir(place_path(place, "db/lost+found"), 0700), 0); /* a new file system is empty */
+    char *conninfo;
+    embedded_close(place_open(place->directory, &conninfo));
+    free(conninfo);
+}
+
+/* Whoever owns the parent puts a symbolic link in the place of what we make; `target` must keep its rights. */
+static _Noreturn void swap_for_ever(const struct place *place, const char *target)
+{
+    char made[300], link[300];
+    snprintf(made, sizeof made, "%s", place_path(place, "parent/d"));
+    snprintf(link, sizeof link, "%s", place_path(place, "parent/link"));
+    place_become_nobody();
+    for (;;) {
+        unlink(link);
+        if (symlink(target, link) == 0)
+            syscall(SYS_renameat2, AT_FDCWD, link, AT_FDCWD, made, RENAME_EXCHANGE);
+    }
+}
+
+static void links_in_the_place_of_what_is_made(void **state)
+{
+    enum { ROUNDS = 300 };
+    struct place *place = *state;
+    struct stat status;
+    char target[300], made[300];
+    if (geteuid() != 0)
+        skip();
+    snprintf(target, sizeof target, "%s", place_path(place, "target"));
+    snprintf(made, sizeof made, "%s", place_path(place, "parent/d/e"));
+    assert_int_equal(mkdir(target, 0), 0);
+    assert_int_equal(mkdir(place_path(place, "parent"), 0700), 0);
+    assert_int_equal(chown(place_path(place, "parent"), 65534, 65534), 0);
+    umask(077); /* the rights have to be given afterwards */
+    pid_t swapper = fork();
+    if (swapper == 0)
+        swap_for_ever(place, target);
+    for (int i = 0; i < ROUNDS; i++) {
+        int fd = make_path(made, 0700, 0711);
+        if (fd >= 0)
+            close(fd);
+        assert_int_equal(stat(target, &status), 0);
+        assert_int_equal(status.st_mode & 07777, 0);
+        rmdir(made);
+        directory_remove(AT_FDCWD, place_path(place, "parent/d"));
+    }
+    umask(022);
+    kill(swapper, SIGKILL);
+    waitpid(swapper, NULL, 0);
 }
 
 static void directories_that_others_write_in(void **state)
@@ -111,6 +195,7 @@ static void data_that_is_none(void **state)
     struct place *place = *state;
     assert_int_equal(mkdir(place->directory, 0700), 0);
     assert_int_equal(chmod(place->directory, 0711), 0);
+    place_write(place_path(place, "db/start.lock"), "w", ""); /* it had a server before */
     assert_int_equal(mkdir(place_path(place, "db/postgresql"), 0700), 0);
     place_write(place_path(place, "db/postgresql/photo.jpg"), "w", "mine");
     if (geteuid() == 0)
@@ -216,6 +301,9 @@ int main(void)
         IN_NEW_PLACE(places_where_nothing_can_be_made),
         IN_NEW_PLACE(directories_that_may_not_be_written),
         IN_NEW_PLACE(directories_of_others),
+        IN_NEW_PLACE(the_root_directory),
+        IN_NEW_PLACE(directories_with_other_things),
+        IN_NEW_PLACE(links_in_the_place_of_what_is_made),
         IN_NEW_PLACE(directories_that_others_write_in),
         IN_NEW_PLACE(directories_behind_a_closed_door),
         IN_NEW_PLACE(data_that_is_none),
