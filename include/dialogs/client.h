@@ -76,8 +76,8 @@ DLG_API const dlg_setting *dlg_setting_at(size_t index);
  * connection, fails at once with DLG_E_UNAVAILABLE, the SQLSTATE and the reason. dlg_error_retriable() is 0. The client
  * goes on to try in the background.
  *
- * Errors: DLG_E_ARGUMENT (conninfo), DLG_E_UNAVAILABLE (no connection in time), DLG_E_SCHEMA, DLG_E_EMBEDDED,
- * DLG_E_MEMORY.
+ * Errors: DLG_E_ARGUMENT (conninfo, the setting `token_key`), DLG_E_UNAVAILABLE (no connection in time), DLG_E_SCHEMA,
+ * DLG_E_EMBEDDED, DLG_E_MEMORY.
  */
 typedef struct dlg_client dlg_client;
 DLG_API int dlg_open(dlg_client **client, const char *conninfo, const dlg_settings *settings, dlg_error **error);

@@ -204,6 +204,18 @@ DLG_API int dlg_token_revoke_async(dlg_client *client, const char *token, size_t
                                    void *payload, dlg_error **error);
 
 /*
+ * Looks at the signing keys, which follow their file.
+ *
+ *   count    NULL, or receives how many keys are in force. 0: there are none yet.
+ *   removed  NULL, or receives how many keys the file has lost since the client was opened. Their tokens are refused.
+ *
+ * Reads the key file when that has changed, else does not block. Errors: DLG_E_FILE when the file cannot be used as it
+ * is now: it is damaged, it is gone, other users may read it. The keys that were read before stay in force then, also
+ * those that the file does not have any more. DLG_E_ARGUMENT, DLG_E_FORKED.
+ */
+DLG_API int dlg_token_keys(size_t *count, size_t *removed, dlg_client *client, dlg_error **error);
+
+/*
  * Makes a new signing key the first of the key file. Tokens of the old keys stay valid until they expire. Other
  * processes with the same file notice the new key. Blocks while it writes the file.
  *

@@ -282,6 +282,22 @@ int dlg_token_verify(dlg_uuid *user, int64_t *expires_us, dlg_client *client, co
                         clock_wall_us(), user, expires_us, error);
 }
 
+int dlg_token_keys(size_t *count, size_t *removed, dlg_client *client, dlg_error **error)
+{
+    struct keyring *keyring;
+    size_t keys = 0, gone = 0;
+    int code = client_check(client, error);
+    if (code == DLG_OK)
+        code = client_keyring(client, &keyring, error);
+    if (code == DLG_OK)
+        code = keyring_state(keyring, &keys, &gone, error);
+    if (count)
+        *count = keys;
+    if (removed)
+        *removed = gone;
+    return code;
+}
+
 int dlg_token_rotate(dlg_client *client, dlg_error **error)
 {
     struct keyring *keyring;

@@ -186,3 +186,16 @@ const struct key *key_set_find(const struct key_set *set, const char *id, size_t
             return &set->keys[i];
     return NULL;
 }
+
+size_t key_set_count(const struct key_set *set)
+{
+    return set->count;
+}
+
+size_t key_set_missing(const struct key_set *set, const struct key_set *other)
+{
+    size_t missing = 0;
+    for (size_t i = 0; i < set->count; i++)
+        missing += !key_set_find(other, set->keys[i].id, KEY_ID_SIZE - 1);
+    return missing;
+}

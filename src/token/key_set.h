@@ -36,6 +36,11 @@ void key_set_release(struct key_set *set); /* NULL is fine; secrets are wiped wi
 const struct key *key_set_signer(const struct key_set *set); /* the first that has a secret, or NULL */
 const struct key *key_set_find(const struct key_set *set, const char *id, size_t length);
 
+size_t key_set_count(const struct key_set *set);
+
+/* How many keys of a set another does not have. */
+size_t key_set_missing(const struct key_set *set, const struct key_set *other);
+
 /* The id of a public key. */
 void key_id(const unsigned char public_key[crypto_sign_PUBLICKEYBYTES], char id[KEY_ID_SIZE]);
 

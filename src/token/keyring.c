@@ -19,6 +19,7 @@ struct keyring {
     struct key_set *set;         /* replaced as a whole; users hold a reference */
     struct key_file_stamp stamp; /* of the file that was read last, well or not */
     dlg_error *failure;          /* why that was not well, or NULL */
+    size_t removed;              /* keys that were in the file, and are not any more */
 };
 
 static int read_setting(struct keyring *keyring, const char *key, dlg_error **error)
@@ -85,6 +86,7 @@ static void follow_file(struct keyring *keyring)
     } else if (key_file_same(&stamp, &keyring->stamp)) {
         return;
     } else if (key_file_read(keyring->path, &keyring->stamp, &set, &failure) == DLG_OK) {
+        keyring->removed += key_set_missing(keyring->set, set);
         key_set_release(keyring->set);
         keyring->set = set;
         atomic_fetch_add(&keyring->generation, 1);
@@ -105,6 +107,17 @@ static void look(struct keyring *keyring)
     pthread_mutex_lock(&keyring->lock);
     follow_file(keyring);
     pthread_mutex_unlock(&keyring->lock);
+}
+
+int keyring_state(struct keyring *keyring, size_t *count, size_t *removed, dlg_error **error)
+{
+    look(keyring);
+    pthread_mutex_lock(&keyring->lock);
+    *count = key_set_count(keyring->set);
+    *removed = keyring->removed;
+    int code = keyring->failure ? error_give(error, error_copy(keyring->failure)) : DLG_OK;
+    pthread_mutex_unlock(&keyring->lock);
+    return code;
 }
 
 uint64_t keyring_generation(struct keyring *keyring)

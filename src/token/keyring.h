@@ -34,6 +34,12 @@ int keyring_sign_key(struct keyring *keyring, struct key_set **set, const struct
 int keyring_find(struct keyring *keyring, const char *id, size_t length,
                  unsigned char public_key[crypto_sign_PUBLICKEYBYTES], dlg_error **error);
 
+/*
+ * How many keys there are, and how many the file has lost since it was opened. DLG_E_FILE, and why: the file cannot be
+ * used as it is now, and the keys that were read before are in force.
+ */
+int keyring_state(struct keyring *keyring, size_t *count, size_t *removed, dlg_error **error);
+
 /* Changes with the keys: what was verified under another generation must be verified again. Never 0. */
 uint64_t keyring_generation(struct keyring *keyring);
 

@@ -42,11 +42,12 @@
 %ignore dlg_cluster_remove_node;
 %ignore dlg_cluster_isolate;
 
-/* For services that deliver messages as they are stored; programs in Python follow dialogs. */
+/* For services that deliver messages as they are stored, and watch their keys; programs in Python follow dialogs. */
 %ignore dlg_feed;
 %ignore dlg_feed_async;
 %ignore dlg_feed_cursor;
 %ignore dlg_page_cursor;
+%ignore dlg_token_keys;
 
 /* A callback on the library's threads would have to wait for Python's lock; DLG_TRACE works in Python too. */
 %ignore dlg_settings_log;

@@ -111,11 +111,11 @@ bool backend_check(const struct config *config)
     dlg_client *client = NULL;
     dlg_error *error = NULL;
     bool embedded = strncmp(config->db, "embedded:", 9) == 0; /* a private server would start */
-    if (embedded || dlg_open(&client, config->db, config->settings, &error) == DLG_OK) {
+    if (dlg_open(&client, embedded ? "host=127.0.0.1" : config->db, config->settings, &error) == DLG_OK) {
         dlg_close(NULL, client, 0);
         return true;
     }
-    say("--db: %s", dlg_error_message(error));
+    say("%s", dlg_error_message(error));
     dlg_error_free(error);
     return false;
 }
@@ -129,6 +129,12 @@ bool backend_open(struct backend *backend, const struct config *config)
     if (dlg_open(&backend->client, config->db, config->settings, &error) != DLG_OK) {
         say("%s", dlg_error_message(error));
         dlg_error_free(error);
+        return false;
+    }
+    if (dlg_token_keys(NULL, NULL, backend->client, &error) != DLG_OK) {
+        say("%s", dlg_error_message(error));
+        dlg_error_free(error);
+        dlg_close_now(NULL, backend->client);
         return false;
     }
     backend->was_ready = true;
@@ -165,8 +171,36 @@ const char *backend_trouble(struct backend *backend)
     return atomic_load(&backend->installed) ? NULL : "the tables are not there yet";
 }
 
+bool backend_keys(struct backend *backend, size_t *count, size_t *removed)
+{
+    if (!backend_enter(backend))
+        return true;
+    int code = dlg_token_keys(count, removed, backend->client, NULL);
+    backend_leave(backend);
+    return code == DLG_OK;
+}
+
+static void watch_keys(struct backend *backend)
+{
+    dlg_error *error = NULL;
+    size_t count, removed;
+    dlg_token_keys(&count, &removed, backend->client, &error);
+    const char *trouble = error ? dlg_error_message(error) : "";
+    if (removed != backend->keys_removed)
+        say("%zu signing keys were taken away; the tokens that they signed are refused",
+            removed - backend->keys_removed);
+    if (*trouble && strcmp(trouble, backend->keys_trouble) != 0)
+        say("%s; until then the keys that were read before are good, also those that the file has lost", trouble);
+    else if (!*trouble && *backend->keys_trouble)
+        say("the file of the signing keys is good again; it has %zu", count);
+    snprintf(backend->keys_trouble, sizeof backend->keys_trouble, "%s", trouble);
+    backend->keys_removed = removed;
+    dlg_error_free(error);
+}
+
 void backend_watch(struct backend *backend)
 {
+    watch_keys(backend);
     bool ready = dlg_ready(backend->client);
     if (atomic_load(&backend->installed) && ready != backend->was_ready) {
         say(ready ? "the database is back" : "the database cannot be reached; requests wait, then get 503");

@@ -19,6 +19,8 @@ struct backend {
     pthread_t preparer;
     bool preparing; /* the thread above is to be joined */
     bool was_ready;
+    char keys_trouble[512]; /* what was said last of the signing keys; the main thread's */
+    size_t keys_removed;
     atomic_int fatal; /* DLG_E_*: it makes no sense to go on */
 };
 
@@ -41,8 +43,12 @@ void backend_leave(struct backend *backend);
 /* NULL when requests can be served, else one line that says why not. */
 const char *backend_trouble(struct backend *backend);
 
-/* Says on stderr when the database went away or came back. For the main thread, now and then. */
+/* Says on stderr when the database went away or came back, and what became of the signing keys. For the main thread,
+ * now and then. */
 void backend_watch(struct backend *backend);
+
+/* How many signing keys there are, and were taken away. False: their file cannot be used as it is now. */
+bool backend_keys(struct backend *backend, size_t *count, size_t *removed);
 
 /* Closes the client; requests under way get no more time. */
 void backend_close(struct backend *backend);

@@ -74,6 +74,16 @@ static void show_durations(struct text_buffer *text, const struct route_table *t
         show_durations_of(text, table, &metrics->routes[i], i);
 }
 
+static void show_keys(struct text_buffer *text, struct service *service)
+{
+    size_t count = 0, removed = 0;
+    bool good = backend_keys(&service->backend, &count, &removed);
+    show_number(text, "dialogsd_token_keys", "gauge", "Keys that sign or verify tokens.", count);
+    show_number(text, "dialogsd_token_keys_removed_total", "counter", "Keys that their file has lost.", removed);
+    show_number(text, "dialogsd_token_key_file_good", "gauge",
+                "0 when the file cannot be used as it is: the keys that were read before are in force.", good);
+}
+
 static void show_service(struct text_buffer *text, struct service *service)
 {
     struct subscriptions *subscriptions = &service->subscriptions;
@@ -101,6 +111,7 @@ static void show_service(struct text_buffer *text, struct service *service)
                 "How many may; fewer while they wait longer than they should.", atomic_load(&service->admission.limit));
     show_number(text, "dialogsd_passwords_waiting", "gauge", "Logins and registrations that wait for their turn.",
                 fair_queue_waiting(&service->passwords));
+    show_keys(text, service);
     if (replicas_up(&service->replicas) >= 0)
         show_number(text, "dialogsd_redis_up", "gauge", "1 when the replicas hear each other over Redis.",
                     (uint64_t)replicas_up(&service->replicas));

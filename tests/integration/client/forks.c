@@ -88,6 +88,7 @@ static int call_everything(void *payload)
     CHECK(is_forked(dlg_token_check(&who, NULL, client, "x", 1, &error), &error));
     CHECK(is_forked(dlg_token_revoke(client, "x", 1, &error), &error));
     CHECK(dlg_token_fresh(client, "x", 1) == 0);
+    CHECK(is_forked(dlg_token_keys(NULL, NULL, client, &error), &error));
     CHECK(is_forked(dlg_token_rotate(client, &error), &error));
     CHECK(is_forked(dlg_password_hash(&text, client, "x", 1, &error), &error));
     CHECK(is_forked(dlg_schema_install(NULL, client, &error), &error));
