@@ -79,7 +79,8 @@ static int open_one(int parent, const char *name)
 
 int data_dir_make(const char *data)
 {
-    char *path = strdup(data), *state;
+    errno = ENOENT;
+    char *path = *data ? strdup(data) : NULL, *state;
     int fd = path ? open(*path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
     for (char *name = path ? strtok_r(path, "/", &state) : NULL; name && fd >= 0; name = strtok_r(NULL, "/", &state))
         fd = closed(fd, open_one(fd, name));

@@ -14,12 +14,15 @@ enum { DIRECTORY_LENGTH = 900 };
 
 /*
  * Opens a directory, making it (0700) and its parents when missing. It must be ours, or we root,
- * and nobody else may be able to write in it. It must be empty, or one that had a private server before; never "/".
+ * and nobody else may be able to write in it.
  *
  *   path  receives its absolute path without symbolic links, to be freed with free().
  *   fd    receives its descriptor.
  */
 int directory_open(const char *directory, char **path, int *fd, dlg_error **error);
+
+/* DLG_E_EMBEDDED unless it is empty, or had a private server before. Never "/". */
+int directory_check_content(const char *path, int fd, dlg_error **error);
 
 /* Opens `name` in `parent`, made when missing, as a directory of this account, 0700; -1 and errno on failure. */
 int directory_private(int parent, const char *name, const struct account *account);

@@ -60,6 +60,8 @@ static int open_files(struct embedded *embedded, const char *directory, dlg_erro
 {
     int code = directory_open(directory, &embedded->server.path, &embedded->server.directory, error);
     if (code == DLG_OK)
+        code = directory_check_content(embedded->server.path, embedded->server.directory, error);
+    if (code == DLG_OK)
         code = open_lock(embedded, START_LOCK, &embedded->start_lock, error);
     if (code == DLG_OK)
         code = open_lock(embedded, CLIENTS_LOCK, &embedded->clients_lock, error);
