@@ -216,6 +216,34 @@ DLG_API int dlg_token_revoke_async(dlg_client *client, const char *token, size_t
 DLG_API int dlg_token_keys(size_t *count, size_t *removed, dlg_client *client, dlg_error **error);
 
 /*
+ * Issues a ticket: a token for one purpose and a short time. It is for places that secrets leak from, such as a URL.
+ * dlg_token_verify() refuses it, and so does dlg_ticket_verify() for any other purpose. Nothing keeps it from being used
+ * twice: who takes it has to remember it until it expires, where that matters.
+ *
+ *   token        receives the ticket, to be freed with dlg_free(). It is of the characters A-Z a-z 0-9 - _ and ".".
+ *   user         whom the ticket names; not nil. Nobody checks whether the user exists.
+ *   purpose      1 to 255 bytes. Signed along, but not part of the ticket.
+ *   lifetime_us  1 to 3600000000 (an hour).
+ *
+ * Reads the key file when that has changed, else does not block. Errors: DLG_E_FILE, DLG_E_TOKEN, DLG_E_ARGUMENT.
+ */
+DLG_API int dlg_ticket_issue(char **token, dlg_client *client, const dlg_uuid *user, const char *purpose,
+                             int64_t lifetime_us, dlg_error **error);
+
+/*
+ * Checks the signature, the issuer, the purpose and the times of a ticket, as dlg_token_verify() does for a token.
+ *
+ *   user           receives whom the ticket was issued to.
+ *   expires_us     NULL, or receives the end of its time.
+ *   token, length  the ticket, or DLG_NTS.
+ *   purpose        the one that it was issued for.
+ *
+ * Errors: DLG_E_TOKEN, DLG_E_TOKEN_EXPIRED, DLG_E_FILE, DLG_E_ARGUMENT.
+ */
+DLG_API int dlg_ticket_verify(dlg_uuid *user, int64_t *expires_us, dlg_client *client, const char *token, size_t length,
+                              const char *purpose, dlg_error **error);
+
+/*
  * Makes a new signing key the first of the key file. Tokens of the old keys stay valid until they expire. Other
  * processes with the same file notice the new key. Blocks while it writes the file.
  *

@@ -4,6 +4,7 @@
 #include "engine/complete.h"
 #include "engine/dispatch.h"
 #include "engine/submit.h"
+#include "token/ticket.h"
 #include "token/token.h"
 
 #include <stdlib.h>
@@ -296,6 +297,32 @@ int dlg_token_keys(size_t *count, size_t *removed, dlg_client *client, dlg_error
     if (removed)
         *removed = gone;
     return code;
+}
+
+int dlg_ticket_issue(char **token, dlg_client *client, const dlg_uuid *user, const char *purpose, int64_t lifetime_us,
+                     dlg_error **error)
+{
+    struct keyring *keyring;
+    int code = client_check(client, error);
+    if (code == DLG_OK)
+        code = client_keyring(client, &keyring, error);
+    if (code != DLG_OK)
+        return code;
+    return ticket_issue(keyring, client_settings(client)->token_issuer, user, purpose, lifetime_us, clock_wall_us(),
+                        token, error);
+}
+
+int dlg_ticket_verify(dlg_uuid *user, int64_t *expires_us, dlg_client *client, const char *token, size_t length,
+                      const char *purpose, dlg_error **error)
+{
+    struct keyring *keyring;
+    int code = client_check(client, error);
+    if (code == DLG_OK)
+        code = client_keyring(client, &keyring, error);
+    if (code != DLG_OK)
+        return code;
+    return ticket_verify(keyring, client_settings(client)->token_issuer, token, length, purpose, clock_wall_us(), user,
+                         expires_us, error);
 }
 
 int dlg_token_rotate(dlg_client *client, dlg_error **error)

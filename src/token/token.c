@@ -13,19 +13,19 @@ enum { FOOTER_LIMIT = 512 };
 
 static const struct slice no_assertion = {"", 0};
 
-static int sign(const char *json, const struct key *key, char **token, dlg_error **error)
+static int sign(const char *json, struct slice assertion, const struct key *key, char **token, dlg_error **error)
 {
     char footer[KEY_ID_SIZE + 16];
     snprintf(footer, sizeof footer, "{\"kid\":\"%s\"}", key->id);
-    *token = paseto_sign(slice_text(json), slice_text(footer), no_assertion, key->secret_key);
+    *token = paseto_sign(slice_text(json), slice_text(footer), assertion, key->secret_key);
     return *token ? DLG_OK : error_set(error, DLG_E_MEMORY, "out of memory");
 }
 
-int token_issue(struct keyring *keyring, const char *issuer, const dlg_uuid *user, int64_t lifetime_us, int64_t now_us,
-                char **token, dlg_error **error)
+int token_sign(struct keyring *keyring, const char *issuer, const dlg_uuid *user, struct slice assertion,
+               int64_t lifetime_us, int64_t now_us, char **token, dlg_error **error)
 {
     if (!token)
-        return error_set(error, DLG_E_ARGUMENT, "dlg_token_issue() needs the address of a pointer for the token");
+        return error_set(error, DLG_E_ARGUMENT, "no address of a pointer for the token given");
     if (!user || uuid_is_nil(user))
         return error_set(error, DLG_E_ARGUMENT, "no user of the token given, or the nil UUID");
     if (lifetime_us <= 0)
@@ -39,11 +39,17 @@ int token_issue(struct keyring *keyring, const char *issuer, const dlg_uuid *use
     const struct key *key;
     code = keyring_sign_key(keyring, &set, &key, error);
     if (code == DLG_OK) {
-        code = sign(json, key, token, error);
+        code = sign(json, assertion, key, token, error);
         key_set_release(set);
     }
     free(json);
     return code;
+}
+
+int token_issue(struct keyring *keyring, const char *issuer, const dlg_uuid *user, int64_t lifetime_us, int64_t now_us,
+                char **token, dlg_error **error)
+{
+    return token_sign(keyring, issuer, user, no_assertion, lifetime_us, now_us, token, error);
 }
 
 static int malformed(dlg_error **error)
@@ -66,8 +72,8 @@ static int find_key(struct keyring *keyring, struct slice footer, unsigned char 
     return code;
 }
 
-static int open_token(struct keyring *keyring, const char *issuer, const char *token, size_t length,
-                      struct claims *claims, dlg_error **error)
+int token_open(struct keyring *keyring, const char *issuer, struct slice assertion, const char *token, size_t length,
+               struct claims *claims, dlg_error **error)
 {
     struct paseto paseto;
     unsigned char public_key[crypto_sign_PUBLICKEYBYTES];
@@ -76,7 +82,7 @@ static int open_token(struct keyring *keyring, const char *issuer, const char *t
     int code = find_key(keyring, paseto.footer, public_key, error);
     if (code != DLG_OK)
         return code;
-    if (!paseto_verify(&paseto, no_assertion, public_key))
+    if (!paseto_verify(&paseto, assertion, public_key))
         return error_set(error, DLG_E_TOKEN, "the token's signature is wrong: log in again");
     return claims_read(paseto.message, issuer, claims, error);
 }
@@ -94,7 +100,7 @@ int token_read(struct keyring *keyring, struct token_cache *cache, const char *i
     struct token_digest digest;
     token_cache_digest(cache, token, length, &digest);
     bool known = token_cache_find(cache, &digest, generation, claims);
-    int code = known ? DLG_OK : open_token(keyring, issuer, token, length, claims, error);
+    int code = known ? DLG_OK : token_open(keyring, issuer, no_assertion, token, length, claims, error);
     if (code == DLG_OK)
         code = claims_check_time(claims, now_us, error);
     if (code == DLG_OK && !known)

@@ -28,4 +28,13 @@ int token_read(struct keyring *keyring, struct token_cache *cache, const char *i
 int token_verify(struct keyring *keyring, struct token_cache *cache, const char *issuer, const char *token,
                  size_t length, int64_t now_us, dlg_uuid *user, int64_t *expires_us, dlg_error **error);
 
+/*
+ * The halves of these, for what is signed along with an assertion that the token does not hold. token_open() checks the
+ * signature and the issuer, not the times.
+ */
+int token_sign(struct keyring *keyring, const char *issuer, const dlg_uuid *user, struct slice assertion,
+               int64_t lifetime_us, int64_t now_us, char **token, dlg_error **error);
+int token_open(struct keyring *keyring, const char *issuer, struct slice assertion, const char *token, size_t length,
+               struct claims *claims, dlg_error **error);
+
 #endif

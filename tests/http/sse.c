@@ -78,8 +78,9 @@ void sse_open_query(struct sse *sse, int port, const char *token, const char *la
     char request[8192];
     *sse = (struct sse){.fd = wire_open(port)};
     snprintf(request, sizeof request,
-             "GET /events%s HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nAuthorization: Bearer %s\r\n%s%s%s\r\n",
-             query, token, last_id ? "Last-Event-ID: " : "", last_id ? last_id : "", last_id ? "\r\n" : "");
+             "GET /events%s HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n%s%s%s%s%s%s\r\n", query,
+             token ? "Authorization: Bearer " : "", token ? token : "", token ? "\r\n" : "",
+             last_id ? "Last-Event-ID: " : "", last_id ? last_id : "", last_id ? "\r\n" : "");
     assert_true(wire_say(sse->fd, request));
     char *end = NULL;
     for (long until = now_ms() + 15000; !end && receive(sse, until);)

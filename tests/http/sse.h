@@ -21,7 +21,7 @@ struct sse {
 /* Asks for the stream, from `last_id` on when that is not NULL, and waits for its beginning. */
 void sse_open(struct sse *sse, int port, const char *token, const char *last_id);
 
-/* The same with a query, "" or "?name=value". */
+/* The same with a query, "" or "?name=value"; `token` may be NULL. */
 void sse_open_query(struct sse *sse, int port, const char *token, const char *last_id, const char *query);
 
 /* The next message: true, and its JSON is in `data`. False when none comes for so long, or the stream ends. */

@@ -53,6 +53,7 @@ async function useThePage(page, url) {
   assert.equal(message.text, text);
   assert.equal(message.to, boris);
   await listen(page, token);
+  await listenByTicket(page, token);
   await lookForNews(page, url);
 }
 
@@ -71,6 +72,26 @@ async function listen(page, token) {
     return text;
   }, { token, boris });
   assert.match(heard, /\nid: [\w-]+\nevent: message\ndata: {"from":"387ac1c1-.*"text":"heard by the browser".*}\n\n/);
+}
+
+// The browser's own EventSource: with a ticket, once.
+async function listenByTicket(page, token) {
+  const heard = await page.evaluate(async ({ token, boris }) => {
+    const headers = { Authorization: `Bearer ${token}` };
+    const { ticket } = await (await fetch('/events/ticket', { method: 'POST', headers })).json();
+    const source = new EventSource(`/events?ticket=${ticket}`);
+    const next = (name) => new Promise((resolve) => source.addEventListener(name, resolve, { once: true }));
+    await next('cursor');
+    const message = next('message');
+    await fetch(`/dialog/${boris}/send`, { method: 'POST', headers, body: JSON.stringify({ text: 'by ticket' }) }); // text/plain
+    const { data, lastEventId } = await message;
+    source.close();
+    const used = (await fetch(`/events?ticket=${ticket}`)).status;
+    return { text: JSON.parse(data).text, lastEventId, used };
+  }, { token, boris });
+  assert.equal(heard.text, 'by ticket');
+  assert.match(heard.lastEventId, /^[\w-]+$/);
+  assert.equal(heard.used, 401);
 }
 
 // What the document says of streams, msgpack and pages can be seen.

@@ -128,6 +128,21 @@ def test_passwords_and_tokens(db):
         db.verify_token(old[:-2])
 
 
+def test_tickets(db):
+    anna = db.users.create("secret")
+    ticket = db.issue_ticket(anna, "a purpose", 30)
+    claims = db.verify_ticket(ticket, "a purpose")
+    assert claims.user == anna
+    assert claims.expires <= datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=30)
+    for refused in (lambda: db.verify_ticket(ticket, "another"), lambda: db.verify_token(ticket),
+                    lambda: db.verify_ticket(db.issue_token(anna), "a purpose")):
+        with pytest.raises(dialogs.TokenError):
+            refused()
+    for bad in (lambda: db.issue_ticket(anna, "", 30), lambda: db.issue_ticket(anna, "x", 3601)):
+        with pytest.raises(dialogs.ArgumentError):
+            bad()
+
+
 def test_errors_tell_what_is_known(db, anna, boris):
     with pytest.raises(dialogs.Error) as raised:
         db.page(anna, boris, after="nonsense")

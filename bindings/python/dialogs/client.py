@@ -227,6 +227,17 @@ class Client(Bulk):
         """revoke_token() for asyncio."""
         await self._arun(native.dlg_token_revoke_async, token)
 
+    @describes("dlg_ticket_issue")
+    def issue_ticket(self, user: UserId, purpose: Text, lifetime: float) -> str:
+        """Returns a token for one purpose that lives for some seconds, an hour at most."""
+        return native.dlg_ticket_issue(self._handle, user, purpose, microseconds(lifetime))
+
+    @describes("dlg_ticket_verify")
+    def verify_ticket(self, ticket: Text, purpose: Text) -> Claims:
+        """Checks a ticket and returns its user and when it expires."""
+        user, expires = native.dlg_ticket_verify(self._handle, ticket, purpose)
+        return Claims(user, expires)
+
     @describes("dlg_token_rotate")
     def rotate_token_key(self) -> None:
         """Makes a new signing key the first of the key file."""

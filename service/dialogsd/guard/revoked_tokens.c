@@ -55,16 +55,18 @@ static bool rebuild(struct revoked_tokens *tokens, int64_t now_us)
     return true;
 }
 
-void revoked_tokens_add(struct revoked_tokens *tokens, const struct token_hash *name, int64_t until_us)
+bool revoked_tokens_add(struct revoked_tokens *tokens, const struct token_hash *name, int64_t until_us)
 {
     pthread_rwlock_wrlock(&tokens->lock);
     bool room = 2 * tokens->count < tokens->room || rebuild(tokens, 0) || tokens->count + 1 < tokens->room;
     struct revoked_token *entry = room ? find_token(tokens->entries, tokens->room, name) : NULL;
+    bool added = entry && !entry->until_us;
     if (entry) {
-        tokens->count += !entry->until_us;
+        tokens->count += added;
         *entry = (struct revoked_token){*name, until_us > entry->until_us ? until_us : entry->until_us};
     }
     pthread_rwlock_unlock(&tokens->lock);
+    return added;
 }
 
 bool revoked_tokens_contain(struct revoked_tokens *tokens, const struct token_hash *name)

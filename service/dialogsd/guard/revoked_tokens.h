@@ -1,4 +1,4 @@
-/* revoked_tokens.h - tokens that were revoked before their time, by POST /logout. */
+/* revoked_tokens.h - tokens that were revoked before their time, by POST /logout, and tickets that were used. */
 #ifndef DIALOGSD_REVOKED_TOKENS_H
 #define DIALOGSD_REVOKED_TOKENS_H
 
@@ -29,8 +29,8 @@ void revoked_tokens_close(struct revoked_tokens *tokens);
 
 struct token_hash token_hash(const char *token, size_t length);
 
-/* Until its end, when it is no good anyway. */
-void revoked_tokens_add(struct revoked_tokens *tokens, const struct token_hash *name, int64_t until_us);
+/* Until its end, when it is no good anyway. False when it was there before, or out of memory. */
+bool revoked_tokens_add(struct revoked_tokens *tokens, const struct token_hash *name, int64_t until_us);
 bool revoked_tokens_contain(struct revoked_tokens *tokens, const struct token_hash *name);
 
 size_t revoked_tokens_count(struct revoked_tokens *tokens);

@@ -1,6 +1,7 @@
 #include "http/request_checks.h"
 
 #include "content/media_types.h"
+#include "http/event_ticket.h"
 #include "http/input.h"
 #include "http/library_call.h"
 #include "http/limits.h"
@@ -107,6 +108,15 @@ static bool check_token(struct request_ctx *ctx)
     return fresh;
 }
 
+/* A stream may be opened with a ticket, where no header can be sent. */
+static bool check_caller(struct request_ctx *ctx)
+{
+    const char *ticket = NULL;
+    if ((ctx->match.route->needs & GIVES_EVENTS) && !ctx_header(ctx, MHD_HTTP_HEADER_AUTHORIZATION, NULL))
+        ticket = MHD_lookup_connection_value(ctx->connection, MHD_GET_ARGUMENT_KIND, "ticket");
+    return ticket ? event_ticket_check(ctx, ticket) : check_token(ctx);
+}
+
 static bool check_accept(struct request_ctx *ctx)
 {
     const char *accept = ctx_header(ctx, MHD_HTTP_HEADER_ACCEPT, NULL);
@@ -173,7 +183,7 @@ bool check_needs(struct request_ctx *ctx)
     const struct route *route = ctx->match.route;
     if ((route->needs & NEEDS_DATABASE) && !limits_allow_load(ctx))
         return false;
-    if ((route->needs & NEEDS_TOKEN) && !check_token(ctx))
+    if ((route->needs & NEEDS_TOKEN) && !check_caller(ctx))
         return false;
     if (!check_accept(ctx))
         return false;

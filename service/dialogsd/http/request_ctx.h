@@ -42,7 +42,9 @@ struct request_ctx {
     dlg_uuid caller;      /* from the token */
     int64_t expires_us;   /* the same: its end */
     struct token_hash token;
-    struct fair_queue *queue; /* where it waits for its turn, or has waited: see turns.h */
+    struct token_hash event_ticket; /* in the place of a token */
+    int64_t event_ticket_until_us;  /* 0: there is none */
+    struct fair_queue *queue;       /* where it waits for its turn, or has waited: see turns.h */
     struct fair_ticket ticket;
     const struct turn *turn;
     bool refused;          /* it had no turn */

@@ -116,6 +116,13 @@ static void on_said(redisAsyncContext *context, void *answer, void *payload)
         note_loss(payload);
 }
 
+/* What is kept does not grow beyond what has not expired. */
+static void forget_expired(struct redis_bus *bus)
+{
+    redisAsyncCommand(bus->speaker.context, NULL, NULL, "ZREMRANGEBYSCORE " REVOKED " -inf %lld",
+                      (long long)(wall_us() / SECOND_US));
+}
+
 static void speak(struct redis_bus *bus, const struct bus_event *event)
 {
     redisAsyncContext *context = bus->speaker.context;
@@ -127,6 +134,8 @@ static void speak(struct redis_bus *bus, const struct bus_event *event)
         code = redisAsyncCommand(context, on_said, bus, "PUBLISH " CHANNEL " %b", event->data, event->length);
     if (code != REDIS_OK)
         note_loss(bus);
+    else if (event->until_s)
+        forget_expired(bus);
 }
 
 static void enqueue(struct redis_bus *bus, const char *data, size_t length, int64_t until_s)
@@ -210,8 +219,7 @@ static void connect_both(struct redis_bus *bus, int64_t now_us)
     if (!redis_connection_open(&bus->listener, &bus->url) || !redis_connection_open(&bus->speaker, &bus->url))
         return;
     redisAsyncCommand(bus->listener.context, on_channel, bus, "SUBSCRIBE " CHANNEL);
-    redisAsyncCommand(bus->speaker.context, NULL, NULL, "ZREMRANGEBYSCORE " REVOKED " -inf %lld",
-                      (long long)(wall_us() / SECOND_US));
+    forget_expired(bus);
     redisAsyncCommand(bus->speaker.context, on_kept, bus, "ZRANGEBYSCORE " REVOKED " %lld +inf WITHSCORES",
                       (long long)(wall_us() / SECOND_US));
 }

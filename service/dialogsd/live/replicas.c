@@ -59,12 +59,12 @@ void replicas_publish(struct replicas *replicas, const dlg_message *message)
     event_release(event);
 }
 
-void replicas_revoke(struct replicas *replicas, const struct token_hash *token, int64_t until_us)
+bool replicas_revoke(struct replicas *replicas, const struct token_hash *token, int64_t until_us)
 {
-    revoked_tokens_add(replicas->revoked_tokens, token, until_us);
+    bool fresh = revoked_tokens_add(replicas->revoked_tokens, token, until_us);
     subscriptions_end_token(replicas->subscriptions, token);
     if (!replicas->bus)
-        return;
+        return fresh;
     msgpack_packer packer;
     msgpack_sbuffer buffer;
     redis_bus_keep(replicas->bus, (const char *)token->bytes, sizeof token->bytes, until_us / 1000000 + 1);
@@ -72,6 +72,7 @@ void replicas_revoke(struct replicas *replicas, const struct token_hash *token, 
     msgpack_pack_bin_with_body(&packer, token->bytes, sizeof token->bytes);
     msgpack_pack_int64(&packer, until_us);
     say_it(replicas, &buffer);
+    return fresh;
 }
 
 void replicas_tell_count(struct replicas *replicas, enum rate_limit_kind kind, const char *whose)

@@ -28,8 +28,8 @@ void replicas_close(struct replicas *replicas);
 /* A message was stored: those who listen hear of it, here and elsewhere. Any thread. */
 void replicas_publish(struct replicas *replicas, const dlg_message *message);
 
-/* A token is no good any more, here and elsewhere. */
-void replicas_revoke(struct replicas *replicas, const struct token_hash *token, int64_t until_us);
+/* A token is no good any more, here and elsewhere. False when it was not before, or out of memory. */
+bool replicas_revoke(struct replicas *replicas, const struct token_hash *token, int64_t until_us);
 
 /* Something was counted here that the others should count too. */
 void replicas_tell_count(struct replicas *replicas, enum rate_limit_kind kind, const char *whose);

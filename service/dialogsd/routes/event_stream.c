@@ -11,6 +11,7 @@
 
 #include "common/service_clock.h"
 #include "content/message_format.h"
+#include "http/event_ticket.h"
 #include "http/input.h"
 #include "http/library_call.h"
 #include "http/reply.h"
@@ -38,7 +39,7 @@ struct stream {
     bool abandoned;   /* the answer is over; the callback has to free the stream */
     /* Of the connection's thread: */
     bool caught_up;          /* the database has shown all that it had when the stream began */
-    char *token;             /* that the caller came with */
+    char *token;             /* that the caller came with; NULL: a ticket */
     char *cursor;            /* of all that was written */
     bool moved;              /* since the client was told */
     unsigned heard;          /* events since the database was asked */
@@ -165,10 +166,10 @@ static void token_checked(dlg_reply *reply, void *payload)
         page_arrived(NULL, stream);
 }
 
-/* Asks about the token first, unless that was done lately. */
+/* Asks about the token first, unless that was done lately. A stream of a ticket is short: the next ticket asks. */
 static int check_and_ask(struct stream *stream)
 {
-    if (dlg_token_fresh(stream->client, stream->token, DLG_NTS))
+    if (!stream->token || dlg_token_fresh(stream->client, stream->token, DLG_NTS))
         return ask_for_page(stream);
     return dlg_token_check_async(stream->client, stream->token, DLG_NTS, token_checked, stream, NULL);
 }
@@ -379,7 +380,7 @@ static const char *last_event(const struct request_ctx *ctx, const char *paramet
 
 void events_start(struct request_ctx *ctx)
 {
-    struct parameter parameters[] = {{"after", NULL}, {"lastEventId", NULL}};
+    struct parameter parameters[] = {{"after", NULL}, {"lastEventId", NULL}, {"ticket", NULL}};
     dlg_list_options *page = &ctx->page;
     if (!query_read(ctx, parameters, sizeof parameters / sizeof *parameters))
         return;
@@ -408,9 +409,9 @@ static bool greet(struct stream *stream, const dlg_page *page)
 static struct stream *stream_new(struct request_ctx *ctx)
 {
     struct stream *stream = calloc(1, sizeof *stream);
-    size_t length;
+    size_t length = 0;
     const char *token = ctx_token(ctx, &length);
-    if (!stream || !(stream->token = strndup(token, length))) {
+    if (!stream || (token && !(stream->token = strndup(token, length)))) {
         free(stream);
         return NULL;
     }
@@ -438,6 +439,8 @@ static void answer(struct request_ctx *ctx, struct stream *stream)
 
 void events_finish(struct request_ctx *ctx)
 {
+    if (!event_ticket_use(ctx))
+        return;
     struct stream *stream = stream_new(ctx);
     if (!stream || !greet(stream, dlg_reply_page(ctx->reply)) || stream->text.failed) {
         if (stream)

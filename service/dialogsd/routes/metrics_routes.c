@@ -103,7 +103,7 @@ static void show_service(struct text_buffer *text, struct service *service)
                 atomic_load(&subscriptions->delivered));
     show_number(text, "dialogsd_streams_cut_total", "counter", "Streams that were cut off because nobody read them.",
                 atomic_load(&subscriptions->slow));
-    show_number(text, "dialogsd_tokens_revoked", "gauge", "Tokens that were revoked and have not expired.",
+    show_number(text, "dialogsd_tokens_revoked", "gauge", "Tokens revoked and tickets used that have not expired.",
                 revoked_tokens_count(&service->revoked_tokens));
     show_number(text, "dialogsd_requests_waiting", "gauge", "Requests that wait for the database.",
                 atomic_load(&service->busy));

@@ -21,6 +21,7 @@ static const struct route routes[] = {
      message_list_finish},
     {"GET", "/events", NEEDS_TOKEN | NEEDS_DATABASE | GIVES_EVENTS | TAKES_QUERY, 503, 400, events_start,
      events_finish},
+    {"POST", "/events/ticket", NEEDS_TOKEN | NEEDS_DATABASE, 503, 400, session_ticket, NULL},
     {"GET", "/metrics", GIVES_TEXT, 503, 400, metrics_show, NULL},
     {"GET", "/healthz", 0, 503, 400, health_show, NULL},
     {"GET", "/readyz", 0, 503, 400, readiness_show, NULL},

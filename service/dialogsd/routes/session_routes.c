@@ -1,11 +1,14 @@
 #include "routes/session_routes.h"
 
+#include "http/event_ticket.h"
 #include "http/input.h"
 #include "http/library_call.h"
 #include "http/limits.h"
 #include "http/reply.h"
 #include "http/turns.h"
 #include "live/replicas.h"
+
+#include <stdlib.h>
 
 static void login_arrived(dlg_reply *reply, void *payload)
 {
@@ -86,4 +89,20 @@ void session_logout_start(struct request_ctx *ctx)
 void session_logout_finish(struct request_ctx *ctx)
 {
     reply_empty(ctx, 200);
+}
+
+void session_ticket(struct request_ctx *ctx)
+{
+    char *ticket = event_ticket_new(ctx);
+    if (!ticket)
+        return;
+    struct body_writer answer = reply_writer(ctx);
+    write_object(&answer, 2);
+    write_name(&answer, "ticket");
+    write_string(&answer, ticket);
+    write_name(&answer, "expires_in");
+    write_number(&answer, EVENT_TICKET_LIFETIME_S);
+    write_object_end(&answer);
+    reply_written(ctx, 200, &answer);
+    free(ticket);
 }

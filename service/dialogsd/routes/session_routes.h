@@ -1,4 +1,4 @@
-/* session_routes.h - POST /login and POST /logout. */
+/* session_routes.h - POST /login, POST /logout and POST /events/ticket. */
 #ifndef DIALOGSD_SESSION_ROUTES_H
 #define DIALOGSD_SESSION_ROUTES_H
 
@@ -8,5 +8,6 @@ void session_login_start(struct request_ctx *ctx);
 void session_login_finish(struct request_ctx *ctx);
 void session_logout_start(struct request_ctx *ctx);
 void session_logout_finish(struct request_ctx *ctx);
+void session_ticket(struct request_ctx *ctx);
 
 #endif

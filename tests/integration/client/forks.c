@@ -89,6 +89,8 @@ static int call_everything(void *payload)
     CHECK(is_forked(dlg_token_revoke(client, "x", 1, &error), &error));
     CHECK(dlg_token_fresh(client, "x", 1) == 0);
     CHECK(is_forked(dlg_token_keys(NULL, NULL, client, &error), &error));
+    CHECK(is_forked(dlg_ticket_issue(&text, client, ann, "x", 1, &error), &error));
+    CHECK(is_forked(dlg_ticket_verify(&who, NULL, client, "x", 1, "x", &error), &error));
     CHECK(is_forked(dlg_token_rotate(client, &error), &error));
     CHECK(is_forked(dlg_password_hash(&text, client, "x", 1, &error), &error));
     CHECK(is_forked(dlg_schema_install(NULL, client, &error), &error));
