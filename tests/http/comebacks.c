@@ -114,9 +114,14 @@ static void the_service_stops(void **state)
     bool closed;
     char request[2048];
     struct process process;
-    const char *const options[] = {"--drain-timeout", "20", "--set", "timeout_ms=60000", "--set", world.keys, NULL};
+    const char *const options[] = {
+        "--drain-timeout", "20", "--set", "timeout_ms=60000", "--set", "token_check_s=600", "--set", world.keys, NULL};
     process_start(&process, test_server_conninfo(world.server), options);
     process_wait_ready(&process);
+    struct answer answer; /* the database has been asked about the token */
+    struct call list = {.port = process.port, .path = dialog_path(&world.boris, "list"), .token = world.anna.token};
+    call_expect(&answer, &list, 200);
+    answer_free(&answer);
     int kept = wire_open(process.port), busy = wire_open(process.port);
     assert_true(wire_say(kept, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"));
     free(wire_read(kept, 200, &closed));
