@@ -2,6 +2,7 @@
 
 #include "base/assertion.h"
 #include "base/log.h"
+#include "engine/recipients.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -72,6 +73,7 @@ static void request_withdraw(struct request *request)
         if (!request->queries[i].queue)
             continue;
         queue_remove(&request->queries[i]);
+        recipients_remove(request->engine->recipients, &request->queries[i]);
         request->outstanding--;
         request_release(request);
     }

@@ -2,6 +2,7 @@
 
 #include "base/assertion.h"
 #include "base/log.h"
+#include "engine/recipients.h"
 #include "pg/connection_send.h"
 
 #include <string.h>
@@ -15,11 +16,7 @@ enum { READ_DEPTH = 256, READ_LEAST = 8, READ_MOST = 32, READ_QUEUE_THRESHOLD = 
 /* What waits for a commit is spread likewise, but so many share one: each commit costs a flush of the log. */
 enum { WRITE_LEAST = 32 };
 
-/*
- * Messages to one recipient go through one connection at a time, in the order of the calls: the server stamps each when
- * it runs it, so that two of them on two connections could change places. Recipients are told apart by a hash: two with
- * the same one wait for each other, which happens to few of those that are under way.
- */
+/* How many messages that have to wait for others a batch looks past. */
 enum { PASSED_MOST = 1024 };
 
 /*
@@ -55,6 +52,7 @@ void engine_query(struct engine *engine, struct query *query)
 {
     query->request->outstanding++;
     request_hold(query->request);
+    recipients_add(engine->recipients, query);
     dispatch_query(engine, query);
 }
 
@@ -140,39 +138,9 @@ static bool joins(const struct batch *batch, const struct query *query)
            (query->statement == first->statement && query->statement->rows_sql && !query->isolated && !first->isolated);
 }
 
-static uint16_t *recipient_of(const struct engine *engine, const struct query *query)
-{
-    uint64_t bits;
-    memcpy(&bits, query->route->bytes + 8, sizeof bits);
-    return &engine->recipients[bits * UINT64_C(0x9E3779B97F4A7C15) >> 52];
-}
-
-static bool is_ordered(const struct query *query)
-{
-    return query->statement->stamps;
-}
-
-static void recipients_note(struct engine *engine, const struct batch *batch)
-{
-    struct query *query;
-    TAILQ_FOREACH (query, &batch->queries, link) {
-        if (!is_ordered(query))
-            continue;
-        query->counted = true;
-        (*recipient_of(engine, query))++;
-    }
-}
-
-void dispatch_left(struct engine *engine, struct query *query)
-{
-    if (query->counted)
-        (*recipient_of(engine, query))--;
-    query->counted = false;
-}
-
 /*
  * The batch: what waits for one owner, in order, as long as it may share a commit and the limits allow; but for those
- * to a recipient who has others under way. False when there are none.
+ * that have to wait for earlier ones to the same recipient. False when there are none.
  */
 static bool batch_fill_writes(struct engine *engine, struct batch *batch, struct node *owner, size_t share)
 {
@@ -181,7 +149,7 @@ static bool batch_fill_writes(struct engine *engine, struct batch *batch, struct
     struct query *next;
     for (struct query *query = TAILQ_FIRST(&owner->writes.list); query && passed < PASSED_MOST; query = next) {
         next = TAILQ_NEXT(query, link);
-        if (is_ordered(query) && *recipient_of(engine, query)) {
+        if (!recipients_let(query, batch)) {
             passed++;
             continue;
         }
@@ -192,7 +160,6 @@ static bool batch_fill_writes(struct engine *engine, struct batch *batch, struct
         queue_remove(query);
         batch_add(batch, query);
     }
-    recipients_note(engine, batch);
     /* Citus plans a multi-row statement for each of its shards, and some versions double its rows. */
     if (batch->count > 1)
         batch->form = engine->topology.is_citus ? BATCH_BLOCK : BATCH_ROWS;

@@ -22,9 +22,6 @@ void dispatch_run(struct engine *engine);
 /* Drops every connection; what is under way comes back. */
 void dispatch_stop(struct engine *engine);
 
-/* A query is not under way any more. */
-void dispatch_left(struct engine *engine, struct query *query);
-
 /* What the topology asks of the engine. */
 extern const struct topology_events dispatch_topology_events;
 

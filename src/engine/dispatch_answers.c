@@ -4,6 +4,7 @@
 #include "base/backoff.h"
 #include "base/log.h"
 #include "engine/dispatch.h"
+#include "engine/recipients.h"
 #include "pg/citus.h"
 #include "pg/connection_start.h"
 #include "pg/pooler.h"
@@ -48,11 +49,12 @@ static void query_pause(struct engine *engine, struct query *query)
 }
 
 /* Of a request that was completed meanwhile: nobody asks any more. */
-static bool query_is_stray(struct query *query)
+static bool query_is_stray(struct engine *engine, struct query *query)
 {
     struct request *request = query->request;
     if (!request->done)
         return false;
+    recipients_remove(engine->recipients, query);
     query_clear(query);
     request_release(request);
     return true;
@@ -81,8 +83,7 @@ static void on_answered(struct connection *connection, struct query *query)
     struct engine *engine = connection_engine(connection);
     struct request *request = query->request;
     node_answers(connection->owner);
-    dispatch_left(engine, query);
-    if (query_is_stray(query))
+    if (query_is_stray(engine, query))
         return;
     if (is_elsewhere(query)) {
         topology_suspect(&engine->topology, engine->now_us);
@@ -100,6 +101,7 @@ static void on_answered(struct connection *connection, struct query *query)
         return;
     }
     DLG_ASSERT(request->outstanding > 0);
+    recipients_remove(engine->recipients, query);
     if (query->error) {
         query->possibly_written |= query->statement->writes && error_is_ambiguous(query->error);
         error_classify(&query->error);
@@ -112,10 +114,10 @@ static void on_answered(struct connection *connection, struct query *query)
 static void on_returned(struct connection *connection, struct query *query, const dlg_error *error)
 {
     struct engine *engine = connection_engine(connection);
-    dispatch_left(engine, query);
-    if (query_is_stray(query))
+    if (query_is_stray(engine, query))
         return;
     if (error && error->code == DLG_E_STATE) { /* a pooler in the wrong mode: no attempt ends otherwise */
+        recipients_remove(engine->recipients, query);
         query->error = error_copy(error);
         if (--query->request->outstanding == 0)
             query->request->step(query->request);

@@ -14,7 +14,7 @@ static void end_pauses(struct engine *engine)
         struct query *next = TAILQ_NEXT(query, link);
         if (query->not_before_us <= engine->now_us) {
             queue_remove(query);
-            dispatch_query(engine, query);
+            dispatch_return(engine, query); /* those that wait for it are in the queue already */
         } else if (query->not_before_us < engine->next_waiting_us) {
             engine->next_waiting_us = query->not_before_us;
         }

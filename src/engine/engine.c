@@ -29,6 +29,8 @@
  */
 #include "engine/engine.h"
 
+#include "engine/recipients.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,7 +131,7 @@ int engine_open(struct engine *engine, const char *conninfo, const dlg_settings 
                 dlg_error **error)
 {
     engine->settings = settings;
-    engine->recipients = calloc(ENGINE_RECIPIENTS, sizeof *engine->recipients);
+    engine->recipients = recipients_new();
     if (!engine->recipients || !topology_init(&engine->topology, engine, conninfo, settings, events, topology_events))
         return error_set(error, DLG_E_MEMORY, "out of memory");
     if (!engine_descriptors(engine))
@@ -170,7 +172,7 @@ void engine_free(struct engine *engine)
     close_descriptor(engine->epoll);
     close_descriptor(engine->wake);
     close_descriptor(engine->reply_fd);
-    free(engine->recipients);
+    recipients_free(engine->recipients);
     if (forked)
         return; /* another thread may have held the lock when the process was copied */
     dlg_error_free(engine->loss);

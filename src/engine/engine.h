@@ -11,9 +11,6 @@
 
 #include <pthread.h>
 
-/* Entries of `recipients`. */
-enum { ENGINE_RECIPIENTS = 4096 };
-
 struct engine {
     const dlg_settings *settings; /* the client's */
     struct clock clock;
@@ -56,7 +53,7 @@ struct engine {
     int reply_fd; /* eventfd: `replies` is non-empty */
     struct request_list active;
     struct queue waiting; /* queries in a pause before their next attempt */
-    uint16_t *recipients; /* messages under way, by a hash of whom they go to: see dispatch.c */
+    struct recipients *recipients;
     int64_t next_waiting_us;
     int64_t next_deadline_us;
     int64_t now_us;

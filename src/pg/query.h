@@ -14,7 +14,8 @@ struct request;
 struct batch;
 
 struct query {
-    TAILQ_ENTRY(query) link; /* in its node's queue, or in the batch that carries it */
+    TAILQ_ENTRY(query) link;           /* in its node's queue, or in the batch that carries it */
+    TAILQ_ENTRY(query) same_recipient; /* the engine's */
     struct request *request;
     const struct statement *statement;
     const dlg_uuid *route;           /* whose shard; NULL: any node knows */
@@ -32,7 +33,7 @@ struct query {
 
     unsigned attempts;
     bool isolated;         /* shares no commit: a batch with it was refused */
-    bool counted;          /* in the engine's table of recipients with a message under way */
+    bool ordered;          /* among the engine's messages that keep their order by `same_recipient` */
     bool possibly_written; /* an earlier attempt may have been committed */
     int64_t not_before_us; /* pause before the next attempt; monotonic */
 

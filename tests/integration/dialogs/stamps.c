@@ -83,6 +83,18 @@ static void a_load_from_the_future_is_not_followed(void **state)
     client_close(client);
 }
 
+/* The texts are numbers. */
+static void assert_in_order(struct fixture *fixture, const dlg_uuid *recipient, int count)
+{
+    const char *ben = uuid_text(recipient);
+    assert_int_equal(sql_number(fixture->sql, "SELECT count(*) FROM dialogs WHERE to_user_id = '%s'", ben), count);
+    assert_int_equal(sql_number(fixture->sql,
+                                "SELECT count(*) FROM (SELECT text::int - lag(text::int) OVER (ORDER BY create_date, "
+                                "id) AS step FROM dialogs WHERE to_user_id = '%s') s WHERE step <= 0",
+                                ben),
+                     0);
+}
+
 /* Over several connections, in batches: each stamp is the server's. */
 static void what_is_sent_together_keeps_its_order(void **state)
 {
@@ -104,16 +116,41 @@ static void what_is_sent_together_keeps_its_order(void **state)
     while (tally.replies < MESSAGES)
         pause_ms(1);
     assert_int_equal(tally.stored, MESSAGES);
-    for (int i = 0; i < RECIPIENTS; i++) {
-        const char *ben = uuid_text(&pairs[i].ben);
-        assert_int_equal(sql_number(fixture->sql, "SELECT count(*) FROM dialogs WHERE to_user_id = '%s'", ben),
-                         MESSAGES / RECIPIENTS);
-        assert_int_equal(sql_number(fixture->sql,
-                                    "SELECT count(*) FROM (SELECT text::int - lag(text::int) OVER (ORDER BY "
-                                    "create_date, id) AS step FROM dialogs WHERE to_user_id = '%s') s WHERE step <= 0",
-                                    ben),
-                         0);
+    for (int i = 0; i < RECIPIENTS; i++)
+        assert_in_order(fixture, &pairs[i].ben, MESSAGES / RECIPIENTS);
+    client_close(client);
+}
+
+/*
+ * The table is locked for longer than sessions wait (half of timeout_ms): batches are refused, and their messages wait
+ * for random times before they are sent again. With keys, whose ids are in no order.
+ */
+static void what_is_sent_again_keeps_its_order(void **state)
+{
+    enum { MESSAGES = 3000 };
+    struct fixture *fixture = *state;
+    struct pair pair = pair_new();
+    struct tally tally = {0};
+    dlg_client *client =
+        client_open(test_server_conninfo(fixture->server), "timeout_ms=400 write_connections=4 batch_messages=10");
+    lock_table(fixture);
+    for (int i = 0; i < MESSAGES; i++) {
+        char text[16];
+        dlg_error *error = NULL;
+        dlg_send_options options = DLG_SEND_OPTIONS_INIT;
+        snprintf(text, sizeof text, "%d", i);
+        options.key = text;
+        options.timeout_us = -1;
+        assert_ok(dlg_send_async(client, &pair.ann, &pair.ben, text, DLG_NTS, &options, tally_note, &tally, &error),
+                  error);
     }
+    while (client_stats(client).retries < 20)
+        pause_ms(10);
+    unlock_table(fixture);
+    while (tally.replies < MESSAGES)
+        pause_ms(1);
+    assert_int_equal(tally.stored, MESSAGES);
+    assert_in_order(fixture, &pair.ben, MESSAGES);
     client_close(client);
 }
 
@@ -124,6 +161,7 @@ int main(void)
         cmocka_unit_test(a_reply_sorts_after_what_it_answers),
         cmocka_unit_test(a_load_from_the_future_is_not_followed),
         cmocka_unit_test(what_is_sent_together_keeps_its_order),
+        cmocka_unit_test(what_is_sent_again_keeps_its_order),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }
