@@ -82,8 +82,10 @@ DLG_API int dlg_user_get_async(dlg_client *client, const dlg_uuid *id, dlg_callb
                                dlg_error **error);
 
 /*
- * Finds users by the beginning of their names, ordered by id. Biographies are not read: each `biography` is NULL.
- * dlg_user_get() has it.
+ * Finds users by the beginning of their names. The list is ordered by id. When more users fit than `limit`, it has
+ * those whose names come first, byte by byte: by the name with the longer beginning. An index of that name is read, as
+ * far as it begins so or until there are enough. Biographies are not read: each `biography` is NULL. dlg_user_get() has
+ * it.
  *
  *   users                    receives the list, to be freed with dlg_users_free(). It may be empty.
  *   first_name, second_name  how the names begin. Either may be "": any name.

@@ -36,6 +36,11 @@ static void user_read(const struct query *query, int row, dlg_user *user)
     user->created_us = query_time(query, row, 6);
 }
 
+static int by_id(const void *a, const void *b)
+{
+    return dlg_uuid_compare(&((const dlg_user *)a)->id, &((const dlg_user *)b)->id);
+}
+
 static dlg_error *find_collect(struct find *find)
 {
     dlg_error *error = NULL;
@@ -53,6 +58,7 @@ static dlg_error *find_collect(struct find *find)
     find->users->count = count;
     for (size_t i = 0; i < count; i++)
         user_read(query, (int)i, &find->users->users[i]);
+    qsort(find->users->users, count, sizeof *find->users->users, by_id);
     find->users->rows = query->result;
     query->result = NULL;
     return NULL;
@@ -66,17 +72,25 @@ static void find_done(struct request *request)
         request_complete(request, find_collect((struct find *)request));
 }
 
+/* The longer beginning finds fewer: its index is read. */
+static void search_init(struct find *find, struct query *query)
+{
+    size_t lengths[2] = {strlen(find->names[0]), strlen(find->names[1])};
+    int main_name = lengths[1] > lengths[0], other = !main_name;
+    query_init(query, &find->request, main_name ? STATEMENT_USER_SEARCH_SECOND : STATEMENT_USER_SEARCH_FIRST, NULL);
+    query_set_text(query, 0, find->names[main_name], lengths[main_name]);
+    query_set_text(query, 1, find->names[other], lengths[other]);
+    query_set_int64(query, 2, find->limit);
+}
+
 static void find_start(struct request *request)
 {
     struct find *find = (struct find *)request;
     struct query *query = &request->queries[0];
-    query_init(query, request, find->search ? STATEMENT_USER_SEARCH : STATEMENT_USER_GET,
-               find->search ? NULL : &find->id);
     if (find->search) {
-        query_set_text(query, 0, find->names[0], strlen(find->names[0]));
-        query_set_text(query, 1, find->names[1], strlen(find->names[1]));
-        query_set_int64(query, 2, find->limit);
+        search_init(find, query);
     } else {
+        query_init(query, request, STATEMENT_USER_GET, &find->id);
         query_set_uuid(query, 0, &find->id);
     }
     request->step = find_done;

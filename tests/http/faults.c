@@ -318,8 +318,9 @@ static void too_many_requests(void **state)
     for (size_t i = 0; i < PLACES; i++)
         fds[i] = ask_for_list();
     pause_ms(300);
-    free(expect_error(&(struct call){.port = world.process.port, .path = "/user/search?first_name=&last_name="}, 503,
-                      -DLG_E_OVERLOAD));
+    free(expect_error(
+        &(struct call){.port = world.process.port, .path = "/user/get/387ac1c1-6581-4ace-a113-707c8585fe28"}, 503,
+        -DLG_E_OVERLOAD));
     assert_true(test_server_thaw(world.server));
     for (size_t i = 0; i < PLACES; i++) {
         char *back = wire_read(fds[i], 1000, &closed);

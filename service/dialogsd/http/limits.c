@@ -6,6 +6,9 @@
 
 #include <stdio.h>
 
+/* Enough to keep their connection busy. Of all requests that may wait at a time, half may be searches. */
+enum { SEARCHES_RUNNING = 4 };
+
 void limits_open(struct service *service)
 {
     const struct config *config = &service->config;
@@ -21,12 +24,15 @@ void limits_open(struct service *service)
     rate_limit_open(&service->rate_limit, limits);
     fair_queue_open(&service->passwords, (unsigned)(2 * config_setting(config, "hash_threads")),
                     (unsigned)config_setting(config, "hash_queue"), (unsigned)config->logins_per_address);
+    fair_queue_open(&service->searches, SEARCHES_RUNNING, (unsigned)config->requests / 2,
+                    (unsigned)config->searches_per_address);
     admission_open(&service->admission, (unsigned)config->requests, config->wait_target_ms * 1000);
 }
 
 void limits_close(struct service *service)
 {
     fair_queue_close(&service->passwords);
+    fair_queue_close(&service->searches);
     rate_limit_close(&service->rate_limit);
 }
 

@@ -54,6 +54,7 @@ struct request_ctx {
     bool packed;           /* the answer is to be msgpack */
     dlg_uuid named;        /* from the path */
     dlg_list_options page; /* of a list, its cursors are the connection's */
+    const char *names[2];  /* of a search: how they begin; the connection's. Its limit is in `page` */
     bool whole;            /* of a list: not a page, the dialog */
     dlg_reply *reply;      /* what the library answered */
     dlg_error *error;      /* why the library did not take the call */

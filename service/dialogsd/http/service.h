@@ -32,7 +32,8 @@ struct service {
     struct rate_limit rate_limit;
     struct admission_control admission; /* of requests with a token: checks of passwords have a queue of their own */
     struct fair_queue passwords;        /* checks and hashes of them */
-    char request_prefix[17];            /* of the request ids made here; differs from start to start */
+    struct fair_queue searches;
+    char request_prefix[17]; /* of the request ids made here; differs from start to start */
     atomic_uint_fast64_t request_count;
     atomic_uint active; /* requests that have begun and are not answered */
     atomic_uint busy;   /* ... of those, that wait for the database */

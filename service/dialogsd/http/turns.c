@@ -67,6 +67,7 @@ static void expire(struct fair_queue *queue)
 void turns_expire(struct service *service)
 {
     expire(&service->passwords);
+    expire(&service->searches);
 }
 
 void turn_forget(struct request_ctx *ctx)

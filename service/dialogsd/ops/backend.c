@@ -120,6 +120,19 @@ bool backend_check(const struct config *config)
     return false;
 }
 
+/* With one connection for reads; the first client sees to the tables. */
+static int open_search(struct backend *backend, const struct config *config, dlg_error **error)
+{
+    static const char name[] = "read_connections";
+    char before[16];
+    snprintf(before, sizeof before, "%s", dlg_settings_get(config->settings, name));
+    int code = dlg_settings_set(config->settings, name, "1", error);
+    if (code == DLG_OK)
+        code = dlg_open(&backend->search, config->db, config->settings, error);
+    dlg_settings_set(config->settings, name, before, NULL);
+    return code;
+}
+
 bool backend_open(struct backend *backend, const struct config *config)
 {
     *backend = (struct backend){.config = config};
@@ -131,7 +144,8 @@ bool backend_open(struct backend *backend, const struct config *config)
         dlg_error_free(error);
         return false;
     }
-    if (dlg_token_keys(NULL, NULL, backend->client, &error) != DLG_OK) {
+    if (dlg_token_keys(NULL, NULL, backend->client, &error) != DLG_OK ||
+        open_search(backend, config, &error) != DLG_OK) {
         say("%s", dlg_error_message(error));
         dlg_error_free(error);
         dlg_close_now(NULL, backend->client);
@@ -227,5 +241,6 @@ void backend_close(struct backend *backend)
     }
     if (backend->preparing)
         pthread_join(backend->preparer, NULL);
+    dlg_close_now(NULL, backend->search);
     dlg_close_now(NULL, backend->client);
 }

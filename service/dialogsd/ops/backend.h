@@ -11,6 +11,7 @@
 
 struct backend {
     dlg_client *client;
+    dlg_client *search; /* another one, so that no search stands before somebody's list */
     const struct config *config;
     atomic_bool installed; /* the tables are there, and the demo users when wanted */
     atomic_bool draining;  /* the service is about to stop */

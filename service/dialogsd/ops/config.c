@@ -79,6 +79,8 @@ static const struct option options[] = {
      "most logins and registrations of one address that wait at a time; others get 429 and 503 at once; 0: no limit"},
     {"registrations", "N", NUMBER, AT(registrations), NULL, 0, 1000000,
      "most registrations from one address in a minute; 0: no limit; default: 60, and no limit with --demo"},
+    {"searches-per-address", "N", NUMBER, AT(searches_per_address), "256", 0, 1000000,
+     "most searches for users of one address that wait at a time; others get 503 at once; 0: no limit"},
     {"send-rate", "N", NUMBER, AT(send_rate), "0", 0, 1000000, "most messages of one user in a minute; 0: no limit"},
     {"idle-timeout", "SECONDS", NUMBER, AT(idle_timeout_s), "60", 1, 86400,
      "how long a connection may be silent before it is closed"},

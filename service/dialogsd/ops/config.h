@@ -38,6 +38,7 @@ struct config {
     int64_t login_attempts_per_address;
     int64_t logins_per_address;
     int64_t registrations;
+    int64_t searches_per_address;
     int64_t timeout_ms; /* the library's setting */
     int64_t send_rate;
     int64_t heartbeat_s;

@@ -111,6 +111,8 @@ static void show_service(struct text_buffer *text, struct service *service)
                 "How many may; fewer while they wait longer than they should.", atomic_load(&service->admission.limit));
     show_number(text, "dialogsd_passwords_waiting", "gauge", "Logins and registrations that wait for their turn.",
                 fair_queue_waiting(&service->passwords));
+    show_number(text, "dialogsd_searches_waiting", "gauge", "Searches for users that wait for their turn.",
+                fair_queue_waiting(&service->searches));
     show_keys(text, service);
     if (replicas_up(&service->replicas) >= 0)
         show_number(text, "dialogsd_redis_up", "gauge", "1 when the replicas hear each other over Redis.",

@@ -113,20 +113,34 @@ void user_get_finish(struct request_ctx *ctx)
     reply_written(ctx, 200, &answer);
 }
 
+static void search_arrived(dlg_reply *reply, void *payload)
+{
+    turn_end(payload);
+    call_arrived(reply, payload);
+}
+
+static int search_submit(struct request_ctx *ctx)
+{
+    return dlg_user_search_async(ctx->service->backend.search, ctx->names[0], ctx->names[1], ctx->page.limit,
+                                 search_arrived, ctx, &ctx->error);
+}
+
+static const struct turn search_turn = {search_submit, NULL};
+
 void user_search_start(struct request_ctx *ctx)
 {
     struct parameter parameters[] = {{"first_name", NULL}, {"last_name", NULL}, {"limit", NULL}};
-    int32_t limit = DLG_PAGE_LIMIT;
+    ctx->page.limit = DLG_PAGE_LIMIT;
     if (!query_read(ctx, parameters, sizeof parameters / sizeof *parameters) ||
-        !query_limit(ctx, &parameters[2], &limit))
+        !query_limit(ctx, &parameters[2], &ctx->page.limit))
         return;
     if (!parameters[0].value || !parameters[1].value) {
         reply_bad(ctx, "give both parameters, first_name and last_name; either may be empty");
         return;
     }
-    call_begin(ctx);
-    call_submitted(ctx, dlg_user_search_async(ctx->service->backend.client, parameters[0].value, parameters[1].value,
-                                              limit, call_arrived, ctx, &ctx->error));
+    for (int i = 0; i < 2; i++)
+        ctx->names[i] = parameters[i].value;
+    turn_begin(ctx, &ctx->service->searches, &search_turn);
 }
 
 static size_t length_of(const char *text)

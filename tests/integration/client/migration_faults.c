@@ -74,7 +74,7 @@ static void wherever_it_is_interrupted_it_can_run_again(void **state)
 
 static void hold_table(struct fixture *fixture)
 {
-    sql_run(fixture->sql, "BEGIN; LOCK TABLE dialogs, users IN ACCESS SHARE MODE");
+    sql_run(fixture->sql, "BEGIN; LOCK TABLE dialogs IN ACCESS SHARE MODE; LOCK TABLE users IN ROW EXCLUSIVE MODE");
 }
 
 static void a_killed_process_leaves_the_older_version(void **state)
