@@ -37,9 +37,9 @@ DLG_API int dlg_user_init(dlg_user *user, uint32_t version);
  *
  *   id                NULL, or receives the user's id.
  *   user              DLG_USER_INIT with changes. Copied.
- *   password, length  1 byte to DLG_PASSWORD_LIMIT bytes.
+ *   password, length  1 byte to DLG_PASSWORD_LIMIT bytes, and at least `password_minimum` characters (a setting).
  *
- * Errors: DLG_E_ARGUMENT (not a date, a text that is not UTF-8, an empty password), DLG_E_TOO_LARGE, DLG_E_EXISTS,
+ * Errors: DLG_E_ARGUMENT (not a date, a text that is not UTF-8, a password that is too short), DLG_E_TOO_LARGE, DLG_E_EXISTS,
  * and those of every request.
  */
 DLG_API int dlg_user_create(dlg_uuid *id, dlg_client *client, const dlg_user *user, const char *password,
@@ -104,7 +104,7 @@ DLG_API int dlg_user_search_async(dlg_client *client, const char *first_name, co
  * Replaces the password of a user. A worker thread computes the hash. Tokens that were issued before are refused from
  * now on, by dlg_token_check().
  *
- *   password, length  1 byte to DLG_PASSWORD_LIMIT bytes.
+ *   password, length  1 byte to DLG_PASSWORD_LIMIT bytes, and at least `password_minimum` characters (a setting).
  *
  * Errors: DLG_E_NOT_FOUND, DLG_E_ARGUMENT, DLG_E_TOO_LARGE, and those of every request.
  */

@@ -69,6 +69,8 @@ static const struct setting table[] = {
     {"hash_queue", NUMBER, AT(hash_queue), "256", RANGE(1, 100000), "most password checks waiting"},
     {"hash_operations", NUMBER, AT(hash_operations), "2", RANGE(1, 64), "Argon2id passes"},
     {"hash_memory_kib", NUMBER, AT(hash_memory_kib), "65536", RANGE(8, 4194304), "Argon2id memory, KiB"},
+    {"password_minimum", NUMBER, AT(password_minimum), "0", RANGE(0, 256),
+     "fewest characters of a new password; 0: any number, but dialogsd takes 8, and 1 with --demo"},
     {"token_lifetime_s", NUMBER, AT(token_lifetime_s), "86400", RANGE(1, 315360000), "how long a token is valid, s"},
     {"token_check_s", NUMBER, AT(token_check_s), "5", RANGE(0, 3600),
      "how long a token counts as good after dlg_token_check() has asked the database, s; 0: it asks each time"},

@@ -39,6 +39,7 @@ struct dlg_settings {
     int64_t hash_queue;
     int64_t hash_operations;
     int64_t hash_memory_kib;
+    int64_t password_minimum;
     int64_t token_lifetime_s;
     int64_t token_check_s;
     char *token_issuer;

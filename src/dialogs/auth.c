@@ -159,7 +159,9 @@ static int auth_new(dlg_client *client, enum request_kind kind, void (*step)(str
                     const char *password, size_t length, struct auth **out, dlg_error **error)
 {
     int code = client_check(client, error);
-    if (code == DLG_OK)
+    if (code == DLG_OK && kind == REQUEST_SET_PASSWORD)
+        code = password_check_new(client_settings(client), password, &length, error);
+    else if (code == DLG_OK)
         code = password_check(password, &length, error);
     if (code != DLG_OK)
         return code;
@@ -249,7 +251,7 @@ int dlg_password_hash(char **hash, dlg_client *client, const char *password, siz
         return error_set(error, DLG_E_ARGUMENT, "dlg_password_hash() needs the address of a pointer for the hash");
     int code = client_may_wait(client, error);
     if (code == DLG_OK)
-        code = password_check(password, &length, error);
+        code = password_check_new(client_settings(client), password, &length, error);
     if (code != DLG_OK)
         return code;
     char *made = malloc(crypto_pwhash_STRBYTES);

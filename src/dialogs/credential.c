@@ -1,4 +1,6 @@
 #include "dialogs/credential.h"
+
+#include "base/text.h"
 #include "engine/complete.h"
 #include "engine/submit.h"
 
@@ -16,6 +18,26 @@ int password_check(const char *password, size_t *length, dlg_error **error)
     if (*length > DLG_PASSWORD_LIMIT)
         return error_set(error, DLG_E_TOO_LARGE, "a password has at most %d bytes", DLG_PASSWORD_LIMIT);
     return DLG_OK;
+}
+
+/* Code points; of what is not UTF-8 bytes. */
+static int64_t count_characters(const char *text, size_t length)
+{
+    int64_t count = 0;
+    if (!text_is_valid(text, length))
+        return (int64_t)length;
+    for (size_t i = 0; i < length; i++)
+        count += ((unsigned char)text[i] & 0xC0) != 0x80;
+    return count;
+}
+
+int password_check_new(const dlg_settings *settings, const char *password, size_t *length, dlg_error **error)
+{
+    int code = password_check(password, length, error);
+    if (code == DLG_OK && count_characters(password, *length) < settings->password_minimum)
+        return error_set(error, DLG_E_ARGUMENT, "the password is too short; give at least %lld characters",
+                         (long long)settings->password_minimum);
+    return code;
 }
 
 static void compare(struct credential *credential, const dlg_settings *settings)

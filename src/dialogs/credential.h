@@ -20,6 +20,9 @@ struct credential {
 /* DLG_E_ARGUMENT, DLG_E_TOO_LARGE; replaces DLG_NTS by the length. */
 int password_check(const char *password, size_t *length, dlg_error **error);
 
+/* The same of a new one, which has to be long enough. Those that are there already may be shorter. */
+int password_check_new(const dlg_settings *settings, const char *password, size_t *length, dlg_error **error);
+
 /*
  * Gives the job to the workers; the request's step runs when it is done. When they have no room, the request is
  * completed with DLG_E_OVERLOAD. I/O thread.

@@ -162,7 +162,7 @@ static int create_new(dlg_client *client, const dlg_user *given, const char *pas
     if (code == DLG_OK)
         code = user_from_caller(&user, given, error);
     if (code == DLG_OK)
-        code = password_check(password, &length, error);
+        code = password_check_new(client_settings(client), password, &length, error);
     if (code != DLG_OK)
         return code;
     *create = create_build(&user, password, length);

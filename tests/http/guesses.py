@@ -4,12 +4,13 @@ import http.client
 import json
 import os
 import shutil
+import subprocess
 import sys
 import threading
 import time
 import uuid
 
-from service import Dialogsd, make_home
+from service import Dialogsd, call, free_port, make_home, wait_for
 
 ANNA = "387ac1c1-6581-4ace-a113-707c8585fe28"
 BORIS = "aa45b640-d501-4101-83f2-de96b672129f"
@@ -31,6 +32,13 @@ def post(service, path, body, source=HERE, headers=None):
 def login(service, user, password, source=HERE, forwarded=None):
     headers = {"X-Forwarded-For": forwarded} if forwarded else None
     return post(service, "/login", {"id": user, "password": password}, source, headers)
+
+
+def answers(port):
+    try:
+        return call(port, "GET", "/readyz")[0] == 200
+    except OSError:
+        return False
 
 
 class Attack:
@@ -157,6 +165,30 @@ def a_crowd_of_right_logins_delays_others_by_one_each(program):
         assert statuses == {200, 429}, statuses
 
 
+def short_passwords_are_refused(program):
+    """Not where they are there already: the demo users' have six characters."""
+    home = make_home()
+    try:
+        with Dialogsd(program, *QUICK, home=home) as service:
+            expect(200, post(service, "/user/register", {"password": "1"}))
+        with Dialogsd(program, *QUICK, "--set", "password_minimum=8", home=home) as service:
+            expect(200, login(service, ANNA, "string"))
+            for password in ("1", "1234567", "\U0001f511" * 7):
+                _, _, body = expect(400, post(service, "/user/register", {"password": password}))
+                assert "at least 8 characters" in body["message"], body
+            for password in ("12345678", "\U0001f511" * 8):
+                expect(200, post(service, "/user/register", {"password": password}))
+        port = free_port()
+        command = [program, "--port", str(port), "--data", os.path.join(home, "data"), "--log", "off"]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:  # without --demo
+            wait_for(lambda: answers(port), 60, "dialogsd did not become ready")
+            status = call(port, "POST", "/user/register", json.dumps({"password": "1234567"}))[0]
+            process.terminate()
+        assert status == 400, status
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
 def the_log_says_whose_login_failed(program):
     home = make_home()
     path = os.path.join(home, "access.log")
@@ -184,7 +216,8 @@ def main(program):
                  guesses_from_elsewhere_lock_nobody_out, guesses_from_many_places_are_counted_by_user,
                  an_hour_has_a_limit_of_its_own, a_network_of_ipv6_is_one_address,
                  made_up_users_do_not_reset_a_limit,
-                 a_crowd_of_right_logins_delays_others_by_one_each, the_log_says_whose_login_failed):
+                 a_crowd_of_right_logins_delays_others_by_one_each, the_log_says_whose_login_failed,
+                 short_passwords_are_refused):
         test(program)
         print(f"{test.__name__}: good", flush=True)
 

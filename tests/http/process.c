@@ -84,6 +84,8 @@ static void become(const struct process *process, const char *db, const char *co
         "--registrations",
         "0",
         "--set",
+        "password_minimum=1",
+        "--set",
         keys,
         NULL,
     };

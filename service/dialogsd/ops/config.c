@@ -44,7 +44,8 @@ static const struct option options[] = {
     {"log", "FILE", TEXT, AT(log), "-", 0, 0, "where the access log goes: a file, - for stdout, or off"},
     {"log-level", "LEVEL", TEXT, AT(log_level), "error", 0, 0,
      "how much the library tells on stderr: off, error, warning, info or debug"},
-    {"demo", NULL, SWITCH, AT(demo), NULL, 0, 0, "create the two users of the examples when they are missing"},
+    {"demo", NULL, SWITCH, AT(demo), NULL, 0, 0,
+     "create the two users of the examples when they are missing, and take passwords of one character"},
     {"pages", "DIR", TEXT, AT(pages), NULL, 0, 0, "the files of the API page; default: those installed with dialogsd"},
     {"cors", "ORIGINS", TEXT, AT(cors), NULL, 0, 0,
      "sites whose pages may use the service, such as https://a.example,https://b.example, or *; default: none"},
@@ -323,6 +324,13 @@ static bool set_log_level(struct config *config)
     return dlg_settings_log(config->settings, level, on_library_log, NULL, NULL) == DLG_OK;
 }
 
+/* Against guesses; the passwords of the examples are shorter. */
+static bool fill_password_minimum(struct config *config)
+{
+    bool given = config_setting(config, "password_minimum") != 0;
+    return given || set_library(config, "password_minimum", config->demo ? "1" : "8", "password_minimum");
+}
+
 static bool fill_defaults(struct config *config)
 {
     char *data = data_dir_find(config->data);
@@ -344,7 +352,7 @@ static bool fill_defaults(struct config *config)
     if (!config->body_limit)
         config->body_limit = default_body_limit(config);
     config->timeout_ms = config_setting(config, "timeout_ms");
-    return set_log_level(config);
+    return fill_password_minimum(config) && set_log_level(config);
 }
 
 bool config_read(struct config *config, int count, char **arguments)
