@@ -120,7 +120,7 @@ int client_keyring(dlg_client *client, struct keyring **keyring, dlg_error **err
 }
 
 /* A key that was given as a text is looked at when the client is opened: a wrong one is the operator's mistake. */
-static int key_check(dlg_client *client, dlg_error **error)
+static int given_key_check(dlg_client *client, dlg_error **error)
 {
     struct keyring *keyring;
     bool given = first_set(client->settings->token_key, getenv("DLG_TOKEN_KEY")) != NULL;
@@ -200,7 +200,7 @@ static int client_start(dlg_client *client, const char *conninfo, dlg_error **er
 {
     const dlg_settings *settings = client->settings;
     int64_t deadline_us = clock_monotonic_us() + settings->open_timeout_ms * 1000;
-    int code = key_check(client, error);
+    int code = given_key_check(client, error);
     if (code == DLG_OK)
         code = client_locate(client, conninfo, error);
     if (code == DLG_OK)
