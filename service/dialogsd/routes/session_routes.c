@@ -1,5 +1,6 @@
 #include "routes/session_routes.h"
 
+#include "content/opaque_string.h"
 #include "http/event_ticket.h"
 #include "http/input.h"
 #include "http/library_call.h"
@@ -10,19 +11,48 @@
 
 #include <stdlib.h>
 
+static void login_arrived(dlg_reply *reply, void *payload);
+
+static int login_with(struct request_ctx *ctx, const char *password, size_t length)
+{
+    return dlg_auth_async(ctx->service->backend.client, &ctx->named, password, length, login_arrived, ctx, &ctx->error);
+}
+
+/* With the password as it came. */
+static int login_as_given(struct request_ctx *ctx)
+{
+    const json_t *password = json_object_get(ctx->input, "password");
+    int code = login_with(ctx, json_string_value(password), json_string_length(password));
+    ctx_forget_input(ctx);
+    return code;
+}
+
+/* A hash may be of a password as it was typed, from before it was normalised or by another program. */
 static void login_arrived(dlg_reply *reply, void *payload)
 {
-    limits_login_ended(payload, dlg_reply_code(reply));
-    turn_end(payload);
-    call_arrived(reply, payload);
+    struct request_ctx *ctx = payload;
+    int code = dlg_reply_code(reply);
+    if (code == DLG_E_PASSWORD && ctx->input) {
+        dlg_reply_free(reply);
+        reply = NULL;
+        code = login_as_given(ctx);
+        if (code == DLG_OK)
+            return;
+    }
+    limits_login_ended(ctx, code);
+    turn_end(ctx);
+    call_arrived(reply, ctx);
 }
 
 static int login_submit(struct request_ctx *ctx)
 {
+    size_t length;
     const json_t *password = json_object_get(ctx->input, "password");
-    int code = dlg_auth_async(ctx->service->backend.client, &ctx->named, json_string_value(password),
-                              json_string_length(password), login_arrived, ctx, &ctx->error);
-    ctx_forget_input(ctx);
+    char *opaque = opaque_string_new(json_string_value(password), json_string_length(password), &length);
+    if (!opaque)
+        return login_as_given(ctx);
+    int code = login_with(ctx, opaque, length);
+    opaque_string_free(opaque, length);
     return code;
 }
 

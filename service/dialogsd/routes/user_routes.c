@@ -1,5 +1,6 @@
 #include "routes/user_routes.h"
 
+#include "content/opaque_string.h"
 #include "http/input.h"
 #include "http/library_call.h"
 #include "http/limits.h"
@@ -29,9 +30,12 @@ static dlg_user user_of(const json_t *body)
 static int register_submit(struct request_ctx *ctx)
 {
     dlg_user user = user_of(ctx->input);
-    const json_t *password = json_object_get(ctx->input, "password");
-    int code = dlg_user_create_async(ctx->service->backend.client, &user, json_string_value(password),
-                                     json_string_length(password), register_arrived, ctx, &ctx->error);
+    const json_t *given = json_object_get(ctx->input, "password");
+    size_t length = json_string_length(given);
+    char *opaque = opaque_string_new(json_string_value(given), length, &length);
+    int code = dlg_user_create_async(ctx->service->backend.client, &user, opaque ? opaque : json_string_value(given),
+                                     opaque ? length : json_string_length(given), register_arrived, ctx, &ctx->error);
+    opaque_string_free(opaque, length);
     if (code == DLG_OK)
         limits_registration_begun(ctx, code);
     ctx_forget_input(ctx);
