@@ -56,7 +56,10 @@ typedef struct dlg_error dlg_error;
 /* Returns the DLG_E_* code of an error; DLG_OK for NULL. */
 DLG_API int dlg_error_code(const dlg_error *error);
 
-/* Returns one line of text: what failed, why, what to do. "" for NULL. */
+/*
+ * Returns one line of text: what failed, why, what to do. "" for NULL. It is UTF-8: where a server speaks another
+ * encoding before a session is set up, `?` stands for its letters.
+ */
 DLG_API const char *dlg_error_message(const dlg_error *error);
 
 /*

@@ -1,5 +1,7 @@
 #include "base/error.h"
 
+#include "base/text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +69,7 @@ static dlg_error *error_new(int code, const char *text, size_t length)
     char *message = (char *)(error + 1);
     memcpy(message, text, length);
     message[length] = '\0';
+    text_make_valid(message); /* a server refuses in its own encoding, and file names are bytes */
     *error = (dlg_error){.code = code, .retriable = index != SIZE_MAX && codes[index].retriable, .message = message};
     return error;
 }

@@ -49,6 +49,18 @@ bool text_is_valid(const char *text, size_t length)
     return true;
 }
 
+void text_make_valid(char *text)
+{
+    size_t left = strlen(text);
+    for (size_t step; left; text += step, left -= step) {
+        step = character_length((const uint8_t *)text, left);
+        if (step)
+            continue;
+        *text = '?';
+        step = 1;
+    }
+}
+
 char *text_copy(char **at, const char *text, size_t length)
 {
     char *copy = *at;

@@ -1,13 +1,16 @@
 """Sending, listing, users, passwords, tokens."""
 
+import asyncio
 import concurrent.futures
 import datetime
 import pickle
+import signal
 import uuid
 
 import pytest
 
 import dialogs
+from dialogs import native
 
 
 def texts(messages):
@@ -173,3 +176,50 @@ def test_a_full_queue_is_waited_for(conninfo, anna, boris):
 def test_the_schema_has_a_version(db):
     assert db.install_schema() >= 1
     assert dialogs.has_feature("embedded") and not dialogs.has_feature("telepathy")
+
+
+def test_a_time_outside_the_calendar_is_its_first_or_last_moment(db, anna, boris):
+    years_us = [-70_000_000_000_000_000, 300_000_000_000_000_000]  # about 250 BC and 11476 AD
+    with db.loader() as loader:
+        for number, time_us in enumerate(years_us):
+            native.dlg_loader_message(loader._raw, (number + 1, anna, boris, "x", time_us, 0, None))
+    utc = datetime.timezone.utc
+    first, last = datetime.datetime.min.replace(tzinfo=utc), datetime.datetime.max.replace(tzinfo=utc)
+    assert [message.created for message in db.page(anna, boris).messages] == [first, last]
+
+
+def test_ctrl_c_during_a_page_is_a_keyboard_interrupt(db, anna, boris):
+    for number in range(200):
+        db.send(anna, boris, str(number))
+    interrupted = 0
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        for tries in range(300):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0.0005 + tries * 0.00001)
+                for _ in range(100):
+                    db.page(anna, boris, limit=200)
+            except KeyboardInterrupt:
+                interrupted += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert interrupted == 300
+
+
+def test_feed(conninfo, anna, boris):
+    with dialogs.open(conninfo, feed="on") as db:
+        receipts = [db.send(anna, boris, "one"), db.send(boris, anna, "two")]
+        assert [message.id for message in db.feed(anna).messages] == [receipt.id for receipt in receipts]
+        assert not db.feed(anna, after=db.feed(anna).after).messages
+        assert asyncio.run(db.afeed(anna, limit=1)).messages[0].text == "two"
+
+
+def test_the_state_of_the_connection(db):
+    assert db.connection == (dialogs.ConnectionState.READY, None)
+    with dialogs.open("host=/nonexistent", open="lazy", timeout_ms=200) as lost:
+        with pytest.raises(dialogs.UnavailableError):
+            lost.page(uuid.uuid4(), uuid.uuid4())
+        state, last = lost.connection
+        assert state == dialogs.ConnectionState.RETRYING and "nonexistent" in str(last)
+    assert lost.connection[0] == dialogs.ConnectionState.CLOSED

@@ -26,7 +26,7 @@ from .errors import (Fate, Error, ArgumentError, MemoryError, StateError, Forked
                      CursorError, KeyReusedError, EmbeddedError, FileError, ArchiveError, CancelledError,
                      InternalError, NotClusterError, PreconditionError, BusyError)
 from .values import (Claims, ClusterInfo, ClusterLeftover, ClusterNode, ClusterProblem, ClusterProgress, ClusterStatus,
-                     HotRecipient, JobState, Message, Page, Progress, Rebalance, Receipt, Setting, ShardMove, Stats,
+                     ConnectionState, HotRecipient, JobState, Message, Page, Progress, Rebalance, Receipt, Setting, ShardMove, Stats,
                      Strategy, Transfer, User)
 
 _native.bind(_errors.make, _uuid.UUID, Message, Page, Receipt)
@@ -41,7 +41,7 @@ __version__: str = _native.dlg_version()
 __all__ = [
     "aopen", "ArchiveError", "ArgumentError", "BusyError", "CancelledError", "Claims", "Client", "ClosedError",
     "Cluster", "ClusterInfo", "ClusterLeftover", "ClusterNode", "ClusterProblem", "ClusterProgress", "ClusterStatus",
-    "CursorError", "DatabaseError", "EmbeddedError", "Error", "ExistsError", "Fate", "FileError", "ForkedError",
+    "ConnectionState", "CursorError", "DatabaseError", "EmbeddedError", "Error", "ExistsError", "Fate", "FileError", "ForkedError",
     "has_feature", "HotRecipient", "InternalError", "JobState", "KeyReusedError", "Loader", "MemoryError", "Message",
     "NotClusterError", "NotFoundError", "open", "OverloadError", "Page", "PasswordError", "PreconditionError",
     "Progress", "Rebalance", "Receipt", "RecipientError", "SchemaError", "Setting", "settings", "ShardMove",

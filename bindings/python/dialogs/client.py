@@ -15,9 +15,11 @@ from typing import Any, AsyncIterator, Iterator, List, Optional, Tuple, Union
 from . import native
 from .bulk import Bulk
 from .cluster import Cluster
+from .errors import Error
 from .reference import describes
 from .users import Users
-from .values import Claims, Message, Page, Receipt, Setting, Stats, Text, UserId, microseconds, snapshot
+from .values import (Claims, ConnectionState, Message, Page, Receipt, Setting, Stats, Text, UserId, microseconds,
+                     snapshot)
 
 _clients: "weakref.WeakSet[Client]" = weakref.WeakSet()
 
@@ -89,6 +91,12 @@ class Client(Bulk):
         return not self.closed and bool(native.dlg_ready(self._handle))
 
     @property
+    def connection(self) -> Tuple[ConnectionState, Optional[Error]]:
+        """The state of the connection to the database, and why the last one failed or was lost."""
+        state, last = native.handle_state(self._handle)
+        return ConnectionState(state), last
+
+    @property
     def stats(self) -> Stats:
         """Counters since the client was opened."""
         return snapshot(Stats, native.dlg_stats_get(self._handle))
@@ -141,6 +149,18 @@ class Client(Bulk):
                     after: Optional[str] = None, timeout: Optional[float] = None) -> Page:
         """page() for asyncio."""
         return await self._arun(native.dlg_list_async, user, peer, (limit, before, after, microseconds(timeout)))
+
+    @describes("dlg_feed_async")
+    def feed(self, user: UserId, *, limit: int = 50, before: Optional[str] = None, after: Optional[str] = None,
+             timeout: Optional[float] = None) -> Page:
+        """Returns one page of all dialogs of a user, as page() does of one. The client needs the setting feed="on"."""
+        options = (limit, before, after, microseconds(timeout))
+        return self._run(native.dlg_feed_async, user, options, timeout=timeout)
+
+    async def afeed(self, user: UserId, *, limit: int = 50, before: Optional[str] = None,
+                    after: Optional[str] = None, timeout: Optional[float] = None) -> Page:
+        """feed() for asyncio."""
+        return await self._arun(native.dlg_feed_async, user, (limit, before, after, microseconds(timeout)))
 
     def list(self, user: UserId, peer: UserId, *, after: str = "", fetch: int = 200,
              timeout: Optional[float] = None) -> Iterator[Message]:

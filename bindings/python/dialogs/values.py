@@ -110,6 +110,15 @@ class Progress(NamedTuple):
     conflicts: int  #: messages that were not loaded, because others have their ids
 
 
+class ConnectionState(enum.IntEnum):
+    """The state of a client's connection to the database."""
+
+    CONNECTING = native.DLG_CONNECTION_STATE_CONNECTING
+    READY = native.DLG_CONNECTION_STATE_READY
+    RETRYING = native.DLG_CONNECTION_STATE_RETRYING
+    CLOSED = native.DLG_CONNECTION_STATE_CLOSED
+
+
 class JobState(enum.IntEnum):
     """The state of a rebalance."""
 

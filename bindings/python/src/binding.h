@@ -20,7 +20,8 @@
 /* The classes of the package: what makes an exception, uuid.UUID, Message, Page and Receipt. */
 void values_bind(PyObject *make_error, PyObject *uuid, PyObject *message, PyObject *page, PyObject *receipt);
 
-/* Sets the exception of an error; NULL: of the code alone. */
+/* The exception of an error; and the same, set. NULL: of the code alone. */
+PyObject *value_from_error(int code, const dlg_error *error);
 void value_raise(int code, const dlg_error *error);
 
 /* False with an exception set. A UUID comes from uuid.UUID or its text; a text from str or bytes. */
@@ -67,6 +68,7 @@ void handle_leave(struct handle *handle);       /* NULL is fine */
 /* How many requests were cut off; NULL with an exception set. A second close does nothing. */
 PyObject *handle_close(PyObject *capsule, int64_t timeout_us);
 bool handle_is_open(PyObject *capsule);
+PyObject *handle_state(PyObject *capsule); /* (state, why the last connection failed or None) */
 
 /* ---- Loaders ---- */
 

@@ -78,6 +78,20 @@ bool handle_is_open(PyObject *capsule)
     return handle && handle->client;
 }
 
+PyObject *handle_state(PyObject *capsule)
+{
+    dlg_connection_state state = DLG_CONNECTION_STATE_CLOSED;
+    dlg_error *last = NULL;
+    struct handle *handle = PyCapsule_GetPointer(capsule, handle_name);
+    if (!handle)
+        return NULL;
+    if (handle->client)
+        dlg_connection_state_get(&state, &last, handle->client);
+    PyObject *failure = last ? value_from_error(dlg_error_code(last), last) : Py_NewRef(Py_None);
+    dlg_error_free(last);
+    return failure ? Py_BuildValue("iN", (int)state, failure) : NULL;
+}
+
 static void handle_wait(struct handle *handle)
 {
     handle->closing = true;

@@ -42,9 +42,9 @@
 %ignore dlg_cluster_remove_node;
 %ignore dlg_cluster_isolate;
 
-/* For services that deliver messages as they are stored, and watch their keys; programs in Python follow dialogs. */
 %ignore dlg_feed;
-%ignore dlg_feed_async;
+
+/* For services that deliver messages as they are stored, and watch their keys; programs in Python follow pages. */
 %ignore dlg_feed_cursor;
 %ignore dlg_page_cursor;
 %ignore dlg_token_keys;
@@ -53,7 +53,7 @@
 %ignore dlg_settings_log;
 %ignore dlg_log_fn;
 %ignore dlg_log_level_name;
-%ignore dlg_connection_state_get;
+%ignore dlg_connection_state_get; /* see handle_state() */
 %ignore dlg_connection_state_name;
 
 /* Values are made of whole replies, errors are exceptions, Python frees. */
@@ -148,7 +148,7 @@
 %typemap(out) dlg_uuid * "$result = value_from_uuid($1);"
 
 %typemap(in, numinputs=0) int64_t *expires_us (int64_t value) "$1 = &value;"
-%typemap(argout) int64_t *expires_us "if (result == DLG_OK) $result = value_append($result, value_from_time(*$1));"
+%typemap(argout) int64_t *expires_us "if (result == DLG_OK && $result) $result = value_append($result, value_from_time(*$1));"
 
 %typemap(in, numinputs=0) int *version (int value) "$1 = &value;"
 %typemap(argout) int *version "if (result == DLG_OK) $result = value_append($result, PyLong_FromLong(*$1));"
@@ -368,6 +368,7 @@ static int cluster_progress(const dlg_cluster_progress *progress, void *payload)
 %nothread dlg_reply_fd;
 %nothread dlg_send_async;
 %nothread dlg_list_async;
+%nothread dlg_feed_async;
 %nothread dlg_user_create_async;
 %nothread dlg_user_get_async;
 %nothread dlg_user_search_async;
@@ -394,6 +395,7 @@ bool handle_is_open(PyObject *capsule);
 PyObject *call_new(PyObject *progress, bool queued);
 PyObject *call_wait(PyObject *capsule);
 PyObject *call_take(PyObject *capsule);
+PyObject *handle_state(PyObject *capsule);
 PyObject *call_key(PyObject *capsule);
 void call_abandon(PyObject *capsule);
 void loader_discard(PyObject *capsule);

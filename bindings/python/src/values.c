@@ -22,7 +22,7 @@ void values_bind(PyObject *make_error, PyObject *uuid, PyObject *message, PyObje
 
 /* ---- Errors ---- */
 
-static PyObject *error_object(int code, const dlg_error *error)
+PyObject *value_from_error(int code, const dlg_error *error)
 {
     return PyObject_CallFunction(make_error_function, "issii", code, dlg_error_message(error),
                                  dlg_error_sqlstate(error), dlg_error_retriable(error), (int)dlg_error_fate(error));
@@ -30,7 +30,7 @@ static PyObject *error_object(int code, const dlg_error *error)
 
 void value_raise(int code, const dlg_error *error)
 {
-    PyObject *object = error_object(code, error);
+    PyObject *object = value_from_error(code, error);
     if (object)
         PyErr_SetObject((PyObject *)Py_TYPE(object), object);
     Py_XDECREF(object);
@@ -161,9 +161,17 @@ static void date_of_day(int64_t day, int *year, int *month, int *day_of_month)
     *year = (int)(year_of_era + era * 400 + (*month <= 2));
 }
 
+/* What lies outside the years 1 to 9999, such as 'infinity', is their first or last moment. */
+static int64_t within_calendar(int64_t time_us)
+{
+    const int64_t first_us = INT64_C(-62135596800000000), last_us = INT64_C(253402300799999999);
+    return time_us < first_us ? first_us : time_us > last_us ? last_us : time_us;
+}
+
 PyObject *value_from_time(int64_t time_us)
 {
     const int64_t day_us = INT64_C(86400) * 1000000;
+    time_us = within_calendar(time_us);
     int64_t day = time_us / day_us, left = time_us % day_us;
     if (left < 0) {
         left += day_us;
@@ -182,20 +190,22 @@ PyObject *value_from_time_or_none(int64_t time_us)
     return time_us == 0 ? Py_NewRef(Py_None) : value_from_time(time_us);
 }
 
-/* A tuple of a class with named fields; takes the items over, any of which may be NULL after an exception. */
-static PyObject *record(PyTypeObject *class, Py_ssize_t count, PyObject **items)
+/*
+ * A tuple of a class with named fields is filled item by item, and ends at the first exception: code of Python, which
+ * makes a UUID, may be interrupted by a signal, and nothing else may run with an exception set.
+ */
+static bool put(PyObject *record, Py_ssize_t index, PyObject *item)
 {
-    bool good = true;
-    for (Py_ssize_t i = 0; i < count; i++)
-        good = good && items[i];
-    PyObject *made = good ? class->tp_alloc(class, count) : NULL;
-    for (Py_ssize_t i = 0; i < count; i++) {
-        if (made)
-            PyTuple_SET_ITEM(made, i, items[i]);
-        else
-            Py_XDECREF(items[i]);
-    }
-    return made;
+    if (item)
+        PyTuple_SET_ITEM(record, index, item);
+    return item != NULL;
+}
+
+static PyObject *finished(PyObject *record, bool complete)
+{
+    if (!complete)
+        Py_CLEAR(record);
+    return record;
 }
 
 /* A dialog has two users: their UUIDs are made once for a page. */
@@ -219,13 +229,13 @@ static PyObject *pair_uuid(struct pair *pair, const dlg_uuid *uuid)
 
 static PyObject *message_object(struct pair *pair, const dlg_message *message)
 {
-    PyObject *items[] = {PyLong_FromLongLong(message->id),
-                         pair_uuid(pair, &message->author),
-                         pair_uuid(pair, &message->recipient),
-                         value_from_time(message->created_us),
-                         value_from_time_or_none(message->updated_us),
-                         PyUnicode_DecodeUTF8(message->text, (Py_ssize_t)message->length, NULL)};
-    return record(message_class, 6, items);
+    PyObject *made = message_class->tp_alloc(message_class, 6);
+    return finished(made, made && put(made, 0, PyLong_FromLongLong(message->id)) &&
+                              put(made, 1, pair_uuid(pair, &message->author)) &&
+                              put(made, 2, pair_uuid(pair, &message->recipient)) &&
+                              put(made, 3, value_from_time(message->created_us)) &&
+                              put(made, 4, value_from_time_or_none(message->updated_us)) &&
+                              put(made, 5, PyUnicode_DecodeUTF8(message->text, (Py_ssize_t)message->length, NULL)));
 }
 
 static PyObject *page_messages(const dlg_page *page)
@@ -247,16 +257,19 @@ static PyObject *page_messages(const dlg_page *page)
 
 PyObject *value_from_page(const dlg_page *page)
 {
-    PyObject *items[] = {page_messages(page), PyUnicode_FromString(dlg_page_before(page)),
-                         PyUnicode_FromString(dlg_page_after(page)), PyBool_FromLong(dlg_page_has_more(page))};
-    return record(page_class, 4, items);
+    PyObject *made = page_class->tp_alloc(page_class, 4);
+    return finished(made, made && put(made, 0, page_messages(page)) &&
+                              put(made, 1, PyUnicode_FromString(dlg_page_before(page))) &&
+                              put(made, 2, PyUnicode_FromString(dlg_page_after(page))) &&
+                              put(made, 3, PyBool_FromLong(dlg_page_has_more(page))));
 }
 
 PyObject *value_from_receipt(const dlg_receipt *receipt)
 {
-    PyObject *items[] = {PyLong_FromLongLong(receipt->id), value_from_time(receipt->created_us),
-                         PyBool_FromLong(receipt->duplicate)};
-    return record(receipt_class, 3, items);
+    PyObject *made = receipt_class->tp_alloc(receipt_class, 3);
+    return finished(made, made && put(made, 0, PyLong_FromLongLong(receipt->id)) &&
+                              put(made, 1, value_from_time(receipt->created_us)) &&
+                              put(made, 2, PyBool_FromLong(receipt->duplicate)));
 }
 
 PyObject *value_from_text(char *text)
@@ -268,7 +281,12 @@ PyObject *value_from_text(char *text)
 
 PyObject *value_append(PyObject *result, PyObject *value)
 {
-    if (!value || PyLong_CheckExact(result) || result == Py_None) {
+    if (!result || !value) { /* an exception is set */
+        Py_XDECREF(result);
+        Py_XDECREF(value);
+        return NULL;
+    }
+    if (PyLong_CheckExact(result) || result == Py_None) {
         Py_DECREF(result);
         return value;
     }

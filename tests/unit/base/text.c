@@ -1,6 +1,7 @@
 #include "base/text.h"
 #include "check.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void assert_valid(const char *text, size_t length, bool valid)
@@ -62,10 +63,28 @@ static void refuses_what_is_not_utf8(void **state)
         assert_valid(bad[i].bytes, bad[i].length, false);
 }
 
+static void what_is_not_utf8_becomes_a_question_mark(void **state)
+{
+    static const char *const texts[][2] = {{"plain", "plain"},
+                                           {"\xd0\x90\xd0\xbd\xd0\xbd\xd0\xb0", "\xd0\x90\xd0\xbd\xd0\xbd\xd0\xb0"},
+                                           {"\xc1\xce\xce\xc1", "????"}, /* KOI8-R */
+                                           {"cut \xd0", "cut ?"},
+                                           {"\xed\xa0\x80 x", "??? x"},
+                                           {"", ""}};
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "%s", texts[i][0]);
+        text_make_valid(text);
+        assert_string_equal(text, texts[i][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepts_every_length_of_character),
+        cmocka_unit_test(what_is_not_utf8_becomes_a_question_mark),
         cmocka_unit_test(refuses_what_is_not_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
