@@ -21,7 +21,8 @@ typedef struct dlg_message {
     int64_t id; /* unique per recipient, positive */
     dlg_uuid author;
     dlg_uuid recipient;
-    int64_t created_us;
+    int64_t created_us; /* may lie outside the years 1 to 9999, up to INT64_MAX: 'infinity'. What cannot show that
+                           shows the first or the last moment of these years, as all of ours do. */
     int64_t updated_us; /* 0: never edited */
     const char *text;   /* `length` bytes of UTF-8, followed by a NUL that does not count */
     size_t length;

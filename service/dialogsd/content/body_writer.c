@@ -1,5 +1,7 @@
 #include "content/body_writer.h"
 
+#include "common/service_clock.h"
+
 #include <msgpack.h>
 #include <string.h>
 
@@ -129,6 +131,7 @@ void write_uuid(struct body_writer *writer, const dlg_uuid *uuid)
 
 static void pack_timestamp(msgpack_packer *packer, int64_t time_us)
 {
+    time_us = calendar_us(time_us);
     int64_t micros = time_us % 1000000;
     int64_t seconds = time_us / 1000000 - (micros < 0);
     const msgpack_timestamp time = {.tv_sec = seconds,

@@ -1,5 +1,7 @@
 #include "content/text_buffer.h"
 
+#include "common/service_clock.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,6 +148,7 @@ static char *put_digits(char *to, int number, int digits, char after)
 
 void buffer_add_time(struct text_buffer *text, int64_t time_us)
 {
+    time_us = calendar_us(time_us);
     int64_t micros = time_us % 1000000;
     int64_t seconds = time_us / 1000000;
     if (micros < 0) {
@@ -157,8 +160,7 @@ void buffer_add_time(struct text_buffer *text, int64_t time_us)
     char *to = buffer_grow(text, TIME_SIZE);
     if (!to || !gmtime_r(&clock, &tm))
         return;
-    int year = tm.tm_year + 1900; /* the form has four digits */
-    char *end = put_digits(to, year < 0 ? 0 : year > 9999 ? 9999 : year, 4, '-');
+    char *end = put_digits(to, tm.tm_year + 1900, 4, '-');
     end = put_digits(end, tm.tm_mon + 1, 2, '-');
     end = put_digits(end, tm.tm_mday, 2, 'T');
     end = put_digits(end, tm.tm_hour, 2, ':');

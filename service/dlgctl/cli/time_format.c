@@ -1,5 +1,7 @@
 #include "cli/time_format.h"
 
+#include "common/service_clock.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -9,6 +11,7 @@ enum { SECOND_US = 1000000 };
 /* The whole second at or before, and what is over it. */
 static time_t second_of(int64_t us, long *over)
 {
+    us = calendar_us(us);
     int64_t rest = us % SECOND_US;
     *over = (long)(rest < 0 ? rest + SECOND_US : rest);
     return (time_t)(us / SECOND_US - (rest < 0));
