@@ -232,13 +232,20 @@ static void list_destroy(struct request *request)
     free(list->known);
 }
 
+static size_t page_size(const dlg_page *page)
+{
+    size_t size = sizeof *page + page->count * sizeof *page->messages;
+    for (int i = 0; i < 2; i++)
+        size += page->directions[i] ? PQresultMemorySize(page->directions[i]) : 0;
+    for (size_t i = 0; page->texts && i < page->count; i++)
+        size += page->messages[i].length + 1;
+    return size;
+}
+
 static size_t list_settle(struct request *request)
 {
     const struct list *list = (struct list *)request;
-    size_t size = sizeof *list;
-    for (int i = 0; list->page && i < 2; i++)
-        size += list->page->directions[i] ? PQresultMemorySize(list->page->directions[i]) : 0;
-    return size + (list->page ? sizeof *list->page + list->page->count * sizeof *list->page->messages : 0);
+    return sizeof *list + (list->page ? page_size(list->page) : 0);
 }
 
 /* ---- Calls ---- */
