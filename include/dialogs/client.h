@@ -204,6 +204,19 @@ typedef struct dlg_reply dlg_reply;
  */
 typedef void (*dlg_callback)(dlg_reply *reply, void *payload);
 
+/*
+ * Gives up asynchronous calls, named by their payload. Each one that is not done completes with DLG_E_CANCELLED soon
+ * after. Its reply comes as always, once, to the callback or into the queue. dlg_error_fate() tells what is known of a
+ * write. A call that is done already, or a payload that no call has, is no error.
+ *
+ *   payload  as given with the calls; not NULL. Give each call a payload of its own to cancel it alone.
+ *
+ * It does not end the administration of a cluster, which its progress function stops. Any thread, callbacks too.
+ * Does not block. Errors: DLG_E_ARGUMENT, DLG_E_FORKED, DLG_E_CLOSED, DLG_E_MEMORY, DLG_E_OVERLOAD (`queue_requests`
+ * cancellations are waiting).
+ */
+DLG_API int dlg_cancel(dlg_client *client, const void *payload, dlg_error **error);
+
 /* Returns DLG_OK or the DLG_E_* code of the request. */
 DLG_API int dlg_reply_code(const dlg_reply *reply);
 

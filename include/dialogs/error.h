@@ -36,7 +36,7 @@ typedef enum dlg_code {
     DLG_E_EMBEDDED = -21,      /* the private server could not be found, created or started */
     DLG_E_FILE = -22,          /* a file could not be read or written */
     DLG_E_ARCHIVE = -23,       /* not an archive, a damaged one, or one of a later version */
-    DLG_E_CANCELLED = -24,     /* a progress callback asked to stop */
+    DLG_E_CANCELLED = -24,     /* stopped by a progress callback or dlg_cancel() */
     DLG_E_INTERNAL = -25,      /* a bug in the library */
     DLG_E_NOT_CLUSTER = -26,   /* this database is not a Citus cluster, or its tables are not distributed */
     DLG_E_PRECONDITION = -27,  /* something must be repaired first; the text says how */

@@ -4,6 +4,7 @@
 #include "base/trace.h"
 #include "base/versioned.h"
 #include "client/schema.h"
+#include "engine/cancel.h"
 #include "engine/complete.h"
 #include "engine/dispatch.h"
 #include "engine/dispatch_answers.h"
@@ -346,6 +347,16 @@ int dlg_close_now(size_t *undelivered, dlg_client *client)
 }
 
 /* ---- State ---- */
+
+int dlg_cancel(dlg_client *client, const void *payload, dlg_error **error)
+{
+    int code = client_check(client, error);
+    if (code != DLG_OK)
+        return code;
+    if (!payload)
+        return error_set(error, DLG_E_ARGUMENT, "dlg_cancel() needs the payload of the calls");
+    return cancel_request(&client->engine, payload, error);
+}
 
 int dlg_ready(dlg_client *client)
 {

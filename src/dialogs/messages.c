@@ -38,7 +38,7 @@ static struct send *send_of(struct request *request)
     return (struct send *)request;
 }
 
-static int key_check(struct message_key *key, dlg_error **error)
+static int message_key_check(struct message_key *key, dlg_error **error)
 {
     if (!key->text)
         key->length = 0;
@@ -67,7 +67,7 @@ int message_from_caller(dlg_message *message, struct message_key *key, const dlg
     if (code != DLG_OK || !key)
         return code;
     *key = (struct message_key){read.key, read.key_length};
-    return key_check(key, error);
+    return message_key_check(key, error);
 }
 
 int message_check(const dlg_client *client, const dlg_uuid *author, const dlg_uuid *recipient, const char *text,
@@ -265,7 +265,7 @@ static int options_read(dlg_send_options *options, struct message_key *key, cons
     if (options->flags & ~DLG_SEND_CHECK_RECIPIENT)
         return error_set(error, DLG_E_ARGUMENT, "unknown flag in dlg_send_options: give DLG_SEND_CHECK_RECIPIENT or 0");
     *key = (struct message_key){options->key, options->key_length};
-    return key_check(key, error);
+    return message_key_check(key, error);
 }
 
 static size_t send_settle(struct request *request)

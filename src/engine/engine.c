@@ -176,6 +176,7 @@ void engine_free(struct engine *engine)
     if (forked)
         return; /* another thread may have held the lock when the process was copied */
     dlg_error_free(engine->loss);
+    free(engine->cancels.payloads);
     pthread_cond_destroy(&engine->room);
     pthread_cond_destroy(&engine->arrival);
     pthread_mutex_destroy(&engine->lock);

@@ -11,6 +11,12 @@
 
 #include <pthread.h>
 
+/* Payloads of requests that are to be cancelled. */
+struct cancel_list {
+    const void **payloads;
+    size_t count, room;
+};
+
 struct engine {
     const dlg_settings *settings; /* the client's */
     struct clock clock;
@@ -23,6 +29,7 @@ struct engine {
     struct request_list incoming;
     struct resumed_list resumed; /* requests whose job is done */
     struct request_list replies;
+    struct cancel_list cancels;
     unsigned arrival_waiters;
     bool ended;      /* no more replies */
     dlg_error *loss; /* why the last connection to the first node was lost, or not made */

@@ -1,5 +1,6 @@
 #include "engine/loop.h"
 
+#include "engine/cancel.h"
 #include "engine/complete.h"
 #include "engine/dispatch.h"
 #include "engine/dispatch_answers.h"
@@ -177,6 +178,7 @@ static void loop_iterate(struct engine *engine)
     engine->now_us = clock_monotonic_us();
     handle_events(engine, events, count);
     take_incoming(engine);
+    cancel_run(engine);
     if (atomic_exchange(&engine->refresh, false))
         topology_refresh(&engine->topology, engine->now_us);
     if (atomic_load(&engine->refused))

@@ -171,3 +171,19 @@ def test_a_lost_client_leaves_no_descriptor(conninfo, anna, boris):
     for _ in range(3):
         asyncio.run(main())
     assert descriptors() <= before
+
+
+def test_a_cancelled_call_is_given_up(silent, anna, boris):
+    async def main():
+        async with await dialogs.aopen(silent, open="lazy", timeout_ms=60000, close_timeout_ms=0) as db:
+            task = asyncio.ensure_future(db.asend(anna, boris, "hi"))
+            while db.stats.queued == 0:
+                await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            while db.stats.queued or db.stats.untaken:  # long before its deadline
+                await asyncio.sleep(0.01)
+            assert db.stats.failed == 1
+
+    asyncio.run(asyncio.wait_for(main(), 20))

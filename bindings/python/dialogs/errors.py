@@ -133,7 +133,7 @@ class ArchiveError(Error):
 
 
 class CancelledError(Error):
-    """A progress callback asked to stop."""
+    """Stopped by a progress callback or dlg_cancel()."""
 
 
 class InternalError(Error):

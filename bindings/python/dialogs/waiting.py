@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 import weakref
@@ -124,6 +125,10 @@ class Waiting:
             raise
         try:
             return await future
+        except asyncio.CancelledError:
+            with contextlib.suppress(Error):
+                native.dlg_cancel(self._handle, call)
+            raise
         finally:
             native.call_abandon(call)  # one that was cancelled stops at its next progress
 

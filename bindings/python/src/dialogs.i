@@ -277,6 +277,11 @@ static int cluster_progress(const dlg_cluster_progress *progress, void *payload)
     $2 = call_callback($3);
     call_start($3);
 }
+%typemap(in) const void *payload {
+    $1 = call_from_capsule($input);
+    if (!$1)
+        SWIG_fail;
+}
 %typemap(argout) (dlg_callback callback, void *payload) "if (result != DLG_OK) call_refused($2);"
 %typemap(argout) (dlg_cluster_progress_fn progress, dlg_callback callback, void *payload)
     "if (result != DLG_OK) call_refused($3);"
@@ -366,6 +371,7 @@ static int cluster_progress(const dlg_cluster_progress *progress, void *payload)
 %nothread dlg_ready;
 %nothread dlg_stats_get;
 %nothread dlg_reply_fd;
+%nothread dlg_cancel;
 %nothread dlg_send_async;
 %nothread dlg_list_async;
 %nothread dlg_feed_async;

@@ -32,6 +32,33 @@ static void *send_into_the_queue(void *argument)
     return NULL;
 }
 
+/* The payloads of calls that others cancel. */
+static char payloads[16];
+
+static void *send_to_be_cancelled(void *argument)
+{
+    struct crowd *crowd = argument;
+    int code = DLG_OK;
+    for (unsigned i = 0; code != DLG_E_CLOSED; i++) {
+        code = dlg_send_async(crowd->client, &crowd->pair.ann, &crowd->pair.ben, "x", 1, NULL, NULL,
+                              &payloads[i % sizeof payloads], NULL);
+        crowd->accepted += code == DLG_OK;
+        note_code(crowd, code);
+    }
+    return NULL;
+}
+
+static void *cancel(void *argument)
+{
+    struct crowd *crowd = argument;
+    int code = DLG_OK;
+    for (unsigned i = 0; code != DLG_E_CLOSED; i++) {
+        code = dlg_cancel(crowd->client, &payloads[i % sizeof payloads], NULL);
+        note_code(crowd, code);
+    }
+    return NULL;
+}
+
 static void *send_and_wait(void *argument)
 {
     struct crowd *crowd = argument;
@@ -109,7 +136,9 @@ static void *end(void *argument)
 }
 
 static void *(*const work[])(void *) = {send_into_the_queue,
-                                        send_into_the_queue,
+                                        send_to_be_cancelled,
+                                        send_to_be_cancelled,
+                                        cancel,
                                         send_and_wait,
                                         send_and_wait,
                                         list_and_wait,
