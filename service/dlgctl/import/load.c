@@ -229,9 +229,10 @@ int load_end(struct load *load, int status)
     progress_clear(&load->progress);
     if (load->loader)
         print_summary(load, complete);
+    bool in_vain = load->loader && load->bad > 0 && rows_done(load) == 0;
     if (load->loader && !complete)
         print_repeat(load);
     status = close_ids(load, status);
     release(load);
-    return stopped || load->conflicts ? DLGCTL_FAILED : status;
+    return stopped || load->conflicts || in_vain ? DLGCTL_FAILED : status;
 }
