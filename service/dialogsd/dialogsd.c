@@ -70,6 +70,7 @@ static bool serve(struct service *service, const sigset_t *signals)
         service_log_flush(&service->log);
         connections_sweep(&service->connections);
         backend_watch(&service->backend);
+        memory_budget_trim(&service->memory);
         subscriptions_tick(&service->subscriptions, monotonic_us(), wall_us());
         sweep_tokens_each_minute(service);
         turns_expire(service);
@@ -91,14 +92,55 @@ static void wait_for_requests(struct service *service, const sigset_t *signals, 
     } while (atomic_load(&service->active) > 0 && monotonic_us() < end);
 }
 
-static void drain_requests(struct service *service, struct http_server *server, const sigset_t *signals)
+struct servers {
+    struct http_server clients;
+    struct http_server operators; /* of --admin-port */
+    bool has_operators;
+};
+
+/* The sockets that connections come to; -1 for what there is none of. */
+struct sockets {
+    int clients;
+    int operators;
+};
+
+static void servers_stop(struct servers *servers)
+{
+    http_server_stop(&servers->clients);
+    if (!servers->has_operators)
+        return;
+    http_server_stop_accepting(&servers->operators);
+    http_server_stop(&servers->operators);
+}
+
+static bool servers_start(struct servers *servers, struct service *service, const struct sockets *sockets)
+{
+    *servers = (struct servers){0};
+    service->has_operators = sockets->operators >= 0;
+    if (sockets->operators >= 0) {
+        servers->has_operators = listener_listen(sockets->operators) &&
+                                 http_server_start(&servers->operators, service, sockets->operators, true);
+        if (!servers->has_operators)
+            return false;
+    }
+    if (listener_listen(sockets->clients) && http_server_start(&servers->clients, service, sockets->clients, false))
+        return true;
+    if (servers->has_operators) {
+        http_server_stop_accepting(&servers->operators);
+        http_server_stop(&servers->operators);
+    }
+    return false;
+}
+
+/* Operators are answered to the end. */
+static void drain_requests(struct service *service, struct servers *servers, const sigset_t *signals)
 {
     atomic_store(&service->backend.draining, true);
-    http_server_stop_accepting(server);
+    http_server_stop_accepting(&servers->clients);
     wait_for_requests(service, signals, service->config.drain_timeout_s * 1000);
     backend_close(&service->backend);
     wait_for_requests(service, signals, FLUSH_MS);
-    http_server_stop(server);
+    servers_stop(servers);
 }
 
 static void name_requests(struct service *service)
@@ -110,13 +152,12 @@ static void name_requests(struct service *service)
 }
 
 /* With the port taken and the log open: from the database on to the end. */
-static bool run_service(struct service *service, int fd, const sigset_t *signals)
+static bool run_service(struct service *service, const struct sockets *sockets, const sigset_t *signals)
 {
     if (!backend_open(&service->backend, &service->config))
         return false;
-    bool listens = replicas_open(&service->replicas, service->config.redis) && listener_listen(fd);
-    struct http_server server;
-    if (!listens || !http_server_start(&server, service, fd)) {
+    struct servers servers;
+    if (!replicas_open(&service->replicas, service->config.redis) || !servers_start(&servers, service, sockets)) {
         backend_close(&service->backend);
         replicas_close(&service->replicas);
         return false;
@@ -126,9 +167,29 @@ static bool run_service(struct service *service, int fd, const sigset_t *signals
     supervisor_tell("READY=1");
     bool good = serve(service, signals);
     supervisor_tell("STOPPING=1");
-    drain_requests(service, &server, signals);
+    drain_requests(service, &servers, signals);
     replicas_close(&service->replicas);
     return good;
+}
+
+static bool tls_ready(const struct config *config)
+{
+    return !config->tls_certificate || (certificate_load(config->tls_certificate, config->tls_key) &&
+                                        certificate_check_priorities(config->tls_priorities));
+}
+
+/* From the supervisor, or our own. */
+static bool sockets_take(const struct config *config, struct sockets *sockets)
+{
+    if (!supervisor_sockets(&sockets->clients, &sockets->operators))
+        return false;
+    if (sockets->clients < 0)
+        sockets->clients = listener_bind(config->listen, config->port);
+    if (sockets->clients >= 0 && sockets->operators < 0 && config->admin_port) {
+        sockets->operators = listener_bind(config->admin_listen, config->admin_port);
+        return sockets->operators >= 0;
+    }
+    return sockets->clients >= 0;
 }
 
 static int serve_config(struct service *service)
@@ -140,21 +201,20 @@ static int serve_config(struct service *service)
     service->replicas.subscriptions = &service->subscriptions;
     service->replicas.revoked_tokens = &service->revoked_tokens;
     service->replicas.rate_limit = &service->rate_limit;
-    int fd = supervisor_socket();
-    if (fd == -1)
-        fd = listener_bind(&service->config);
-    if (fd < 0)
+    struct sockets sockets;
+    if (!sockets_take(&service->config, &sockets))
         return EXIT_FAILURE;
+    memory_budget_open(&service->memory, (size_t)service->config.memory_mib * 1024 * 1024 / 2);
     connections_open(&service->connections,
                      (service->config.idle_timeout_s + service->config.request_timeout_s) * 1000000);
     limits_open(service);
     revoked_tokens_open(&service->revoked_tokens);
-    subscriptions_open(&service->subscriptions, service->config.heartbeat_s * 1000000,
+    subscriptions_open(&service->subscriptions, &service->memory, service->config.heartbeat_s * 1000000,
                        service->config.catch_up_s * 1000000);
     const struct config *config = &service->config;
-    bool good = (!config->tls_certificate || certificate_load(config->tls_certificate, config->tls_key)) &&
-                service_log_open(&service->log, service->config.log) &&
-                static_files_open(&service->static_files, service->config.pages) && run_service(service, fd, &signals);
+    bool good = tls_ready(config) && service_log_open(&service->log, service->config.log) &&
+                static_files_open(&service->static_files, service->config.pages) &&
+                run_service(service, &sockets, &signals);
     certificate_close();
     service_log_close(&service->log);
     static_files_close(&service->static_files);
@@ -168,7 +228,7 @@ static int serve_config(struct service *service)
 /* What would keep it from serving, as far as that can be seen without a database. */
 static int check_config(const struct config *config)
 {
-    bool good = !config->tls_certificate || certificate_load(config->tls_certificate, config->tls_key);
+    bool good = tls_ready(config);
     certificate_close();
     if (!good || !backend_check(config))
         return EXIT_FAILURE;

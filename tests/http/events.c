@@ -282,6 +282,69 @@ static void what_is_wrong_is_said(void **state)
     answer_free(&answer);
 }
 
+/* One user does not take all connections; others have theirs, and one that is closed makes room. */
+static void streams_of_a_user_are_bounded(void **state)
+{
+    (void)state;
+    enum { MOST = 3 };
+    struct process process;
+    struct person person, other;
+    struct sse streams[MOST], more;
+    process_start(&process, test_server_conninfo(world.server), (const char *const[]){"--streams-per-user", "3", NULL});
+    process_wait_ready(&process);
+    person_make(&person, process.port);
+    person_make(&other, process.port);
+    for (int i = 0; i < MOST; i++)
+        sse_open(&streams[i], process.port, person.token, NULL);
+    struct call call = {.port = process.port, .path = "/events?after=", .token = person.token};
+    char *said = expect_error(&call, 429, -DLG_E_OVERLOAD);
+    assert_non_null(strstr(said, "3 are open"));
+    free(said);
+    sse_open(&more, process.port, other.token, NULL);
+    sse_close(&more);
+    sse_close(&streams[0]);
+    for (int i = 0; i < 100 && metric_value(process.port, "dialogsd_streams") > MOST - 1; i++)
+        pause_ms(20);
+    sse_open(&streams[0], process.port, person.token, NULL);
+    for (int i = 0; i < MOST; i++)
+        sse_close(&streams[i]);
+    free(person.token);
+    free(other.token);
+    process_stop(&process);
+}
+
+/* Texts that are longer than what is written at a time, each as one event, from the database and from the service. */
+static void long_texts_come_whole(void **state)
+{
+    (void)state;
+    enum { LONG = 60000 };
+    int port = world.process.port;
+    struct person person;
+    struct sse stream;
+    char last[DLG_CURSOR_SIZE], *text = calloc(1, LONG + 1);
+    person_make(&person, port);
+    for (int i = 0; i < LONG; i++)
+        text[i] = (char)('a' + i % 26);
+    sse_open(&stream, port, person.token, NULL);
+    person_send(port, &person, &world.anna, "here");
+    sse_expect(&stream, "here");
+    snprintf(last, sizeof last, "%s", stream.last_id);
+    sse_close(&stream);
+    for (int i = 0; i < 5; i++)
+        person_send(port, &person, &world.anna, text);
+    sse_open(&stream, port, person.token, last);
+    for (int i = 0; i < 5; i++)
+        sse_expect(&stream, text);
+    for (int i = 0; i < 5; i++)
+        person_send(port, &person, &world.anna, text);
+    for (int i = 0; i < 5; i++)
+        sse_expect(&stream, text);
+    sse_expect_silence(&stream);
+    sse_close(&stream);
+    free(text);
+    free(person.token);
+}
+
 /* Without the indexes of feeds there are no streams, and that is no fault. */
 static void a_service_without_feeds_says_so(void **state)
 {
@@ -316,6 +379,8 @@ int main(void)
         cmocka_unit_test(a_stop_ends_streams),
         cmocka_unit_test(the_token_s_end_is_the_stream_s),
         cmocka_unit_test(what_is_wrong_is_said),
+        cmocka_unit_test(streams_of_a_user_are_bounded),
+        cmocka_unit_test(long_texts_come_whole),
         cmocka_unit_test(a_service_without_feeds_says_so),
     };
     return cmocka_run_group_tests(tests, world_setup, world_teardown);

@@ -139,7 +139,57 @@ static void deep_json(void **state)
     memset(to, '[', depth);
     memset(to + depth, ']', depth);
     memcpy(to + 2 * depth, "}", 2);
-    refused(sending(body, 0), 400, -DLG_E_ARGUMENT, "depth");
+    refused(sending(body, 0), 400, -DLG_E_ARGUMENT, "values");
+    free(body);
+}
+
+/* The calls take a few values. The tree of many is many times as large as they are, and its making takes long. */
+static void many_values(void **state)
+{
+    (void)state;
+    enum { MANY = 2000 };
+    char json[2 * MANY + 64], packed[MANY + 64];
+    char *to = stpcpy(json, "{\"text\":\"x\",\"y\":[0");
+    for (int i = 0; i < MANY; i++)
+        to = stpcpy(to, ",0");
+    stpcpy(to, "]}");
+    refused(sending(json, 0), 400, -DLG_E_ARGUMENT, "values");
+    struct call call = sending(packed, 0);
+    memcpy(packed, "\x82\xa4text\xa1x\xa1y\xdc\x07\xd0", 13);
+    memset(packed + 13, 0x90, MANY); /* empty arrays */
+    call.length = 13 + MANY;
+    call.headers[0] = "Content-Type: application/vnd.msgpack";
+    refused(call, 400, -DLG_E_ARGUMENT, "values");
+}
+
+/* Commas and brackets of a text are no values. */
+static void a_text_of_brackets(void **state)
+{
+    (void)state;
+    enum { MANY = 3000 };
+    char body[MANY + 64];
+    char *to = stpcpy(body, "{\"text\":\"");
+    for (int i = 0; i < MANY / 3; i++)
+        to = stpcpy(to, "[,{");
+    stpcpy(to, "\"}");
+    struct answer answer;
+    struct call call = sending(body, 0);
+    call.port = port();
+    call.path = dialog_path(&world.clara, "send");
+    call_expect(&answer, &call, 200);
+    answer_free(&answer);
+}
+
+/* A login has an id and a password, and nobody has to read more than that from strangers. */
+static void long_logins(void **state)
+{
+    (void)state;
+    enum { LONG = 20000 };
+    char *body = malloc(LONG + 64);
+    char *to = stpcpy(body, "{\"id\":\"x\",\"password\":\"");
+    memset(to, 'x', LONG);
+    memcpy(to + LONG, "\"}", 3);
+    refused((struct call){.port = world.process.port, .path = "/login", .body = body}, 413, -DLG_E_TOO_LARGE, "16384");
     free(body);
 }
 
@@ -398,6 +448,9 @@ int main(void)
         cmocka_unit_test(the_longest_text),
         cmocka_unit_test(a_huge_body),
         cmocka_unit_test(deep_json),
+        cmocka_unit_test(many_values),
+        cmocka_unit_test(a_text_of_brackets),
+        cmocka_unit_test(long_logins),
         cmocka_unit_test(bad_ids),
         cmocka_unit_test(bad_registrations),
         cmocka_unit_test(bad_searches),

@@ -96,7 +96,7 @@ static void streams_are_counted(void **state)
 static void clients_that_leave_are_noticed(void **state)
 {
     (void)state;
-    enum { COUNT = 150 };
+    enum { COUNT = 45 };
     static struct sse streams[COUNT];
     int port = world.process.port;
     for (int i = 0; i < COUNT; i++)

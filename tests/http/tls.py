@@ -80,6 +80,62 @@ def old_versions_are_refused(service):
         pass
 
 
+def client(ciphers):
+    """A client of TLS 1.2 that has these ciphers alone."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(ciphers + ":@SECLEVEL=0")
+    return context
+
+
+def agrees(service, ciphers):
+    try:
+        with socket.create_connection(("127.0.0.1", service.port), timeout=20) as plain:
+            with client(ciphers).wrap_socket(plain) as secure:
+                return bool(secure.cipher())
+    except (ssl.SSLError, OSError):
+        return False
+
+
+def ciphers_are_those_of_rfc_9325(service):
+    """ECDHE and AEAD; the certificate has an elliptic key here, and one of RSA in rsa_keys()."""
+    assert agrees(service, "ECDHE-ECDSA-AES128-GCM-SHA256")
+    assert agrees(service, "ECDHE-ECDSA-CHACHA20-POLY1305")
+    assert not agrees(service, "ECDHE-ECDSA-AES128-SHA")  # CBC
+    assert not agrees(service, "ECDHE-ECDSA-AES256-CCM8")
+    assert "strict-transport-security" not in service.call("GET", "/healthz")[1]
+
+
+def rsa_keys(program, home):
+    place = Place(os.path.join(home, "rsa"))
+    os.mkdir(os.path.join(home, "rsa"))
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=IP:127.0.0.1", "-days", "2", "-keyout", place.key, "-out", place.chain], check=True,
+                   stderr=subprocess.DEVNULL)
+    service = Secure(program, place, home)
+    service.command += ["--hsts", "31536000"]
+    service.start()
+    assert agrees(service, "ECDHE-RSA-AES128-GCM-SHA256")
+    assert not agrees(service, "AES128-GCM-SHA256")  # RSA key transport: no forward secrecy
+    assert not agrees(service, "DHE-RSA-AES128-GCM-SHA256")
+    assert not agrees(service, "ECDHE-RSA-AES256-SHA384")
+    assert service.call("GET", "/healthz")[1]["Strict-Transport-Security"] == "max-age=31536000"
+    service.stop()
+    service.command += ["--tls-priorities", "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+RSA"]
+    service.start()
+    assert agrees(service, "AES128-GCM-SHA256")
+    assert not agrees(service, "ECDHE-RSA-AES128-GCM-SHA256")
+    service.stop()
+
+
+def bad_priorities_do_not_start(program, place, home):
+    done = subprocess.run([program, "--data", os.path.join(home, "data"), "--check-config", "--tls-certificate",
+                           place.chain, "--tls-key", place.key, "--tls-priorities", "NORMAL:+NONSENSE"],
+                          stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, timeout=60, check=False)
+    assert done.returncode and '--tls-priorities' in done.stderr and "NONSENSE" in done.stderr, done.stderr
+
+
 def is_renewed(service, place):
     before = service.shown()
     lasting = http.client.HTTPSConnection("127.0.0.1", service.port, timeout=20, context=service.context)
@@ -129,10 +185,13 @@ def main(program):
         speaks(service)
         plain_is_no_answer(service)
         old_versions_are_refused(service)
+        ciphers_are_those_of_rfc_9325(service)
+        bad_priorities_do_not_start(program, place, home)
         is_renewed(service, place)
         bad_files_change_nothing(service, place)
         service.stop()
         wrong_pairs_do_not_start(program, home)
+        rsa_keys(program, home)
     finally:
         shutil.rmtree(home, ignore_errors=True)
     print("TLS is as it should be")

@@ -155,10 +155,10 @@ static char *put(char *to, const void *bytes, size_t length)
 #define PUT(to, literal) put(to, literal, sizeof(literal) - 1)
 #define ADD(text, literal) buffer_add(text, literal, sizeof(literal) - 1)
 
-void message_pack(struct text_buffer *text, const dlg_message *message)
+void message_pack_head(struct text_buffer *text, const dlg_message *message)
 {
     msgpack_packer packer = packer_of(text);
-    char *to = buffer_grow(text, message->length + MESSAGE_ROOM);
+    char *to = buffer_grow(text, MESSAGE_ROOM);
     if (!to)
         return;
     to = message->updated_us ? PUT(to, MAP_6) : PUT(to, MAP_5);
@@ -168,7 +168,12 @@ void message_pack(struct text_buffer *text, const dlg_message *message)
     to = put(to, message->recipient.bytes, sizeof message->recipient.bytes);
     to = PUT(to, NAME_4("text"));
     text->length = (size_t)(to - text->data);
-    msgpack_pack_str_with_body(&packer, message->text, message->length);
+    msgpack_pack_str(&packer, message->length);
+}
+
+void message_pack_tail(struct text_buffer *text, const dlg_message *message)
+{
+    msgpack_packer packer = packer_of(text);
     ADD(text, NAME_2("id"));
     msgpack_pack_int64(&packer, message->id);
     ADD(text, NAME_10("created_at"));

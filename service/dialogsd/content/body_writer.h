@@ -32,8 +32,9 @@ void write_uuid(struct body_writer *writer, const dlg_uuid *uuid);
 /* At most so much has a message beside its text, in msgpack or in JSON. */
 enum { MESSAGE_ROOM = 256 };
 
-/* A message as an object at the end of `text`, in msgpack; the id is a number there. */
-void message_pack(struct text_buffer *text, const dlg_message *message);
+/* A message as an object in msgpack, in which the id is a number: what comes before its text, and what after it. */
+void message_pack_head(struct text_buffer *text, const dlg_message *message);
+void message_pack_tail(struct text_buffer *text, const dlg_message *message);
 
 /* The head of an array of so many messages. */
 void messages_pack(struct text_buffer *text, size_t count);

@@ -86,10 +86,9 @@ static char *put_escaped(char *to, unsigned char c, char escape)
 }
 
 /* Copies in runs: most texts have nothing to escape. Room is made for the worst case of a piece. */
-void buffer_add_json(struct text_buffer *text, const char *data, size_t length)
+void buffer_add_escaped(struct text_buffer *text, const char *data, size_t length)
 {
     enum { PIECE = 4096 };
-    buffer_add(text, "\"", 1);
     for (size_t at = 0; at < length;) {
         size_t end = length - at < PIECE ? length : at + PIECE;
         char *start = buffer_grow(text, 6 * (end - at));
@@ -110,6 +109,12 @@ void buffer_add_json(struct text_buffer *text, const char *data, size_t length)
         }
         text->length += (size_t)(to - start);
     }
+}
+
+void buffer_add_json(struct text_buffer *text, const char *data, size_t length)
+{
+    buffer_add(text, "\"", 1);
+    buffer_add_escaped(text, data, length);
     buffer_add(text, "\"", 1);
 }
 

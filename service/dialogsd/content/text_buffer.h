@@ -19,7 +19,8 @@ void buffer_add(struct text_buffer *text, const char *data, size_t length);
 void buffer_add_string(struct text_buffer *text, const char *string);
 void buffer_add_format(struct text_buffer *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* `data`, which is UTF-8, as a JSON string with its quotes. */
+/* `data`, which is UTF-8, as it stands within a JSON string; and the whole string, with its quotes. */
+void buffer_add_escaped(struct text_buffer *text, const char *data, size_t length);
 void buffer_add_json(struct text_buffer *text, const char *data, size_t length);
 
 /* `data`, of which nothing is known, as a JSON string: what is no printable ASCII becomes '?'. */

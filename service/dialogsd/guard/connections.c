@@ -72,6 +72,22 @@ void client_idle(const struct connections *connections, struct client_connection
     atomic_store_explicit(&client->deadline_us, monotonic_us() + connections->patience_us, memory_order_relaxed);
 }
 
+void connections_make_room(struct connections *connections)
+{
+    enum { MOST = 64, IDLE_US = 1000000 };
+    unsigned count = 0;
+    int64_t before_us = monotonic_us() + connections->patience_us - IDLE_US;
+    pthread_mutex_lock(&connections->lock);
+    for (struct client_connection *client = connections->first; client && count < MOST; client = client->next) {
+        if (client->admin || atomic_load_explicit(&client->deadline_us, memory_order_relaxed) > before_us)
+            continue;
+        atomic_store_explicit(&client->deadline_us, INT64_MAX, memory_order_relaxed); /* once */
+        shutdown(client->fd, SHUT_RDWR);
+        count++;
+    }
+    pthread_mutex_unlock(&connections->lock);
+}
+
 void connections_sweep(struct connections *connections)
 {
     int64_t now = monotonic_us();

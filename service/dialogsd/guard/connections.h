@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -12,6 +13,7 @@ struct client_connection {
     struct client_connection *next;
     struct client_connection *previous;
     int fd;
+    bool admin;                      /* of the listener for operators */
     atomic_int_fast64_t deadline_us; /* of its next request; INT64_MAX while one is being answered */
     char address[INET6_ADDRSTRLEN];
 };
@@ -21,6 +23,7 @@ struct connections {
     struct client_connection *first;
     int64_t patience_us;
     atomic_uint count;
+    atomic_uint_fast64_t refused; /* closed at once, above all because their address had too many */
 };
 
 /* Every request has to be there `patience_us` after the connection opened or the last answer. */
@@ -37,6 +40,12 @@ unsigned connections_count(struct connections *connections);
 /* Its request is complete and is being answered; it was answered. */
 void client_busy(struct client_connection *client);
 void client_idle(const struct connections *connections, struct client_connection *client);
+
+/*
+ * All connections are taken: shuts down some on which nothing was asked, or answered, for a second, as RFC 9112 (9.5)
+ * lets every server do.
+ */
+void connections_make_room(struct connections *connections);
 
 /* Shuts down those that take longer: a client that sends a byte now and then is not idle. */
 void connections_sweep(struct connections *connections);

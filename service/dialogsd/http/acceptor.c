@@ -3,6 +3,7 @@
 #include "ops/service_log.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -14,7 +15,7 @@
  * How long it pauses when it cannot accept, and how often it counts the connections anew while it is full: one that
  * libmicrohttpd has no memory for is closed without a word. BURST: the connections taken between two looks at `wake`.
  */
-enum { PAUSE_MS = 100, RECOUNT_MS = 500, BURST = 64 };
+enum { PAUSE_MS = 100, RECOUNT_MS = 100, BURST = 64 };
 
 enum outcome { TAKEN, NONE_WAITING, NO_ROOM, TROUBLE };
 
@@ -31,6 +32,14 @@ static enum outcome outcome_of(int reason)
     return TROUBLE;
 }
 
+/* libmicrohttpd counts connections by address. Whoever has one of IPv6 has 2^64 of them: its network counts. */
+static void widen(struct sockaddr_storage *address)
+{
+    struct in6_addr *ip = &((struct sockaddr_in6 *)(void *)address)->sin6_addr;
+    if (address->ss_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(ip))
+        memset(&ip->s6_addr[8], 0, 8);
+}
+
 static enum outcome accept_one(struct acceptor *acceptor)
 {
     struct sockaddr_storage address;
@@ -41,11 +50,14 @@ static enum outcome accept_one(struct acceptor *acceptor)
     if (fd < 0)
         return outcome_of(errno);
     atomic_fetch_add(&acceptor->open, 1);
+    widen(&address);
     /* Refused, above all for its address, it is closed already, and nobody is told. */
-    if (MHD_add_connection(acceptor->daemon, fd, (struct sockaddr *)&address, length) == MHD_YES)
+    if (MHD_add_connection(acceptor->daemon, fd, (struct sockaddr *)&address, length) == MHD_YES) {
         atomic_fetch_add(&acceptor->handed, 1);
-    else
+    } else {
         atomic_fetch_sub(&acceptor->open, 1);
+        atomic_fetch_add(&acceptor->connections->refused, 1);
+    }
     return TAKEN;
 }
 
@@ -82,6 +94,7 @@ static void wait_for_room(struct acceptor *acceptor)
 {
     atomic_store(&acceptor->full, true);
     if (atomic_load(&acceptor->open) >= acceptor->limit && !atomic_load(&acceptor->stopping)) {
+        connections_make_room(acceptor->connections);
         if (!wait_for(acceptor, false, RECOUNT_MS))
             atomic_store(&acceptor->open,
                          MHD_get_daemon_info(acceptor->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections);
@@ -103,9 +116,10 @@ static void *accept_until_stopped(void *payload)
     return NULL;
 }
 
-bool acceptor_start(struct acceptor *acceptor, struct MHD_Daemon *daemon, int fd, unsigned limit)
+bool acceptor_start(struct acceptor *acceptor, struct MHD_Daemon *daemon, int fd, unsigned limit,
+                    struct connections *connections)
 {
-    *acceptor = (struct acceptor){.daemon = daemon, .fd = fd, .limit = limit};
+    *acceptor = (struct acceptor){.daemon = daemon, .fd = fd, .limit = limit, .connections = connections};
     acceptor->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (acceptor->wake >= 0 && pthread_create(&acceptor->thread, NULL, accept_until_stopped, acceptor) == 0)
         return true;

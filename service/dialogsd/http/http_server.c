@@ -6,9 +6,12 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 /* Descriptors for everything but connections: the database's, files, epoll. */
 static const rlim_t other_descriptors = 256;
+
+enum { ADMIN_CONNECTIONS = 64 };
 
 static void *on_request_line(void *payload, const char *uri, struct MHD_Connection *connection)
 {
@@ -21,8 +24,9 @@ static enum MHD_Result on_request(void *payload, struct MHD_Connection *connecti
 {
     (void)payload;
     (void)connection;
-    (void)version;
     struct request_ctx *ctx = *context;
+    if (ctx)
+        ctx->http_1_0 = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
     return ctx ? lifecycle_run(ctx, path, method, data, size) : MHD_NO;
 }
 
@@ -50,9 +54,13 @@ static void on_connection(void *payload, struct MHD_Connection *connection, void
     }
     acceptor_began(&server->acceptor);
     int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    const struct sockaddr *address =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
-    *context = connections_add(&service->connections, fd, address);
+    struct sockaddr_storage address = {0}; /* libmicrohttpd knows its network only */
+    socklen_t length = sizeof address;
+    getpeername(fd, (struct sockaddr *)&address, &length);
+    struct client_connection *client = connections_add(&service->connections, fd, (struct sockaddr *)&address);
+    if (client)
+        client->admin = server->admin;
+    *context = client;
 }
 
 /* As many connections as were asked for, if the system gives us the descriptors. */
@@ -77,16 +85,15 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, unsigned limi
 {
     struct service *service = server->service;
     const struct config *config = &service->config;
-    unsigned threads = (unsigned)config->threads < limit ? (unsigned)config->threads : limit;
-    unsigned tls = config->tls_certificate ? MHD_USE_TLS : 0;
+    unsigned threads = server->admin ? 1 : (unsigned)config->threads < limit ? (unsigned)config->threads : limit;
+    unsigned tls = config->tls_certificate && !server->admin ? MHD_USE_TLS : 0;
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | tls;
     const struct MHD_OptionItem pool[] = {
         {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
         {MHD_OPTION_END, 0, NULL},
     };
-    static const char versions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
     const struct MHD_OptionItem secure[] = {
-        {tls ? MHD_OPTION_HTTPS_PRIORITIES : MHD_OPTION_END, 0, (void *)(uintptr_t)versions},
+        {tls ? MHD_OPTION_HTTPS_PRIORITIES : MHD_OPTION_END, 0, (void *)config->tls_priorities},
         {tls ? MHD_OPTION_HTTPS_CERT_CALLBACK : MHD_OPTION_END, 0, (void *)(uintptr_t)certificate_choose},
         {MHD_OPTION_END, 0, NULL},
     };
@@ -94,22 +101,23 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, unsigned limi
         flags, 0, NULL, NULL, on_request, service, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT,
         limit * threads, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)config->header_limit,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)config->idle_timeout_s, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        (unsigned)config->connections_per_address, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, service,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, service, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
-        MHD_OPTION_ARRAY, pool, MHD_OPTION_ARRAY, secure, MHD_OPTION_END);
+        server->admin ? 0 : (unsigned)config->connections_per_address, MHD_OPTION_URI_LOG_CALLBACK, on_request_line,
+        service, MHD_OPTION_NOTIFY_COMPLETED, on_completed, service, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+        server, MHD_OPTION_ARRAY, pool, MHD_OPTION_ARRAY, secure, MHD_OPTION_END);
     if (!daemon)
         say("cannot start the HTTP server: %s", strerror(errno));
     return daemon;
 }
 
-bool http_server_start(struct http_server *server, struct service *service, int fd)
+bool http_server_start(struct http_server *server, struct service *service, int fd, bool admin)
 {
-    unsigned limit = connection_limit(&service->config);
+    unsigned limit = admin ? ADMIN_CONNECTIONS : connection_limit(&service->config);
     server->service = service;
+    server->admin = admin;
     server->daemon = start_daemon(server, limit);
     if (!server->daemon)
         return false;
-    if (acceptor_start(&server->acceptor, server->daemon, fd, limit))
+    if (acceptor_start(&server->acceptor, server->daemon, fd, limit, &service->connections))
         return true;
     MHD_stop_daemon(server->daemon);
     return false;

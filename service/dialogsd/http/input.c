@@ -3,6 +3,7 @@
 #include "content/json_numbers.h"
 #include "content/media_types.h"
 #include "content/unpack.h"
+#include "content/value_count.h"
 #include "http/reply.h"
 
 #include <stdio.h>
@@ -23,11 +24,16 @@ static json_t *packed_body_read(struct request_ctx *ctx)
 json_t *body_read(struct request_ctx *ctx)
 {
     const char *type = ctx_header(ctx, MHD_HTTP_HEADER_CONTENT_TYPE, NULL);
-    if (type && content_is_msgpack(type) && ctx->body.length)
+    const char *text = ctx->body.data ? ctx->body.data : "";
+    bool packed = type && content_is_msgpack(type) && ctx->body.length;
+    if (!(packed ? msgpack_is_small : json_is_small)(text, ctx->body.length)) {
+        reply_bad(ctx, "the body has more than %d values; the calls take a few", VALUES_MOST);
+        return NULL;
+    }
+    if (packed)
         return packed_body_read(ctx);
 
     json_error_t error;
-    const char *text = ctx->body.data ? ctx->body.data : "";
     json_numbers_blank(ctx->body.data, ctx->body.length);
     json_t *body = json_loadb(text, ctx->body.length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     if (!body && ctx->body.length == 0)

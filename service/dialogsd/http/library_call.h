@@ -14,7 +14,10 @@ void call_begin(struct request_ctx *ctx);
 /* The library took the call; or, `code`, it did not: then the connection goes on at once. */
 void call_submitted(struct request_ctx *ctx, int code);
 
-/* The library's callback: keeps the reply and resumes the connection. */
+/* About how many bytes a reply holds, beside what every one does. */
+size_t reply_cost(const dlg_reply *reply);
+
+/* The library's callback: keeps the reply, if there is memory for it, and resumes the connection. */
 void call_arrived(dlg_reply *reply, void *ctx);
 
 /* The connection goes on: the request waits no more. */

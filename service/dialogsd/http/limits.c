@@ -162,12 +162,27 @@ bool limits_pace(const struct request_ctx *ctx)
     return (needs & NEEDS_TOKEN) && !(needs & GIVES_EVENTS);
 }
 
-/* Too much at once: said at once, so that those who are served are served quickly. */
+/* How many requests of the caller wait; -1: nobody knows who it is. */
+static int64_t waiting_of_caller(const struct request_ctx *ctx)
+{
+    uint32_t slot = ctx->memory.slots[SHARE_USER];
+    return slot ? (int64_t)atomic_load_explicit(&ctx->service->busy_of[slot - 1], memory_order_relaxed) : -1;
+}
+
+/*
+ * Too much at once: said at once, so that those who are served are served quickly. Nobody fills all places: a user has
+ * a part of them, and one who has none gets one, also beyond the limit.
+ */
 bool limits_allow_load(struct request_ctx *ctx)
 {
+    enum { PARTS = 16, LEAST = 64 };
     struct service *service = ctx->service;
-    bool admitted = !limits_pace(ctx) || admission_allows(&service->admission);
-    if (admitted && atomic_load_explicit(&service->busy, memory_order_relaxed) < (unsigned)service->config.requests)
+    unsigned most = (unsigned)service->config.requests, part = most / PARTS > LEAST ? most / PARTS : LEAST;
+    unsigned busy = atomic_load_explicit(&service->busy, memory_order_relaxed);
+    int64_t mine = waiting_of_caller(ctx);
+    bool paced = limits_pace(ctx), fair = mine < (paced ? part : 2 * part) || !service->config.wait_target_ms;
+    bool admitted = busy < most && fair && (!paced || admission_allows(&service->admission));
+    if (admitted || (mine == 0 && busy < 2 * most))
         return true;
     reply_error(ctx, 503, DLG_E_OVERLOAD, "too many requests at once; try again after the time in Retry-After");
     return false;

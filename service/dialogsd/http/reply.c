@@ -47,6 +47,20 @@ static const struct meaning *meaning_of(int code)
     return &unexpected;
 }
 
+/* RFC 6797: over TLS only, our own or that of the proxy in front. */
+static void hsts_header(const struct request_ctx *ctx, struct MHD_Response *response)
+{
+    const struct config *config = &ctx->service->config;
+    char value[48];
+    if (!config->hsts_s || ctx->client->admin || (!config->tls_certificate && !config->proxied))
+        return;
+    snprintf(value, sizeof value, "max-age=%lld", (long long)config->hsts_s);
+    MHD_add_response_header(response, "Strict-Transport-Security", value);
+}
+
+/* A short answer is as much as its connection costs anyway. */
+enum { SMALL_BYTES = 4096 };
+
 void reply_send(struct request_ctx *ctx, unsigned status, struct MHD_Response *response, const char *type)
 {
     ctx->step = STEP_ANSWERED;
@@ -59,6 +73,7 @@ void reply_send(struct request_ctx *ctx, unsigned status, struct MHD_Response *r
     MHD_add_response_header(response, "X-Request-Id", ctx->request_id);
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     cors_answer(ctx, response);
+    hsts_header(ctx, response);
     if (atomic_load_explicit(&ctx->service->backend.draining, memory_order_relaxed))
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     if (MHD_queue_response(ctx->connection, status, response) == MHD_YES)
@@ -88,6 +103,11 @@ static const char *type_of(const struct body_writer *writer)
 
 void reply_written(struct request_ctx *ctx, unsigned status, struct body_writer *writer)
 {
+    if (writer->text.room > SMALL_BYTES && !memory_take(&ctx->memory, writer->text.room)) {
+        buffer_free(&writer->text);
+        reply_no_memory(ctx);
+        return;
+    }
     reply_send(ctx, status, response_of(ctx, writer), type_of(writer));
 }
 
@@ -192,6 +212,11 @@ void reply_error(struct request_ctx *ctx, unsigned status, int code, const char 
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     reply_problem(ctx, status, code, NULL, message);
+}
+
+void reply_no_memory(struct request_ctx *ctx)
+{
+    reply_error(ctx, 503, DLG_E_MEMORY, "the service's memory is taken; try again after the time in Retry-After");
 }
 
 static const char *fate_name(const dlg_error *error)

@@ -33,6 +33,9 @@ void reply_options(struct request_ctx *ctx);
 void reply_error(struct request_ctx *ctx, unsigned status, int code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* 503: the memory for the answer, or for the body, is taken. */
+void reply_no_memory(struct request_ctx *ctx);
+
 /* 400 with a message that says what is wrong. */
 #define reply_bad(ctx, ...) reply_error(ctx, 400, DLG_E_ARGUMENT, __VA_ARGS__)
 

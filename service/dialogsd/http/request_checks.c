@@ -13,36 +13,24 @@
 
 /* ---- The head ---- */
 
-static enum MHD_Result count_framing(void *payload, enum MHD_ValueKind kind, const char *name, const char *value)
+bool check_listener(const struct request_ctx *ctx)
 {
-    (void)kind;
-    (void)value;
-    unsigned *count = payload;
-    *count += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
-    *count += strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
-    return MHD_YES;
+    unsigned needs = ctx->match.route ? ctx->match.route->needs : 0;
+    return ctx->client->admin ? (needs & FOR_OPERATORS) != 0 : !(needs & NOT_FOR_ALL) || !ctx->service->has_operators;
 }
 
-/*
- * Where the body ends has to be said once: with two headers about it, a proxy before us may see
- * another request than we do (RFC 9112, 11.2). An answer from here closes the connection.
- */
-bool check_framing(struct request_ctx *ctx)
+uint64_t body_limit(const struct request_ctx *ctx)
 {
-    unsigned count = 0;
-    MHD_get_connection_values(ctx->connection, MHD_HEADER_KIND, count_framing, &count);
-    if (count > 1)
-        reply_bad(ctx, "send one Content-Length or one Transfer-Encoding");
-    return count <= 1;
+    uint64_t limit = (uint64_t)ctx->service->config.body_limit;
+    bool small = ctx->match.route && (ctx->match.route->needs & SMALL_BODY);
+    return small && SMALL_BODY_LIMIT < limit ? SMALL_BODY_LIMIT : limit;
 }
 
 bool check_length(struct request_ctx *ctx)
 {
     const char *text = ctx_header(ctx, MHD_HTTP_HEADER_CONTENT_LENGTH, NULL);
     uint64_t length = text ? strtoull(text, NULL, 10) : 0;
-    uint64_t limit = (uint64_t)ctx->service->config.body_limit;
-    if (length && length <= limit)
-        buffer_grow(&ctx->body, (size_t)length);
+    uint64_t limit = body_limit(ctx);
     if (length <= limit + DISCARD_LIMIT)
         return true;
     reply_error(ctx, 413, DLG_E_TOO_LARGE, "the body is longer than %llu bytes", (unsigned long long)limit);
@@ -56,7 +44,7 @@ bool check_route(struct request_ctx *ctx, const char *path)
     if (ctx->match.route)
         return true;
     bool known = ctx->match.allow[0] != '\0';
-    if (!known && !ctx->bad_path && ctx->service->routes->other(ctx, path))
+    if (!known && !ctx->bad_path && !ctx->client->admin && ctx->service->routes->other(ctx, path))
         return false;
     if (!known)
         reply_error(ctx, 404, 404, "there is nothing here; /swagger/index.html shows the calls");
@@ -65,6 +53,21 @@ bool check_route(struct request_ctx *ctx, const char *path)
     else
         reply_error(ctx, 405, 405, "this path takes %s", ctx->match.allow);
     return false;
+}
+
+void head_token_read(struct request_ctx *ctx)
+{
+    size_t length;
+    const char *token = ctx_token(ctx, &length);
+    if (!token || !backend_enter(&ctx->service->backend))
+        return;
+    ctx->has_caller = dlg_token_verify(&ctx->caller, &ctx->expires_us, ctx->service->backend.client, token, length,
+                                       &ctx->token_error) == DLG_OK;
+    backend_leave(&ctx->service->backend);
+    if (!ctx->has_caller)
+        return;
+    ctx->token = token_hash(token, length);
+    memory_holding_for(&ctx->memory, SHARE_USER, &ctx->caller, sizeof ctx->caller);
 }
 
 /* Asks the database whether the token has ended before its time; the request goes on with the answer. */
@@ -87,24 +90,16 @@ static bool check_token(struct request_ctx *ctx)
 {
     size_t length;
     const char *token = ctx_token(ctx, &length);
-    if (!token) {
+    bool revoked = ctx->has_caller && revoked_tokens_contain(&ctx->service->revoked_tokens, &ctx->token);
+    bool fresh = ctx->has_caller && !revoked && token_is_fresh(ctx, token, length);
+    if (ctx->token_error)
+        reply_failure(ctx, ctx->token_error);
+    else if (!ctx->has_caller)
         reply_error(ctx, 401, DLG_E_TOKEN, "send the header \"Authorization: Bearer TOKEN\" with a token from /login");
-        return false;
-    }
-    dlg_error *error = NULL;
-    int code = dlg_token_verify(&ctx->caller, &ctx->expires_us, ctx->service->backend.client, token, length, &error);
-    ctx->has_caller = code == DLG_OK;
-    if (code == DLG_OK)
-        ctx->token = token_hash(token, length);
-    bool revoked = code == DLG_OK && revoked_tokens_contain(&ctx->service->revoked_tokens, &ctx->token);
-    bool fresh = code == DLG_OK && !revoked && token_is_fresh(ctx, token, length);
-    if (code != DLG_OK)
-        reply_failure(ctx, error);
     else if (revoked)
         reply_error(ctx, 401, DLG_E_TOKEN, "this token was revoked by /logout; get another from /login");
     else if (!fresh)
         ask_about_token(ctx, token, length);
-    dlg_error_free(error);
     return fresh;
 }
 
@@ -114,7 +109,12 @@ static bool check_caller(struct request_ctx *ctx)
     const char *ticket = NULL;
     if ((ctx->match.route->needs & GIVES_EVENTS) && !ctx_header(ctx, MHD_HTTP_HEADER_AUTHORIZATION, NULL))
         ticket = MHD_lookup_connection_value(ctx->connection, MHD_GET_ARGUMENT_KIND, "ticket");
-    return ticket ? event_ticket_check(ctx, ticket) : check_token(ctx);
+    if (!ticket)
+        return check_token(ctx);
+    if (!event_ticket_check(ctx, ticket))
+        return false;
+    memory_holding_for(&ctx->memory, SHARE_USER, &ctx->caller, sizeof ctx->caller);
+    return true;
 }
 
 static bool check_accept(struct request_ctx *ctx)
@@ -137,17 +137,17 @@ static bool check_body(struct request_ctx *ctx)
 {
     const char *type = ctx_header(ctx, MHD_HTTP_HEADER_CONTENT_TYPE, NULL);
     const char *coding = ctx_header(ctx, MHD_HTTP_HEADER_CONTENT_ENCODING, NULL);
-    if (ctx->body_length > (uint64_t)ctx->service->config.body_limit)
-        reply_error(ctx, 413, DLG_E_TOO_LARGE, "the body is longer than %lld bytes",
-                    (long long)ctx->service->config.body_limit);
+    if (ctx->body_length > body_limit(ctx))
+        reply_error(ctx, 413, DLG_E_TOO_LARGE, "the body is longer than %llu bytes",
+                    (unsigned long long)body_limit(ctx));
     else if (type && !content_is_json(type) && !content_is_msgpack(type))
         reply_error(
             ctx, 415, 415,
             "send the body as JSON in UTF-8, with \"Content-Type: application/json\", or as application/vnd.msgpack");
     else if (coding && strcasecmp(coding, "identity") != 0)
         reply_error(ctx, 415, 415, "send the body without Content-Encoding");
-    else if (ctx->body.failed)
-        reply_error(ctx, 503, DLG_E_MEMORY, "out of memory; try again after the time in Retry-After");
+    else if (ctx->body.failed || ctx->no_memory)
+        reply_no_memory(ctx);
     else
         return true;
     return false;

@@ -12,10 +12,9 @@
 const char *ctx_header(const struct request_ctx *ctx, const char *name, size_t *length)
 {
     const char *value = NULL;
-    size_t size = 0;
-    MHD_lookup_connection_value_n(ctx->connection, MHD_HEADER_KIND, name, strlen(name), &value, &size);
-    if (length)
-        *length = size;
+    MHD_lookup_connection_value_n(ctx->connection, MHD_HEADER_KIND, name, strlen(name), &value, NULL);
+    if (length) /* check_head() may have shortened it */
+        *length = value ? strlen(value) : 0;
     return value;
 }
 
@@ -108,9 +107,11 @@ struct request_ctx *ctx_new(struct service *service, struct MHD_Connection *conn
     ctx->service = service;
     ctx->connection = connection;
     ctx->client = info->socket_context;
+    ctx->memory.budget = &service->memory;
     snprintf(ctx->address, sizeof ctx->address, "%s", ctx->client->address);
     snprintf(ctx->method, sizeof ctx->method, "-");
     ctx->started_us = monotonic_us();
+    uri = target_path(uri);
     const char *nul = strstr(uri, "%00");
     ctx->bad_path = nul && nul < uri + strcspn(uri, "?");
     snprintf(ctx->path, sizeof ctx->path, "%.*s", (int)strcspn(uri, "?"), uri);
@@ -125,6 +126,7 @@ void ctx_read_head(struct request_ctx *ctx, const char *method)
     take_format(ctx);
     take_trace(ctx);
     take_address(ctx);
+    memory_holding_for(&ctx->memory, SHARE_ADDRESS, ctx->address, strlen(ctx->address));
 }
 
 void ctx_forget_outcome(struct request_ctx *ctx)
@@ -151,5 +153,7 @@ void ctx_free(struct request_ctx *ctx)
     buffer_free(&ctx->body);
     ctx_forget_input(ctx);
     ctx_forget_outcome(ctx); /* of a client that went away while it waited */
+    memory_give(&ctx->memory);
+    dlg_error_free(ctx->token_error);
     free(ctx);
 }

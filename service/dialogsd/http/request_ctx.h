@@ -31,9 +31,13 @@ struct request_ctx {
     struct client_connection *client;
     enum ctx_step step;
     bool bad_path; /* it has a NUL */
-    bool counted;  /* in service->active */
-    bool secret;   /* the body may have a password: it is wiped */
-    bool aborted;  /* the answer could not be sent whole */
+    bool http_1_0;
+    bool counted;     /* in service->active */
+    bool secret;      /* the body may have a password: it is wiped */
+    bool aborted;     /* the answer could not be sent whole */
+    bool no_memory;   /* for the body, or for what the library answered: 503 */
+    bool body_wanted; /* what arrives of the body is kept */
+    struct memory_holding memory;
     struct match match;
     struct text_buffer body;
     uint64_t body_length; /* as it arrived, also what was not kept */
@@ -47,17 +51,18 @@ struct request_ctx {
     struct fair_queue *queue;       /* where it waits for its turn, or has waited: see turns.h */
     struct fair_ticket ticket;
     const struct turn *turn;
-    bool refused;          /* it had no turn */
-    int retry_after_s;     /* for the answer; 0: the customary */
-    bool busy;             /* in service->busy, and when limits_pace() says so in service->admission */
-    int64_t asked_us;      /* since when; monotonic */
-    bool packed;           /* the answer is to be msgpack */
-    dlg_uuid named;        /* from the path */
-    dlg_list_options page; /* of a list, its cursors are the connection's */
-    const char *names[2];  /* of a search: how they begin; the connection's. Its limit is in `page` */
-    bool whole;            /* of a list: not a page, the dialog */
-    dlg_reply *reply;      /* what the library answered */
-    dlg_error *error;      /* why the library did not take the call */
+    bool refused;           /* it had no turn */
+    int retry_after_s;      /* for the answer; 0: the customary */
+    bool busy;              /* in service->busy, and when limits_pace() says so in service->admission */
+    int64_t asked_us;       /* since when; monotonic */
+    bool packed;            /* the answer is to be msgpack */
+    dlg_uuid named;         /* from the path */
+    dlg_list_options page;  /* of a list, its cursors are the connection's */
+    const char *names[2];   /* of a search: how they begin; the connection's. Its limit is in `page` */
+    bool whole;             /* of a list: not a page, the dialog */
+    dlg_reply *reply;       /* what the library answered */
+    dlg_error *token_error; /* why the token is none; NULL when it is, or is missing */
+    dlg_error *error;       /* why the library did not take the call */
     bool has_caller;
     bool token_checked; /* the database has been asked about it */
     unsigned status;    /* 0: not answered */

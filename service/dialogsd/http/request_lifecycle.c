@@ -2,6 +2,7 @@
 
 #include "common/service_clock.h"
 #include "http/access_log.h"
+#include "http/head_checks.h"
 #include "http/library_call.h"
 #include "http/reply.h"
 #include "http/request_checks.h"
@@ -15,22 +16,38 @@ static enum MHD_Result take_head(struct request_ctx *ctx, const char *path, cons
     ctx_read_head(ctx, method);
     if (!ctx->bad_path)
         router_match(ctx->service->routes, method, path, &ctx->match);
+    if (!check_listener(ctx))
+        ctx->match = (struct match){0};
     ctx->secret = ctx->match.route && !(ctx->match.route->needs & NEEDS_TOKEN);
-    if (check_framing(ctx))
-        check_length(ctx);
-    return ctx->aborted ? MHD_NO : MHD_YES;
+    if (!check_head(ctx) || !check_length(ctx))
+        return ctx->aborted ? MHD_NO : MHD_YES;
+    unsigned needs = ctx->match.route ? ctx->match.route->needs : 0;
+    if (needs & NEEDS_TOKEN)
+        head_token_read(ctx);
+    ctx->body_wanted = (needs & NEEDS_BODY) && (!(needs & NEEDS_TOKEN) || ctx->has_caller);
+    return MHD_YES;
+}
+
+/* What is not kept is read all the same: the client gets to see the answer. */
+static void keep_body(struct request_ctx *ctx, const char *data, size_t size)
+{
+    size_t room = ctx->body.room;
+    buffer_add(&ctx->body, data, size);
+    ctx->no_memory = !memory_take(&ctx->memory, ctx->body.room - room);
+    if (!ctx->no_memory && ctx->body_length <= body_limit(ctx))
+        return;
+    ctx->body_wanted = false;
+    buffer_wipe(&ctx->body);
+    memory_give(&ctx->memory);
 }
 
 static enum MHD_Result take_body(struct request_ctx *ctx, const char *data, size_t *size)
 {
-    uint64_t limit = (uint64_t)ctx->service->config.body_limit;
-    const struct route *route = ctx->match.route;
-    bool wanted = route && (route->needs & NEEDS_BODY);
     ctx->body_length += *size;
-    if (ctx->body_length > limit + DISCARD_LIMIT)
+    if (ctx->body_length > body_limit(ctx) + DISCARD_LIMIT)
         return MHD_NO; /* libmicrohttpd takes no answer in the midst of a body */
-    if (wanted && ctx->body_length <= limit)
-        buffer_add(&ctx->body, data, *size);
+    if (ctx->body_wanted)
+        keep_body(ctx, data, *size);
     *size = 0;
     return MHD_YES;
 }
@@ -66,7 +83,9 @@ static void finish_request(struct request_ctx *ctx)
 {
     call_end(ctx);
     const dlg_error *error = ctx->reply ? dlg_reply_error(ctx->reply) : ctx->error;
-    if (ctx->refused)
+    if (ctx->no_memory)
+        reply_no_memory(ctx);
+    else if (ctx->refused)
         reply_error(ctx, ctx->match.route->overload, DLG_E_OVERLOAD,
                     "too many requests of this kind at once; try again after the time in Retry-After");
     else if (error)
@@ -76,9 +95,10 @@ static void finish_request(struct request_ctx *ctx)
     ctx_forget_outcome(ctx);
 }
 
-enum MHD_Result lifecycle_run(struct request_ctx *ctx, const char *path, const char *method, const char *data,
+enum MHD_Result lifecycle_run(struct request_ctx *ctx, const char *target, const char *method, const char *data,
                               size_t *size)
 {
+    const char *path = target_path(target);
     switch (ctx->step) {
     case STEP_HEAD:
         return take_head(ctx, path, method);

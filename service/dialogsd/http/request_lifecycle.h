@@ -5,7 +5,7 @@
 #include "http/request_ctx.h"
 
 /* What libmicrohttpd has to say about it: see MHD_AccessHandlerCallback. */
-enum MHD_Result lifecycle_run(struct request_ctx *ctx, const char *path, const char *method, const char *data,
+enum MHD_Result lifecycle_run(struct request_ctx *ctx, const char *target, const char *method, const char *data,
                               size_t *size);
 
 /* The answer was sent, or the client is gone. Counts it, writes the access log, frees it. */

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /*
  * Clients that join a base and a path by hand end it in "/". Not so where a proxy may have a rule for the exact path,
@@ -56,4 +57,17 @@ void router_match(const struct route_table *table, const char *method, const cha
     }
     if (match->allow[0])
         allow(match, "OPTIONS");
+}
+
+const char *target_path(const char *target)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        size_t length = strlen(schemes[i]);
+        if (strncasecmp(target, schemes[i], length) != 0)
+            continue;
+        const char *path = target + length + strcspn(target + length, "/?");
+        return *path ? path : "/";
+    }
+    return target;
 }

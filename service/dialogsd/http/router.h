@@ -14,7 +14,13 @@ enum route_needs {
     GIVES_EVENTS = 8,   /* answers with a stream of events, not with JSON */
     GIVES_TEXT = 16,    /* answers with plain text, whatever Accept says */
     TAKES_QUERY = 32,   /* reads its parameters itself */
+    FOR_OPERATORS = 64, /* also on the listener for operators */
+    NOT_FOR_ALL = 128,  /* ... and only there, when there is one */
+    SMALL_BODY = 256,   /* at most SMALL_BODY_LIMIT */
 };
+
+/* An id and a password, each of its characters as six of JSON: twice as much as that. */
+enum { SMALL_BODY_LIMIT = 16 * 1024 };
 
 /*
  * A call. `start` answers at once, or suspends the request and starts a call of the library; then
@@ -46,6 +52,9 @@ struct match {
     bool slash;             /* the path has one "/" more than the pattern */
     char allow[ALLOW_SIZE]; /* the methods this path has, "" when the path is unknown */
 };
+
+/* The path of a target, also of one in absolute form, which every server has to take (RFC 9112, 3.2.2). */
+const char *target_path(const char *target);
 
 /* HEAD finds what GET finds. */
 void router_match(const struct route_table *table, const char *method, const char *path, struct match *match);

@@ -5,6 +5,7 @@
 #include "guard/admission_control.h"
 #include "guard/connections.h"
 #include "guard/fair_queue.h"
+#include "guard/memory_budget.h"
 #include "guard/rate_limit.h"
 #include "guard/revoked_tokens.h"
 #include "http/router.h"
@@ -26,6 +27,8 @@ struct service {
     struct static_files static_files;
     struct connections connections;
     struct subscriptions subscriptions;
+    struct memory_budget memory;
+    bool has_operators; /* they have a listener of their own */
     struct metrics metrics;
     struct replicas replicas;
     struct revoked_tokens revoked_tokens;
@@ -35,8 +38,9 @@ struct service {
     struct fair_queue searches;
     char request_prefix[17]; /* of the request ids made here; differs from start to start */
     atomic_uint_fast64_t request_count;
-    atomic_uint active; /* requests that have begun and are not answered */
-    atomic_uint busy;   /* ... of those, that wait for the database */
+    atomic_uint active;                 /* requests that have begun and are not answered */
+    atomic_uint busy;                   /* ... of those, that wait for the database */
+    atomic_uint busy_of[MEMORY_SHARES]; /* ... of a user, as the shares of the memory have them */
 };
 
 #endif

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { FIRST = 16, MOST = 4096, RECENT_US = 60 * 1000000 };
+enum { FIRST = 16, MOST = 1024, RECENT_US = 60 * 1000000 };
 
 static bool recent_grow(struct recent_messages *recent)
 {

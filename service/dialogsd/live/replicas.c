@@ -41,15 +41,25 @@ static void say_message(struct replicas *replicas, const struct event *event)
     say_it(replicas, &buffer);
 }
 
+static void say_lost(struct replicas *replicas)
+{
+    msgpack_packer packer;
+    msgpack_sbuffer buffer;
+    begin_event(&packer, &buffer, LOST, 0);
+    say_it(replicas, &buffer);
+}
+
 void replicas_publish(struct replicas *replicas, const dlg_message *message)
 {
     struct subscriptions *subscriptions = replicas->subscriptions;
     bool wanted = subscriptions_want(subscriptions, &message->author, &message->recipient);
     if (!wanted && !replicas->bus)
         return;
-    struct event *event = event_new(message);
+    struct event *event = event_new(subscriptions, message);
     if (!event) {
-        subscriptions_poll_database(subscriptions);
+        subscriptions_miss(subscriptions, message);
+        if (replicas->bus)
+            say_lost(replicas);
         return;
     }
     if (wanted)
@@ -126,11 +136,12 @@ static void hear_message(struct replicas *replicas, const msgpack_object *fields
     count_author(replicas, &message.author);
     if (!subscriptions_want(replicas->subscriptions, &message.author, &message.recipient))
         return;
-    struct event *event = event_of_json(&message, fields[4].via.str.ptr, fields[4].via.str.size);
+    struct event *event =
+        event_of_json(replicas->subscriptions, &message, fields[4].via.str.ptr, fields[4].via.str.size);
     if (event)
         subscriptions_publish(replicas->subscriptions, event);
     else
-        subscriptions_poll_database(replicas->subscriptions);
+        subscriptions_miss(replicas->subscriptions, &message);
     event_release(event);
 }
 
@@ -192,10 +203,7 @@ static void on_missed(void *payload)
 
 static void on_event_lost(void *payload)
 {
-    msgpack_packer packer;
-    msgpack_sbuffer buffer;
-    begin_event(&packer, &buffer, LOST, 0);
-    say_it(payload, &buffer);
+    say_lost(payload);
 }
 
 static void on_revoked(void *payload, const char *member, size_t length, int64_t until_s)

@@ -12,11 +12,17 @@
 
 /* ---- Events ---- */
 
-struct event *event_of_json(const dlg_message *message, const char *json, size_t length)
+struct event *event_of_json(struct subscriptions *subscriptions, const dlg_message *message, const char *json,
+                            size_t length)
 {
-    struct event *event = malloc(sizeof *event + length);
-    if (!event)
+    struct memory_holding memory = {.budget = subscriptions->memory};
+    memory_holding_for(&memory, SHARE_USER, &message->author, sizeof message->author);
+    struct event *event = memory_take(&memory, sizeof *event + length) ? malloc(sizeof *event + length) : NULL;
+    if (!event) {
+        memory_give(&memory);
         return NULL;
+    }
+    event->memory = memory;
     atomic_init(&event->references, 1);
     event->message = *message;
     event->message.text = NULL;
@@ -25,19 +31,21 @@ struct event *event_of_json(const dlg_message *message, const char *json, size_t
     return event;
 }
 
-struct event *event_new(const dlg_message *message)
+struct event *event_new(struct subscriptions *subscriptions, const dlg_message *message)
 {
     struct text_buffer json = {0};
     message_add(&json, message);
-    struct event *event = json.failed ? NULL : event_of_json(message, json.data, json.length);
+    struct event *event = json.failed ? NULL : event_of_json(subscriptions, message, json.data, json.length);
     buffer_free(&json);
     return event;
 }
 
 void event_release(struct event *event)
 {
-    if (event && atomic_fetch_sub(&event->references, 1) == 1)
-        free(event);
+    if (!event || atomic_fetch_sub(&event->references, 1) != 1)
+        return;
+    memory_give(&event->memory);
+    free(event);
 }
 
 /* ---- Who listens ---- */
@@ -61,8 +69,10 @@ static struct subscriber **bucket_of(struct subscription_stripe *stripe, uint32_
     return &stripe->buckets[hash / SUBSCRIPTION_STRIPES % SUBSCRIPTION_BUCKETS];
 }
 
-void subscriptions_open(struct subscriptions *subscriptions, int64_t heartbeat_us, int64_t poll_us)
+void subscriptions_open(struct subscriptions *subscriptions, struct memory_budget *memory, int64_t heartbeat_us,
+                        int64_t poll_us)
 {
+    subscriptions->memory = memory;
     for (size_t i = 0; i < SUBSCRIPTION_STRIPES; i++)
         pthread_mutex_init(&subscriptions->stripes[i].lock, NULL);
     subscriptions->heartbeat_us = heartbeat_us;
@@ -106,7 +116,25 @@ static void unwatch(struct subscriptions *subscriptions, const struct subscriber
     epoll_ctl(subscriptions->gone, EPOLL_CTL_DEL, subscriber->fd, NULL);
 }
 
-void subscriptions_add(struct subscriptions *subscriptions, struct subscriber *subscriber)
+static unsigned count_of(struct subscriber *const *bucket, const dlg_uuid *user)
+{
+    unsigned count = 0;
+    for (const struct subscriber *each = *bucket; each; each = each->next)
+        count += dlg_uuid_compare(&each->user, user) == 0;
+    return count;
+}
+
+unsigned subscriptions_count(struct subscriptions *subscriptions, const dlg_uuid *user)
+{
+    uint32_t hash = user_hash(user);
+    struct subscription_stripe *stripe = stripe_of(subscriptions, hash);
+    pthread_mutex_lock(&stripe->lock);
+    unsigned count = count_of(bucket_of(stripe, hash), user);
+    pthread_mutex_unlock(&stripe->lock);
+    return count;
+}
+
+bool subscriptions_add(struct subscriptions *subscriptions, struct subscriber *subscriber, unsigned most)
 {
     uint32_t hash = user_hash(&subscriber->user);
     struct subscription_stripe *stripe = stripe_of(subscriptions, hash);
@@ -115,6 +143,10 @@ void subscriptions_add(struct subscriptions *subscriptions, struct subscriber *s
     subscriber->poll_at_us = subscriptions->poll_us ? now_us + subscriptions->poll_us : INT64_MAX;
     pthread_mutex_lock(&stripe->lock);
     struct subscriber **bucket = bucket_of(stripe, hash);
+    if (count_of(bucket, &subscriber->user) >= most) {
+        pthread_mutex_unlock(&stripe->lock);
+        return false;
+    }
     subscriber->previous = NULL;
     subscriber->next = *bucket;
     if (*bucket)
@@ -123,6 +155,7 @@ void subscriptions_add(struct subscriptions *subscriptions, struct subscriber *s
     watch(subscriptions, subscriber);
     pthread_mutex_unlock(&stripe->lock);
     atomic_fetch_add(&subscriptions->streams, 1);
+    return true;
 }
 
 void subscriptions_remove(struct subscriptions *subscriptions, struct subscriber *subscriber)
@@ -221,6 +254,23 @@ static void push(struct subscriptions *subscriptions, struct subscriber *subscri
         subscriber_wake(subscriber);
 }
 
+static void miss_for(struct subscriptions *subscriptions, const dlg_uuid *user)
+{
+    uint32_t hash = user_hash(user);
+    struct subscription_stripe *stripe = stripe_of(subscriptions, hash);
+    pthread_mutex_lock(&stripe->lock);
+    for (struct subscriber *each = *bucket_of(stripe, hash); each; each = each->next)
+        if (dlg_uuid_compare(&each->user, user) == 0)
+            each->poll_at_us = 0;
+    pthread_mutex_unlock(&stripe->lock);
+}
+
+void subscriptions_miss(struct subscriptions *subscriptions, const dlg_message *message)
+{
+    miss_for(subscriptions, &message->recipient);
+    miss_for(subscriptions, &message->author);
+}
+
 static void publish_to(struct subscriptions *subscriptions, const dlg_uuid *user, struct event *event)
 {
     uint32_t hash = user_hash(user);
@@ -241,23 +291,11 @@ void subscriptions_publish(struct subscriptions *subscriptions, struct event *ev
         publish_to(subscriptions, &message->author, event);
 }
 
-static bool is_heard(struct subscriptions *subscriptions, const dlg_uuid *user)
-{
-    bool heard = false;
-    uint32_t hash = user_hash(user);
-    struct subscription_stripe *stripe = stripe_of(subscriptions, hash);
-    pthread_mutex_lock(&stripe->lock);
-    for (struct subscriber *each = *bucket_of(stripe, hash); each && !heard; each = each->next)
-        heard = dlg_uuid_compare(&each->user, user) == 0;
-    pthread_mutex_unlock(&stripe->lock);
-    return heard;
-}
-
 bool subscriptions_want(struct subscriptions *subscriptions, const dlg_uuid *author, const dlg_uuid *recipient)
 {
     if (atomic_load(&subscriptions->streams) == 0)
         return false;
-    return is_heard(subscriptions, recipient) || is_heard(subscriptions, author);
+    return subscriptions_count(subscriptions, recipient) || subscriptions_count(subscriptions, author);
 }
 
 /* ---- All of them ---- */

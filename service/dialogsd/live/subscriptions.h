@@ -7,6 +7,7 @@
 #ifndef DIALOGSD_SUBSCRIPTIONS_H
 #define DIALOGSD_SUBSCRIPTIONS_H
 
+#include "guard/memory_budget.h"
 #include "guard/revoked_tokens.h"
 
 #include <dialogs.h>
@@ -15,19 +16,23 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+struct subscriptions;
+
 /* A message that was stored. It is shared by all who hear of it. */
 struct event {
     atomic_uint references;
-    dlg_message message; /* without its text */
+    struct memory_holding memory; /* its author's */
+    dlg_message message;          /* without its text */
     size_t length;
     char json[]; /* the message as a list shows it; not terminated */
 };
 
-/* The message as an event that belongs to the caller, or NULL when out of memory. */
-struct event *event_new(const dlg_message *message);
+/* The message as an event that belongs to the caller, or NULL when there is no memory for it. */
+struct event *event_new(struct subscriptions *subscriptions, const dlg_message *message);
 
 /* The same of its JSON. */
-struct event *event_of_json(const dlg_message *message, const char *json, size_t length);
+struct event *event_of_json(struct subscriptions *subscriptions, const dlg_message *message, const char *json,
+                            size_t length);
 void event_release(struct event *event);
 
 enum { SUBSCRIPTION_STRIPES = 64, SUBSCRIPTION_BUCKETS = 256, QUEUE_LIMIT = 256, QUEUE_BYTES = 1024 * 1024 };
@@ -58,6 +63,7 @@ struct subscriptions {
         pthread_mutex_t lock;
         struct subscriber *buckets[SUBSCRIPTION_BUCKETS];
     } stripes[SUBSCRIPTION_STRIPES];
+    struct memory_budget *memory;
     int64_t heartbeat_us; /* how long a stream may be silent */
     int64_t poll_us;      /* how often a stream looks into the database; 0: never */
     int gone;             /* epoll: connections that their clients have closed */
@@ -67,10 +73,15 @@ struct subscriptions {
     atomic_uint_fast64_t slow; /* streams that were cut off because their clients did not read */
 };
 
-void subscriptions_open(struct subscriptions *subscriptions, int64_t heartbeat_us, int64_t poll_us);
+void subscriptions_open(struct subscriptions *subscriptions, struct memory_budget *memory, int64_t heartbeat_us,
+                        int64_t poll_us);
 void subscriptions_close(struct subscriptions *subscriptions);
 
-void subscriptions_add(struct subscriptions *subscriptions, struct subscriber *subscriber);
+/* How many streams a user has. */
+unsigned subscriptions_count(struct subscriptions *subscriptions, const dlg_uuid *user);
+
+/* False: the user has `most` streams already. */
+bool subscriptions_add(struct subscriptions *subscriptions, struct subscriber *subscriber, unsigned most);
 void subscriptions_remove(struct subscriptions *subscriptions, struct subscriber *subscriber);
 
 /* Over the fields above. A connection is suspended, and resumed, under this lock. */
@@ -82,6 +93,9 @@ bool subscriptions_want(struct subscriptions *subscriptions, const dlg_uuid *aut
 
 /* Gives the event to all who listen; it stays the caller's. Any thread. */
 void subscriptions_publish(struct subscriptions *subscriptions, struct event *event);
+
+/* The streams of the two look into the database soon: there is no memory to tell them of a message. */
+void subscriptions_miss(struct subscriptions *subscriptions, const dlg_message *message);
 
 /* The next event, to be released; NULL when there is none. Under the lock. */
 struct event *subscriber_take(struct subscriber *subscriber);

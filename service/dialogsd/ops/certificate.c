@@ -92,6 +92,17 @@ bool certificate_load(const char *chain_file, const char *key_file)
     return true;
 }
 
+bool certificate_check_priorities(const char *text)
+{
+    const char *where = text;
+    gnutls_priority_t priorities;
+    int code = gnutls_priority_init(&priorities, text, &where);
+    if (code < 0)
+        return say("--tls-priorities: %s at \"%s\"; gnutls-cli --list shows the names", gnutls_strerror(code), where);
+    gnutls_priority_deinit(priorities);
+    return true;
+}
+
 void certificate_close(void)
 {
     struct certificate *certificate = atomic_exchange(&current, NULL), *older;

@@ -14,6 +14,9 @@
  */
 bool certificate_load(const char *chain_file, const char *key_file);
 
+/* Whether GnuTLS understands these priorities. False, having said where not. */
+bool certificate_check_priorities(const char *text);
+
 /* After the last connection. */
 void certificate_close(void);
 

@@ -16,6 +16,9 @@
 
 enum kind { NUMBER, TEXT, SWITCH, ACTION, SETTING };
 
+/* Of the library: half of its own default. */
+#define QUEUE_BYTES "33554432"
+
 /* One row per flag; `--help` and the names in the environment are made of the same. */
 struct option {
     const char *name;
@@ -30,12 +33,23 @@ struct option {
 
 #define AT(field) offsetof(struct config, field)
 
+/*
+ * RFC 9325: TLS 1.2 and 1.3, keys that are forgotten (ECDHE), ciphers that authenticate (AEAD). No RSA key transport,
+ * no CBC, no finite fields.
+ */
+#define TLS_PRIORITIES                                                                        \
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-CIPHER-ALL:" \
+    "+AES-256-GCM:+CHACHA20-POLY1305:+AES-128-GCM:-MAC-ALL:+AEAD:-GROUP-DH-ALL"
+
 static const struct option options[] = {
     {"config", "FILE", TEXT, AT(file), NULL, 0, 0,
      "a file of NAME = VALUE lines: options without their dashes, and settings of the library"},
     {"port", "PORT", NUMBER, AT(port), "5000", 1, 65535, "the TCP port to listen on"},
     {"listen", "ADDRESS", TEXT, AT(listen), "127.0.0.1", 0, 0,
      "the address to listen on; 0.0.0.0 or :: for all of this machine"},
+    {"admin-port", "PORT", NUMBER, AT(admin_port), "0", 0, 65535,
+     "a port of its own for /healthz, /readyz and /metrics, which is then found there only; 0: none"},
+    {"admin-listen", "ADDRESS", TEXT, AT(admin_listen), "127.0.0.1", 0, 0, "the address of --admin-port"},
     {"db", "CONNINFO", TEXT, AT(db), NULL, 0, 0,
      "the database: a conninfo of libpq, or embedded:DIR for a private server; default: a private one under --data"},
     {"data", "DIR", TEXT, AT(data), NULL, 0, 0,
@@ -54,6 +68,10 @@ static const struct option options[] = {
     {"tls-certificate", "FILE", TEXT, AT(tls_certificate), NULL, 0, 0,
      "serve https only, with this chain of certificates (PEM); SIGHUP reads it anew"},
     {"tls-key", "FILE", TEXT, AT(tls_key), NULL, 0, 0, "the certificate's key (PEM)"},
+    {"tls-priorities", "TEXT", TEXT, AT(tls_priorities), TLS_PRIORITIES, 0, 0,
+     "which versions and ciphers TLS may use, as GnuTLS writes it"},
+    {"hsts", "SECONDS", NUMBER, AT(hsts_s), "0", 0, 63072000,
+     "with TLS, or --proxied: tell browsers to use https only for so long (Strict-Transport-Security); 0: do not"},
     {"proxied", NULL, SWITCH, AT(proxied), NULL, 0, 0,
      "a proxy stands in front: the last address in X-Forwarded-For is the client's"},
     {"body-limit", "BYTES", NUMBER, AT(body_limit), NULL, 1024, 1073741824,
@@ -61,8 +79,15 @@ static const struct option options[] = {
     {"header-limit", "BYTES", NUMBER, AT(header_limit), "16384", 4096, 1048576,
      "memory of a connection; the head of a request must fit into it"},
     {"connections", "N", NUMBER, AT(connections), "4096", 1, 1000000, "most connections at a time"},
-    {"connections-per-address", "N", NUMBER, AT(connections_per_address), "0", 0, 1000000,
-     "most connections of one address; 0: no limit"},
+    {"connections-per-address", "N", NUMBER, AT(connections_per_address), NULL, 0, 1000000,
+     "most connections of one address, or of one /64 of IPv6; 0: no limit; default: a quarter of --connections, at "
+     "least "
+     "64, and no limit with --proxied"},
+    {"streams-per-user", "N", NUMBER, AT(streams_per_user), "32", 1, 1000000,
+     "most streams of events of one user at a time"},
+    {"memory", "MIB", NUMBER, AT(memory_mib), NULL, 64, 1048576,
+     "the memory to stay within: one half for bodies, answers and events, others get 503; default: 256, or 64 KiB for "
+     "each of --connections when that is more"},
     {"requests", "N", NUMBER, AT(requests), "1000", 1, 1000000,
      "most requests that wait for the database at a time; others get 503 at once"},
     {"wait-target", "MS", NUMBER, AT(wait_target_ms), "100", 0, 3600000,
@@ -310,6 +335,15 @@ static int64_t default_body_limit(const struct config *config)
     return 6 * config_setting(config, "text_limit") + 65536;
 }
 
+/* Behind a proxy all connections are of its address. */
+static int64_t default_connections_per_address(const struct config *config)
+{
+    enum { PARTS = 4, LEAST = 64 };
+    if (config->proxied)
+        return 0;
+    return config->connections / PARTS > LEAST ? config->connections / PARTS : LEAST;
+}
+
 static void on_library_log(dlg_log_level level, const char *subsystem, const char *line, void *payload)
 {
     (void)payload;
@@ -347,6 +381,10 @@ static bool fill_defaults(struct config *config)
         return false;
     if (config->registrations < 0)
         config->registrations = config->demo ? 0 : 60;
+    if (config->connections_per_address < 0)
+        config->connections_per_address = default_connections_per_address(config);
+    if (!config->memory_mib)
+        config->memory_mib = config->connections > 4096 ? config->connections / 16 : 256;
     if (!config->threads)
         config->threads = get_nprocs() < 256 ? get_nprocs() : 256;
     if (!config->body_limit)
@@ -357,7 +395,7 @@ static bool fill_defaults(struct config *config)
 
 bool config_read(struct config *config, int count, char **arguments)
 {
-    *config = (struct config){.settings = dlg_settings_new(), .registrations = -1};
+    *config = (struct config){.settings = dlg_settings_new(), .registrations = -1, .connections_per_address = -1};
     if (!config->settings)
         return say("out of memory");
     for (size_t i = 0; i < OPTIONS; i++)
@@ -365,7 +403,8 @@ bool config_read(struct config *config, int count, char **arguments)
             return false;
     /* A database that is not there yet is waited for behind an open port. */
     if (!set_library(config, "open", "lazy", "open") || !set_library(config, "feed", "on", "feed") ||
-        !set_library(config, "batch_scheduling", "on", "batch_scheduling"))
+        !set_library(config, "batch_scheduling", "on", "batch_scheduling") ||
+        !set_library(config, "queue_bytes", QUEUE_BYTES, "queue_bytes"))
         return false;
     name_strangers(config);
     return read_config_file(config, count, arguments) && read_environment(config) &&
@@ -386,6 +425,8 @@ void config_free(struct config *config)
     free(config->redis);
     free(config->tls_certificate);
     free(config->tls_key);
+    free(config->tls_priorities);
+    free(config->admin_listen);
     dlg_settings_free(config->settings);
 }
 
@@ -402,6 +443,16 @@ static void print_entry(FILE *out, const char *head, int width, const char *word
         words += length + (words[length] == ' ');
     }
     fputc('\n', out);
+}
+
+/* The few of the library's settings that begin otherwise here. */
+static const char *default_here(const dlg_setting *setting)
+{
+    static const char *const others[][2] = {{"open", "lazy"}, {"feed", "on"}, {"queue_bytes", QUEUE_BYTES}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(setting->name, others[i][0]) == 0)
+            return others[i][1];
+    return setting->default_value;
 }
 
 void config_help(FILE *out)
@@ -421,11 +472,7 @@ void config_help(FILE *out)
     fputs("\nSettings of the library, for --set NAME=VALUE or DIALOGSD_<NAME> in the environment:\n", out);
     for (size_t i = 0; i < dlg_setting_count(); i++) {
         const dlg_setting *setting = dlg_setting_at(i);
-        bool lazy = strcmp(setting->name, "open") == 0, on = strcmp(setting->name, "feed") == 0;
-        snprintf(words, sizeof words, "%s (%s) [%s]", setting->purpose, setting->range,
-                 lazy ? "lazy"
-                 : on ? "on"
-                      : setting->default_value);
+        snprintf(words, sizeof words, "%s (%s) [%s]", setting->purpose, setting->range, default_here(setting));
         print_entry(out, setting->name, 30, words);
     }
 }

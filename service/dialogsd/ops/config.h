@@ -20,11 +20,16 @@ struct config {
     char *cors;  /* NULL: no other site's pages */
     char *redis; /* NULL: there are no other replicas */
     int64_t port;
+    int64_t admin_port; /* 0: no listener of its own for operators */
+    char *admin_listen;
+    int64_t memory_mib;
     int64_t threads;
     int64_t body_limit;
     int64_t header_limit;
     char *tls_certificate; /* NULL: plain HTTP */
     char *tls_key;
+    char *tls_priorities;
+    int64_t hsts_s; /* 0: none */
     int64_t connections;
     int64_t connections_per_address;
     int64_t idle_timeout_s;
@@ -41,6 +46,7 @@ struct config {
     int64_t searches_per_address;
     int64_t timeout_ms; /* the library's setting */
     int64_t send_rate;
+    int64_t streams_per_user;
     int64_t heartbeat_s;
     int64_t catch_up_s;
     bool own_data; /* the private server under `data` is used */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,33 +24,32 @@ static int bind_to(const struct addrinfo *address)
     return -1;
 }
 
-static void explain(const struct config *config)
+static void explain(const char *address, int port)
 {
-    int port = (int)config->port;
     if (errno == EADDRINUSE)
-        say("port %d is in use on %s; choose another with --port", port, config->listen);
+        say("port %d is in use on %s; choose another with --port", port, address);
     else if (errno == EACCES)
         say("only root may listen on port %d; choose one above 1023 with --port", port);
     else if (errno == EADDRNOTAVAIL)
-        say("this machine has no address %s; choose another with --listen", config->listen);
+        say("this machine has no address %s; choose another with --listen", address);
     else
-        say("cannot listen on %s port %d: %s", config->listen, port, strerror(errno));
+        say("cannot listen on %s port %d: %s", address, port, strerror(errno));
 }
 
-int listener_bind(const struct config *config)
+int listener_bind(const char *address, int64_t number)
 {
     char port[8];
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *addresses = NULL;
-    snprintf(port, sizeof port, "%d", (int)config->port);
-    int code = getaddrinfo(config->listen, port, &hints, &addresses);
+    snprintf(port, sizeof port, "%d", (int)number);
+    int code = getaddrinfo(address, port, &hints, &addresses);
     if (code) {
-        say("--listen %s is not an address: %s", config->listen, gai_strerror(code));
+        say("--listen %s is not an address: %s", address, gai_strerror(code));
         return -1;
     }
     int fd = bind_to(addresses);
     if (fd < 0)
-        explain(config);
+        explain(address, (int)number);
     freeaddrinfo(addresses);
     return fd;
 }

@@ -1,4 +1,5 @@
-/* origins.h - the sites whose pages may use the service, as --cors has them: "*" or "https://a.example,http://b:8080". */
+/* origins.h - the sites whose pages may use the service, as --cors has them: "*" or "https://a.example,http://b:8080".
+ */
 #ifndef DIALOGSD_ORIGINS_H
 #define DIALOGSD_ORIGINS_H
 

@@ -29,21 +29,51 @@ void supervisor_tell(const char *state)
         close(fd);
 }
 
-int supervisor_socket(void)
+enum { FIRST_FD = 3, SOCKETS_MOST = 2 };
+
+static bool take_socket(int fd)
 {
-    enum { FIRST = 3 };
-    const char *count = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
-    if (!count || !pid || strtol(pid, NULL, 10) != getpid())
-        return -1;
     int listens = 0;
     socklen_t size = sizeof listens;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || !listens)
+        return false;
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    return true;
+}
+
+/* Which of LISTEN_FDNAMES, which are separated by colons, is "admin"; -1: none. */
+static int admin_index(const char *names)
+{
+    static const char admin[] = "admin";
+    for (int index = 0; names; index++) {
+        size_t length = strcspn(names, ":");
+        if (length == sizeof admin - 1 && memcmp(names, admin, length) == 0)
+            return index;
+        names = names[length] ? names + length + 1 : NULL;
+    }
+    return -1;
+}
+
+bool supervisor_sockets(int *fd, int *admin_fd)
+{
+    const char *count = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+    *fd = *admin_fd = -1;
+    if (!count || !pid || strtol(pid, NULL, 10) != getpid())
+        return true;
+    int admin = admin_index(getenv("LISTEN_FDNAMES"));
+    long sockets = strtol(count, NULL, 10);
+    bool good = sockets >= 1 && sockets <= SOCKETS_MOST && sockets == 1 + (admin >= 0);
+    for (int i = 0; good && i < sockets; i++) {
+        good = take_socket(FIRST_FD + i);
+        *(i == admin ? admin_fd : fd) = FIRST_FD + i;
+    }
+    if (!good)
+        say("LISTEN_FDS has %s sockets and not all of them listen, or are known: give one stream socket, and maybe one "
+            "that is named \"admin\"",
+            count);
     unsetenv("LISTEN_FDS");
     unsetenv("LISTEN_PID");
-    if (strcmp(count, "1") != 0 || getsockopt(FIRST, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || !listens) {
-        say("LISTEN_FDS has %s sockets and not all of them listen; give one stream socket", count);
-        return -2;
-    }
-    fcntl(FIRST, F_SETFD, FD_CLOEXEC);
-    fcntl(FIRST, F_SETFL, fcntl(FIRST, F_GETFL) | O_NONBLOCK);
-    return FIRST;
+    unsetenv("LISTEN_FDNAMES");
+    return good;
 }

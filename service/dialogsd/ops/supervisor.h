@@ -5,11 +5,15 @@
 #ifndef DIALOGSD_SUPERVISOR_H
 #define DIALOGSD_SUPERVISOR_H
 
+#include <stdbool.h>
+
 /* "READY=1", "STOPPING=1" and so on, to whoever started us and listens. */
 void supervisor_tell(const char *state);
 
-/* The socket that we were started with, already listening; -1 when there is none, -2, having said why, when it is no
- * good. */
-int supervisor_socket(void);
+/*
+ * The sockets that we were started with, already listening: the first is for clients, one that is named "admin"
+ * (LISTEN_FDNAMES) for operators. -1 for each that there is not. False, having said why, when they are no good.
+ */
+bool supervisor_sockets(int *fd, int *admin_fd);
 
 #endif

@@ -6,8 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A page aims at PAGE_BYTES of answer, whatever the length of the texts. */
-enum { FIRST_MESSAGES = 100, FEWEST_MESSAGES = 4, PAGE_BYTES = 256 * 1024, BLOCK_BYTES = 32 * 1024 };
+/*
+ * A page aims at DLG_PAGE_BYTES, whatever the length of the texts. BLOCK_BYTES of it are written at a time.
+ * STREAM_BYTES: a page that is being sent, and the one after it.
+ */
+enum {
+    FIRST_MESSAGES = 100,
+    FEWEST_MESSAGES = 4,
+    MOST_MESSAGES = 500,
+    BLOCK_BYTES = 16 * 1024,
+    STREAM_BYTES = 1024 * 1024
+};
 
 enum coming { NOTHING, UNDER_WAY, ARRIVED };
 
@@ -18,10 +27,12 @@ struct stream {
     bool waiting;            /* the connection is suspended until it arrives */
     bool abandoned;          /* the answer is over; the callback has to free the stream */
     struct request_ctx *ctx; /* ends after the answer does */
+    dlg_reply *reply;        /* has the page that is being sent; NULL when all of it was written */
+    struct page_place place; /* what is written of it */
     struct text_buffer text; /* what is being sent */
     size_t sent;             /* of it */
     int32_t messages;        /* to be asked for */
-    bool last;               /* `text` ends the answer */
+    bool last;               /* the page ends the answer */
 };
 
 void stream_first_page(dlg_list_options *options)
@@ -33,6 +44,7 @@ void stream_first_page(dlg_list_options *options)
 static void stream_free(struct stream *stream)
 {
     dlg_reply_free(stream->next);
+    dlg_reply_free(stream->reply);
     buffer_free(&stream->text);
     pthread_mutex_destroy(&stream->lock);
     free(stream);
@@ -72,20 +84,27 @@ static bool fetch(struct stream *stream, const char *after)
     return code == DLG_OK;
 }
 
-/* Takes a page: writes it, and asks for what is behind it. False when that cannot be had. */
-static bool take_page(struct stream *stream, const dlg_page *page, bool first)
+static size_t page_bytes(const dlg_page *page)
 {
-    stream->text.length = 0;
-    stream->sent = 0;
-    stream->last = !dlg_page_has_more(page);
-    messages_add(&stream->text, page, (struct part){stream->ctx->packed, first, stream->last});
-    if (stream->text.failed)
-        return false;
-    size_t each = stream->text.length / (dlg_page_count(page) + 1) + 1;
-    size_t fitting = PAGE_BYTES / each;
-    stream->messages = fitting < FEWEST_MESSAGES  ? FEWEST_MESSAGES
-                       : fitting > DLG_PAGE_LIMIT ? DLG_PAGE_LIMIT
-                                                  : (int32_t)fitting;
+    enum { MESSAGE_BYTES = 128 };
+    size_t bytes = 0;
+    for (size_t i = 0; i < dlg_page_count(page); i++)
+        bytes += dlg_page_at(page, i)->length + MESSAGE_BYTES;
+    return bytes;
+}
+
+/* Takes a page, and asks for what is behind it. False when that cannot be had. */
+static bool take_page(struct stream *stream, dlg_reply *reply, bool first)
+{
+    const dlg_page *page = dlg_reply_page(reply);
+    stream->reply = reply;
+    stream->last = !stream->ctx->whole || !dlg_page_has_more(page);
+    stream->place = (struct page_place){.packed = stream->ctx->packed, .first = first, .last = stream->last};
+    size_t each = page_bytes(page) / (dlg_page_count(page) + 1) + 1;
+    size_t fitting = DLG_PAGE_BYTES / each;
+    stream->messages = fitting < FEWEST_MESSAGES ? FEWEST_MESSAGES
+                       : fitting > MOST_MESSAGES ? MOST_MESSAGES
+                                                 : (int32_t)fitting;
     return stream->last || fetch(stream, dlg_page_after(page));
 }
 
@@ -104,14 +123,22 @@ static bool turn_page(struct stream *stream)
     pthread_mutex_unlock(&stream->lock);
     if (!reply)
         return true;
-    const dlg_page *page = dlg_reply_page(reply);
-    bool taken = page && take_page(stream, page, false);
-    if (!page) {
-        const dlg_error *error = dlg_reply_error(reply);
-        stream->ctx->failure = dlg_error_code(error);
-    }
+    if (dlg_reply_page(reply))
+        return take_page(stream, reply, false);
+    stream->ctx->failure = dlg_reply_code(reply);
     dlg_reply_free(reply);
-    return taken;
+    return false;
+}
+
+/* Makes more of the answer out of the page. False: out of memory. */
+static bool write_block(struct stream *stream)
+{
+    stream->text.length = stream->sent = 0;
+    if (messages_add_some(&stream->text, dlg_reply_page(stream->reply), BLOCK_BYTES, &stream->place)) {
+        dlg_reply_free(stream->reply);
+        stream->reply = NULL;
+    }
+    return !stream->text.failed;
 }
 
 /* MHD_ContentReaderCallback: 0 means that the connection was suspended. */
@@ -119,10 +146,16 @@ static ssize_t read_stream(void *payload, uint64_t position, char *to, size_t ro
 {
     (void)position;
     struct stream *stream = payload;
-    if (stream->sent == stream->text.length && !stream->last && !turn_page(stream))
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    if (stream->sent == stream->text.length)
-        return stream->last ? MHD_CONTENT_READER_END_OF_STREAM : 0;
+    while (stream->sent == stream->text.length) {
+        if (!stream->reply && stream->last)
+            return MHD_CONTENT_READER_END_OF_STREAM;
+        if (!stream->reply && !turn_page(stream))
+            return MHD_CONTENT_READER_END_WITH_ERROR;
+        if (!stream->reply)
+            return 0;
+        if (!write_block(stream))
+            return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
     size_t length = buffer_read(&stream->text, &stream->sent, to, room);
     stream->ctx->answer_length += length;
     return (ssize_t)length;
@@ -140,24 +173,43 @@ static void end_stream(void *payload)
         stream_free(stream);
 }
 
-void stream_answer(struct request_ctx *ctx, const dlg_page *first)
+bool stream_is_due(const struct request_ctx *ctx, const dlg_page *page)
+{
+    return (ctx->whole && dlg_page_has_more(page)) || page_bytes(page) > BLOCK_BYTES;
+}
+
+static struct stream *stream_new(struct request_ctx *ctx)
 {
     struct stream *stream = calloc(1, sizeof *stream);
-    if (!stream) {
-        reply_error(ctx, 503, DLG_E_MEMORY, "out of memory; try again after the time in Retry-After");
-        return;
-    }
+    if (!stream)
+        return NULL;
     pthread_mutex_init(&stream->lock, NULL);
     stream->ctx = ctx;
+    return stream;
+}
+
+/* The pages that come later are not refused: there is room for them from the beginning. */
+static bool take_memory(struct request_ctx *ctx)
+{
+    size_t held = ctx->memory.bytes;
+    return !ctx->whole || held >= STREAM_BYTES || memory_take(&ctx->memory, STREAM_BYTES - held);
+}
+
+struct MHD_Response *stream_response(struct request_ctx *ctx)
+{
+    struct stream *stream = take_memory(ctx) ? stream_new(ctx) : NULL;
+    if (!stream)
+        return NULL;
+    dlg_reply *first = ctx->reply;
+    ctx->reply = NULL;
     if (!take_page(stream, first, true)) {
         end_stream(stream);
-        reply_error(ctx, 503, DLG_E_OVERLOAD, "too many requests at once; try again after the time in Retry-After");
-        return;
+        return NULL;
     }
     struct MHD_Response *response =
         MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream, stream, end_stream);
     if (!response)
         end_stream(stream);
     response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    reply_send(ctx, 200, response, ctx->packed ? MSGPACK_TYPE : JSON_TYPE);
+    return response;
 }

@@ -13,7 +13,13 @@
 /* What to ask for at first: the oldest page, long enough for most dialogs. */
 void stream_first_page(dlg_list_options *options);
 
-/* Answers with `first`, which has more behind it, and with all that follows. */
-void stream_answer(struct request_ctx *ctx, const dlg_page *first);
+/* Whether the answer is too long to be written at once, or has pages behind this one. */
+bool stream_is_due(const struct request_ctx *ctx, const dlg_page *page);
+
+/*
+ * The page that the library answered, which is the stream's from now on, and of a whole dialog all that follows. NULL
+ * when there is no memory for it.
+ */
+struct MHD_Response *stream_response(struct request_ctx *ctx);
 
 #endif

@@ -10,18 +10,20 @@
 #include "routes/event_stream.h"
 
 #include "common/service_clock.h"
-#include "content/message_format.h"
 #include "http/event_ticket.h"
 #include "http/input.h"
 #include "http/library_call.h"
 #include "http/reply.h"
-#include "live/recent_messages.h"
+#include "routes/event_writer.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* How much is read, and written, at a time. Of a stream that begins now only the newest: it says where that is. */
-enum { PAGE_MESSAGES = 50, NOW_MESSAGES = 1, TEXT_BYTES = 32 * 1024, BLOCK_BYTES = 1024 };
+/*
+ * How much is read, and written, at a time. Of a stream that begins now only the newest: it says where that is.
+ * STREAM_BYTES is about what a stream takes, without a page.
+ */
+enum { PAGE_MESSAGES = 50, NOW_MESSAGES = 1, BLOCK_BYTES = 1024, STREAM_BYTES = 16 * 1024 };
 
 /* After so many that it heard a stream asks the database again: its cursor remembers them until then. */
 enum { HEARD_MOST = 160, AGAIN_US = 2 * 1000000 };
@@ -35,97 +37,25 @@ struct stream {
     dlg_client *client;
     /* Under subscriptions_lock(): */
     enum asked asked;
-    dlg_reply *reply; /* ARRIVED: it */
-    bool abandoned;   /* the answer is over; the callback has to free the stream */
+    dlg_reply *reply;             /* ARRIVED: it */
+    bool abandoned;               /* the answer is over; the callback has to free the stream */
+    struct memory_holding memory; /* of the callback while the database is asked, else of the connection's thread */
     /* Of the connection's thread: */
-    bool caught_up;          /* the database has shown all that it had when the stream began */
-    char *token;             /* that the caller came with; NULL: a ticket */
-    char *cursor;            /* of all that was written */
-    bool moved;              /* since the client was told */
-    unsigned heard;          /* events since the database was asked */
-    bool skipped;            /* some that the database has to show, and has not shown yet */
-    struct text_buffer text; /* what is being sent */
-    size_t sent;             /* of it */
-    struct recent_messages shown;
+    struct event_writer writer;
+    char *token;    /* that the caller came with; NULL: a ticket */
+    bool ask_again; /* the page is from before the stream could hear */
+    bool caught_up; /* the database has shown all that it had when the stream began */
+    unsigned heard; /* events since the database was asked */
+    bool skipped;   /* some that the database has to show, and has not shown yet */
 };
 
 static void stream_free(struct stream *stream)
 {
     dlg_reply_free(stream->reply);
-    buffer_free(&stream->text);
+    writer_free(&stream->writer);
+    memory_give(&stream->memory);
     free(stream->token);
-    free(stream->cursor);
-    recent_messages_forget(&stream->shown);
     free(stream);
-}
-
-/* ---- Writing ---- */
-
-/* Keeps no more memory than the cursor needs: most streams are silent most of the time. */
-static bool cursor_keep(struct stream *stream, const char *cursor)
-{
-    if (stream->cursor && strcmp(stream->cursor, cursor) == 0)
-        return true;
-    char *copy = strdup(cursor);
-    if (!copy)
-        return false;
-    free(stream->cursor);
-    stream->cursor = copy;
-    stream->moved = true;
-    return true;
-}
-
-static void write_cursor(struct stream *stream)
-{
-    buffer_add_string(&stream->text, "id: ");
-    buffer_add_string(&stream->text, stream->cursor);
-    buffer_add_string(&stream->text, "\n");
-    stream->moved = false;
-}
-
-static void write_data(struct stream *stream, const char *json, size_t length)
-{
-    write_cursor(stream);
-    buffer_add_string(&stream->text, "event: message\ndata: ");
-    buffer_add(&stream->text, json, length);
-    buffer_add_string(&stream->text, "\n\n");
-    atomic_fetch_add_explicit(&stream->subscriptions->delivered, 1, memory_order_relaxed);
-}
-
-/*
- * A sign of life: a comment. When the cursor has moved without a message, it, as an event of its own: clients that are
- * not browsers take every empty line for the end of a message, and parse its data.
- */
-static void write_heartbeat(struct stream *stream)
-{
-    if (!stream->moved) {
-        buffer_add_string(&stream->text, ":\n");
-        return;
-    }
-    write_cursor(stream);
-    buffer_add_string(&stream->text, "event: cursor\ndata: {}\n\n");
-}
-
-/* ---- What the database shows ---- */
-
-/* Each message with the cursor behind it. */
-static bool write_page(struct stream *stream, const dlg_page *page)
-{
-    char cursor[DLG_CURSOR_SIZE];
-    struct text_buffer json = {0};
-    bool good = true;
-    for (size_t i = 0; good && i < dlg_page_count(page); i++) {
-        const dlg_message *message = dlg_page_at(page, i);
-        bool again = recent_messages_have(&stream->shown, message);
-        json.length = 0;
-        message_add(&json, message);
-        good = dlg_page_cursor(cursor, page, i + 1) == DLG_OK && cursor_keep(stream, cursor) && !json.failed;
-        good = good && (again || recent_messages_add(&stream->shown, message));
-        if (good && !again)
-            write_data(stream, json.data, json.length);
-    }
-    buffer_free(&json);
-    return good && cursor_keep(stream, dlg_page_after(page));
 }
 
 /* The library's callback. Once the connection is resumed the stream may be gone. */
@@ -133,6 +63,10 @@ static void page_arrived(dlg_reply *reply, void *payload)
 {
     struct stream *stream = payload;
     struct subscriptions *subscriptions = stream->subscriptions;
+    if (!memory_take(&stream->memory, reply_cost(reply))) {
+        dlg_reply_free(reply);
+        reply = NULL;
+    }
     subscriptions_lock(subscriptions, &stream->subscriber);
     stream->reply = reply;
     stream->asked = ARRIVED;
@@ -148,7 +82,7 @@ static int ask_for_page(struct stream *stream)
 {
     dlg_list_options options = DLG_LIST_OPTIONS_INIT;
     options.limit = PAGE_MESSAGES;
-    options.after = stream->cursor;
+    options.after = stream->writer.cursor;
     return dlg_feed_async(stream->client, &stream->subscriber.user, &options, page_arrived, stream, NULL);
 }
 
@@ -215,22 +149,35 @@ static bool do_without(struct stream *stream)
     return whole;
 }
 
-static bool take_page(struct stream *stream, dlg_reply *reply)
+/* The page is written: the cursor is behind it, and maybe there is more. */
+static bool end_page(struct stream *stream)
 {
-    const dlg_page *page = dlg_reply_page(reply);
-    if (!page) {
-        stream->ctx->failure = dlg_reply_code(reply);
-        return stream->ctx->failure != DLG_E_TOKEN && do_without(stream);
-    }
-    if (!write_page(stream, page))
-        return false;
+    const dlg_page *page = dlg_reply_page(stream->writer.page);
+    bool good = writer_keep_cursor(&stream->writer, dlg_page_after(page));
     subscriptions_lock(stream->subscriptions, &stream->subscriber);
-    bool again = dlg_page_has_more(page) || stream->subscriber.lost;
+    bool again = dlg_page_has_more(page) || stream->subscriber.lost || stream->ask_again;
     stream->subscriber.reading = again;
     subscriptions_unlock(stream->subscriptions, &stream->subscriber);
+    writer_end_page(&stream->writer);
+    memory_give_but(&stream->memory, STREAM_BYTES);
+    if (stream->ask_again && stream->writer.moved)
+        writer_heartbeat(&stream->writer);
+    stream->ask_again = false;
     stream->caught_up = stream->caught_up || !again;
     stream->skipped = stream->skipped && again;
-    return !again || ask_database(stream);
+    return good && (!again || ask_database(stream));
+}
+
+/* `reply` NULL: there was no memory for it. */
+static bool take_page(struct stream *stream, dlg_reply *reply)
+{
+    if (!dlg_reply_page(reply)) {
+        stream->ctx->failure = reply ? dlg_reply_code(reply) : DLG_E_OVERLOAD;
+        dlg_reply_free(reply);
+        return stream->ctx->failure != DLG_E_TOKEN && do_without(stream);
+    }
+    writer_begin_page(&stream->writer, reply);
+    return true;
 }
 
 /* ---- What the subscription brings ---- */
@@ -245,24 +192,25 @@ static int cursor_move(char *cursor, const dlg_uuid *user, const dlg_message *me
     return dlg_feed_cursor(cursor, user, &input);
 }
 
-static bool write_event(struct stream *stream, const struct event *event)
+static bool write_event(struct stream *stream, struct event *event)
 {
     char cursor[DLG_CURSOR_SIZE];
     stream->heard++;
-    if (recent_messages_have(&stream->shown, &event->message))
+    if (recent_messages_have(&stream->writer.shown, &event->message))
         return true;
-    memcpy(cursor, stream->cursor, strlen(stream->cursor) + 1);
+    memcpy(cursor, stream->writer.cursor, strlen(stream->writer.cursor) + 1);
     int code = cursor_move(cursor, &stream->subscriber.user, &event->message);
     bool full = code == DLG_E_OVERLOAD; /* it stays as it is, and the database is asked */
-    if (code == DLG_OK && strcmp(cursor, stream->cursor) == 0)
+    if (code == DLG_OK && strcmp(cursor, stream->writer.cursor) == 0)
         return true; /* what lies before was shown, or is going to be */
-    bool good = (full || (code == DLG_OK && cursor_keep(stream, cursor))) &&
-                recent_messages_add(&stream->shown, &event->message);
+    bool good = (full || (code == DLG_OK && writer_keep_cursor(&stream->writer, cursor))) &&
+                recent_messages_add(&stream->writer.shown, &event->message);
     if (full)
         stream->heard = HEARD_MOST;
-    if (good)
-        write_data(stream, event->json, event->length);
-    return good;
+    if (!good)
+        return false;
+    writer_begin_event(&stream->writer, event);
+    return true;
 }
 
 static struct event *take_event(struct stream *stream)
@@ -277,7 +225,7 @@ static bool write_events(struct stream *stream)
 {
     struct event *event;
     bool good = true;
-    while (good && stream->text.length < TEXT_BYTES && (event = take_event(stream))) {
+    while (good && writer_has_room(&stream->writer) && (event = take_event(stream))) {
         good = write_event(stream, event);
         event_release(event);
     }
@@ -309,8 +257,8 @@ static enum next choose(struct stream *stream, dlg_reply **reply)
         subscriber->heartbeat_due = false;
         next = HEARTBEAT;
     } else {
-        buffer_free(&stream->text);
-        stream->sent = 0;
+        buffer_free(&stream->writer.text);
+        stream->writer.sent = 0;
         subscriber->waiting = true;
         MHD_suspend_connection(subscriber->connection);
     }
@@ -322,7 +270,6 @@ static enum next choose(struct stream *stream, dlg_reply **reply)
 static bool turn(struct stream *stream, enum next next, dlg_reply *reply)
 {
     bool good = false;
-    stream->text.length = stream->sent = 0;
     if (next == PAGE)
         good = take_page(stream, reply);
     else if (next == EVENTS)
@@ -330,9 +277,23 @@ static bool turn(struct stream *stream, enum next next, dlg_reply *reply)
     else if (next == POLL_DATABASE)
         good = ask_database(stream) || do_without(stream);
     else if (next == HEARTBEAT)
-        good = (write_heartbeat(stream), true);
-    dlg_reply_free(reply);
-    return good && !stream->text.failed;
+        good = (writer_heartbeat(&stream->writer), true);
+    return good;
+}
+
+/* What was begun goes on before anything else is chosen. False at the end of the stream. */
+static bool write_more(struct stream *stream, bool *waits)
+{
+    dlg_reply *reply = NULL;
+    struct event_writer *writer = &stream->writer;
+    writer->text.length = writer->sent = 0;
+    if (writer->event)
+        return writer_event(writer), true;
+    if (writer->page)
+        return writer_page_is_written(writer) ? end_page(stream) : writer_page(writer);
+    enum next next = choose(stream, &reply);
+    *waits = next == WAIT;
+    return *waits || turn(stream, next, reply);
 }
 
 /* MHD_ContentReaderCallback: 0 means that the connection was suspended. */
@@ -340,15 +301,14 @@ static ssize_t read_stream(void *payload, uint64_t position, char *to, size_t ro
 {
     (void)position;
     struct stream *stream = payload;
-    while (stream->sent == stream->text.length) {
-        dlg_reply *reply = NULL;
-        enum next next = choose(stream, &reply);
-        if (next == WAIT)
-            return 0;
-        if (!turn(stream, next, reply))
+    while (stream->writer.sent == stream->writer.text.length) {
+        bool waits = false;
+        if (!write_more(stream, &waits) || stream->writer.text.failed)
             return MHD_CONTENT_READER_END_OF_STREAM;
+        if (waits)
+            return 0;
     }
-    size_t length = buffer_read(&stream->text, &stream->sent, to, room);
+    size_t length = buffer_read(&stream->writer.text, &stream->writer.sent, to, room);
     stream->ctx->answer_length += length;
     return (ssize_t)length;
 }
@@ -378,6 +338,17 @@ static const char *last_event(const struct request_ctx *ctx, const char *paramet
     return parameter && *parameter ? parameter : after;
 }
 
+static unsigned streams_most(const struct request_ctx *ctx)
+{
+    return (unsigned)ctx->service->config.streams_per_user;
+}
+
+static void refuse_stream(struct request_ctx *ctx)
+{
+    ctx->retry_after_s = 30;
+    reply_error(ctx, 429, DLG_E_OVERLOAD, "too many streams of this user: %u are open; close one", streams_most(ctx));
+}
+
 void events_start(struct request_ctx *ctx)
 {
     struct parameter parameters[] = {{"after", NULL}, {"lastEventId", NULL}, {"ticket", NULL}};
@@ -387,6 +358,10 @@ void events_start(struct request_ctx *ctx)
     *page = (dlg_list_options)DLG_LIST_OPTIONS_INIT;
     page->after = last_event(ctx, parameters[1].value, parameters[0].value);
     page->limit = page->after ? PAGE_MESSAGES : NOW_MESSAGES;
+    if (subscriptions_count(&ctx->service->subscriptions, &ctx->caller) >= streams_most(ctx)) {
+        refuse_stream(ctx);
+        return;
+    }
     if (atomic_load(&ctx->service->backend.draining)) {
         reply_error(ctx, 503, DLG_E_CLOSED, "the service is stopping; try again after the time in Retry-After");
         return;
@@ -396,19 +371,28 @@ void events_start(struct request_ctx *ctx)
                    dlg_feed_async(ctx->service->backend.client, &ctx->caller, page, call_arrived, ctx, &ctx->error));
 }
 
-/* What the client gets at once: where it stands, and what it missed. */
-static bool greet(struct stream *stream, const dlg_page *page)
+/*
+ * What the client gets at once: where it stands, or what it missed, a page from before the stream was heard of. The
+ * database is asked again behind it.
+ */
+static bool greet(struct stream *stream)
 {
-    buffer_add_string(&stream->text, "retry: 1000\n");
-    bool good = stream->ctx->page.after ? write_page(stream, page) : cursor_keep(stream, dlg_page_after(page));
-    if (good && stream->moved)
-        write_heartbeat(stream);
-    return good;
+    buffer_add_string(&stream->writer.text, "retry: 1000\n");
+    if (!stream->ctx->page.after) {
+        if (!writer_keep_cursor(&stream->writer, dlg_page_after(dlg_reply_page(stream->ctx->reply))))
+            return false;
+        writer_heartbeat(&stream->writer);
+        return true;
+    }
+    writer_begin_page(&stream->writer, stream->ctx->reply);
+    stream->ctx->reply = NULL;
+    stream->subscriber.reading = stream->ask_again = true;
+    return true;
 }
 
 static struct stream *stream_new(struct request_ctx *ctx)
 {
-    struct stream *stream = calloc(1, sizeof *stream);
+    struct stream *stream = memory_take(&ctx->memory, STREAM_BYTES) ? calloc(1, sizeof *stream) : NULL;
     size_t length = 0;
     const char *token = ctx_token(ctx, &length);
     if (!stream || (token && !(stream->token = strndup(token, length)))) {
@@ -416,8 +400,11 @@ static struct stream *stream_new(struct request_ctx *ctx)
         return NULL;
     }
     stream->ctx = ctx;
+    stream->memory = ctx->memory;
+    ctx->memory.bytes = 0;
     stream->subscriptions = &ctx->service->subscriptions;
     stream->client = ctx->service->backend.client;
+    stream->writer.delivered = &stream->subscriptions->delivered;
     stream->subscriber.user = ctx->caller;
     stream->subscriber.token = ctx->token;
     stream->subscriber.expires_us = ctx->expires_us;
@@ -442,16 +429,20 @@ void events_finish(struct request_ctx *ctx)
     if (!event_ticket_use(ctx))
         return;
     struct stream *stream = stream_new(ctx);
-    if (!stream || !greet(stream, dlg_reply_page(ctx->reply)) || stream->text.failed) {
+    if (!stream || !greet(stream) || stream->writer.text.failed) {
         if (stream)
             stream_free(stream);
-        reply_error(ctx, 503, DLG_E_MEMORY, "out of memory; try again after the time in Retry-After");
+        reply_no_memory(ctx);
         return;
     }
-    subscriptions_add(stream->subscriptions, &stream->subscriber);
+    if (!subscriptions_add(stream->subscriptions, &stream->subscriber, streams_most(ctx))) {
+        stream_free(stream);
+        refuse_stream(ctx);
+        return;
+    }
     if (revoked_tokens_contain(&ctx->service->revoked_tokens, &ctx->token)) /* meanwhile */
         stream->subscriber.expires_us = 0;
-    if (ask_database(stream)) {
+    if (stream->writer.page || ask_database(stream)) {
         answer(ctx, stream);
         return;
     }

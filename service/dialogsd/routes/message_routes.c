@@ -46,6 +46,7 @@ void message_send_start(struct request_ctx *ctx)
     ctx->input = body_read(ctx);
     if (!ctx->input || !body_text(ctx, ctx->input, "text", true, &message->text, &message->length))
         return;
+    buffer_free(&ctx->body); /* the text stands in `input` */
     message->author = ctx->caller;
     message->recipient = ctx->named;
     call_begin(ctx);
@@ -71,6 +72,9 @@ void message_send_finish(struct request_ctx *ctx)
     reply_send(ctx, 200, response, NULL);
 }
 
+/* Of a page of usual texts. */
+enum { LIST_ROOM = 32 * 1024 };
+
 /* No paging parameter asks for the whole dialog, the others for one page. */
 void message_list_start(struct request_ctx *ctx)
 {
@@ -85,6 +89,10 @@ void message_list_start(struct request_ctx *ctx)
     ctx->whole = !parameters[0].value && !page->before && !page->after;
     if (page->before && page->after) {
         reply_bad(ctx, "give \"before\" or \"after\", not both");
+        return;
+    }
+    if (!memory_has_room(&ctx->memory, LIST_ROOM)) { /* said before the database has read it */
+        reply_no_memory(ctx);
         return;
     }
     if (ctx->whole)
@@ -124,23 +132,26 @@ static void page_headers(const struct request_ctx *ctx, struct MHD_Response *res
     response_header(response, "Cursor-After", dlg_page_after(page));
 }
 
-static void page_answer(struct request_ctx *ctx, const dlg_page *page)
+static struct MHD_Response *short_response(struct request_ctx *ctx, const dlg_page *page)
 {
     struct text_buffer answer = {0};
-    messages_add(&answer, page, (struct part){ctx->packed, true, true});
+    struct page_place place = {.packed = ctx->packed, .first = true, .last = true};
+    messages_add_some(&answer, page, SIZE_MAX, &place);
     ctx->answer_length = answer.length;
     struct MHD_Response *response = response_new(&answer);
     response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    if (!ctx->whole)
-        page_headers(ctx, response, page);
-    reply_send(ctx, 200, response, ctx->packed ? MSGPACK_TYPE : JSON_TYPE);
+    return response;
 }
 
 void message_list_finish(struct request_ctx *ctx)
 {
     const dlg_page *page = dlg_reply_page(ctx->reply);
-    if (ctx->whole && dlg_page_has_more(page))
-        stream_answer(ctx, page);
-    else
-        page_answer(ctx, page);
+    struct MHD_Response *response = stream_is_due(ctx, page) ? stream_response(ctx) : short_response(ctx, page);
+    if (!response) {
+        reply_no_memory(ctx);
+        return;
+    }
+    if (!ctx->whole)
+        page_headers(ctx, response, page);
+    reply_send(ctx, 200, response, ctx->packed ? MSGPACK_TYPE : JSON_TYPE);
 }

@@ -95,6 +95,15 @@ static void show_service(struct text_buffer *text, struct service *service)
                 atomic_load(&service->active));
     show_number(text, "dialogsd_connections", "gauge", "Connections that are open.",
                 connections_count(&service->connections));
+    show_number(text, "dialogsd_connections_refused_total", "counter",
+                "Connections closed at once, above all because their address had too many.",
+                atomic_load(&service->connections.refused));
+    show_number(text, "dialogsd_memory_bytes", "gauge", "What bodies, answers and events hold.",
+                atomic_load(&service->memory.used));
+    show_number(text, "dialogsd_memory_limit_bytes", "gauge", "... and may hold: a half of --memory.",
+                service->memory.most);
+    show_number(text, "dialogsd_memory_refused_total", "counter", "... times that something was refused for it.",
+                atomic_load(&service->memory.refused));
     show_number(text, "dialogsd_streams", "gauge", "Streams of events that are open.",
                 atomic_load(&subscriptions->streams));
     show_number(text, "dialogsd_events_published_total", "counter", "Messages that somebody listened for.",

@@ -131,6 +131,8 @@ static int search_submit(struct request_ctx *ctx)
 
 static const struct turn search_turn = {search_submit, NULL};
 
+enum { SEARCH_ROOM = 32 * 1024 };
+
 void user_search_start(struct request_ctx *ctx)
 {
     struct parameter parameters[] = {{"first_name", NULL}, {"last_name", NULL}, {"limit", NULL}};
@@ -140,6 +142,10 @@ void user_search_start(struct request_ctx *ctx)
         return;
     if (!parameters[0].value || !parameters[1].value) {
         reply_bad(ctx, "give both parameters, first_name and last_name; either may be empty");
+        return;
+    }
+    if (!memory_has_room(&ctx->memory, SEARCH_ROOM)) { /* said before the database has read it */
+        reply_no_memory(ctx);
         return;
     }
     for (int i = 0; i < 2; i++)

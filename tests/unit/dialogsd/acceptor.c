@@ -37,6 +37,7 @@ struct server {
     struct MHD_Daemon *daemon;
     struct acceptor acceptor;
     int port;
+    struct connections connections;
 };
 
 static enum MHD_Result say_hello(void *payload, struct MHD_Connection *connection, const char *path, const char *method,
@@ -81,12 +82,13 @@ static int listen_somewhere(int *port)
 static void server_open(struct server *server, unsigned limit, unsigned per_address)
 {
     int fd = listen_somewhere(&server->port);
+    connections_open(&server->connections, INT64_MAX / 2);
     server->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET, 0, NULL,
                                       NULL, say_hello, NULL, MHD_OPTION_THREAD_POOL_SIZE, THREADS,
                                       MHD_OPTION_CONNECTION_LIMIT, limit * THREADS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
                                       per_address, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
     assert_non_null(server->daemon);
-    assert_true(acceptor_start(&server->acceptor, server->daemon, fd, limit));
+    assert_true(acceptor_start(&server->acceptor, server->daemon, fd, limit, &server->connections));
 }
 
 static void server_close(struct server *server)
