@@ -23,7 +23,7 @@
  * How much is read, and written, at a time. Of a stream that begins now only the newest: it says where that is.
  * STREAM_BYTES is about what a stream takes, without a page.
  */
-enum { PAGE_MESSAGES = 50, NOW_MESSAGES = 1, BLOCK_BYTES = 1024, STREAM_BYTES = 16 * 1024 };
+enum { PAGE_MESSAGES = 16, NOW_MESSAGES = 1, BLOCK_BYTES = 1024, STREAM_BYTES = 16 * 1024 };
 
 /* After so many that it heard a stream asks the database again: its cursor remembers them until then. */
 enum { HEARD_MOST = 160, AGAIN_US = 2 * 1000000 };
