@@ -86,6 +86,7 @@ DLG_API int dlg_open(dlg_client **client, const char *conninfo, const dlg_settin
  * Ends the work of a client and keeps its memory. New requests are refused with DLG_E_CLOSED. Requests under way get
  * time to finish, and the rest is completed with DLG_E_CLOSED. Every callback has returned before dlg_shutdown()
  * returns. Threads that wait inside a call with the client are woken, and dlg_reply_fd() becomes readable and stays so.
+ * But dlg_schema_install(), loads, dumps and restores that are under way go on to their end, on their own connections.
  * After that every call with the client returns at once: DLG_E_CLOSED or NULL. dlg_reply_poll() and dlg_reply_next()
  * still hand out the replies that were in the queue. dlg_stats_get() and dlg_connection_state_get() still answer.
  *
