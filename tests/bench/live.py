@@ -19,7 +19,7 @@ MANY_STREAMS = 10000
 SENDERS = 16
 USERS = 20
 BODY = json.dumps({"text": TEXT})
-FLAGS = ("--connections", "12000", "--heartbeat", "600", "--catch-up", "0", "--set", "hash_memory_kib=8")
+FLAGS = ("--connections", "12000", "--connections-per-address", "0", "--streams-per-user", "12000", "--heartbeat", "600", "--catch-up", "0", "--set", "hash_memory_kib=8")
 
 
 class Streams:

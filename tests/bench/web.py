@@ -62,7 +62,7 @@ def connections(wanted):
         server = servers.first
         prepare(server)
         fill_dialog(server, 2, 2)
-        with dialogsd(server, *LIKE, "--connections", "20000", "--idle-timeout", "600") as service:
+        with dialogsd(server, *LIKE, "--connections", "20000", "--connections-per-address", "0", "--idle-timeout", "600") as service:
             add_users(server, USERS)
             tokens = [login(service, user(1))]
             few = requests(service, f"/dialog/{user(2)}/list", tokens, connections=10)

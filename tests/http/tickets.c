@@ -34,7 +34,7 @@ static void open_stream(struct sse *stream, int port, const char *ticket, const 
 
 static void refused(int port, const char *ticket, int code, const char *says)
 {
-    char path[TICKET_SIZE + 32];
+    char path[TICKET_SIZE + 128];
     snprintf(path, sizeof path, "/events?ticket=%s", ticket);
     char *message = expect_error(&(struct call){.port = port, .path = path}, 401, code);
     if (!strstr(message, says))
@@ -117,7 +117,7 @@ static void is_no_token_and_no_token_is_one(void **state)
         refused(port, changed, -DLG_E_TOKEN, "no ticket");
     }
     free(expect_error(&(struct call){.port = port, .method = "POST", .path = "/events/ticket"}, 401, -DLG_E_TOKEN));
-    char path[TICKET_SIZE + 32];
+    char path[TICKET_SIZE + 128];
     snprintf(path, sizeof path, "/user/get/%s?ticket=%s", world.anna.id, ticket); /* of /events alone */
     free(expect_error(&(struct call){.port = port, .path = path}, 400, -DLG_E_ARGUMENT));
     struct sse stream;
