@@ -160,6 +160,9 @@ static void many_values(void **state)
     call.length = 13 + MANY;
     call.headers[0] = "Content-Type: application/vnd.msgpack";
     refused(call, 400, -DLG_E_ARGUMENT, "values");
+    memcpy(packed, "\x81\xa1y\xdf\xff\xff\xff\xff", 8); /* says that four billion follow */
+    call.length = 8;
+    refused(call, 400, -DLG_E_ARGUMENT, "values");
 }
 
 /* Commas and brackets of a text are no values. */

@@ -51,11 +51,24 @@ static size_t bytes_behind(const uint8_t *data, size_t left)
     return (size_t)layout.fixed + layout.length + more;
 }
 
+/* How many values a long array or map says it has: msgpack-c makes room for all of them before it reads the first. */
+static size_t values_announced(const uint8_t *data, size_t left)
+{
+    if (*data < 0xdc || *data > 0xdf)
+        return 0;
+    size_t width = layouts[*data - 0xc0].fixed, announced = 0;
+    for (size_t i = 1; i <= width && i < left; i++)
+        announced = announced << 8 | data[i];
+    return announced;
+}
+
 bool msgpack_is_small(const char *data, size_t length)
 {
     const uint8_t *at = (const uint8_t *)data;
     size_t count = 0;
     while (length && count <= VALUES_MOST) {
+        if (values_announced(at, length) > VALUES_MOST)
+            return false;
         size_t step = 1 + bytes_behind(at, length);
         if (step > length)
             break;
