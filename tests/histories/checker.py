@@ -262,7 +262,8 @@ def has_to_see(stream, row):
         return False
     if stream.how == "oldest":
         return True
-    return stream.started is not None and row.send is not None and row.send.begin > stream.started
+    begun = stream.started is not None and row.send is not None and row.send.begin > stream.started
+    return begun and row.key > stream.lower
 
 
 def check_streams(verdict):

@@ -77,6 +77,12 @@ class Stream:
             self.started = self.started or line["e"]
             self.views.append(line)
 
+    @property
+    def lower(self):
+        """Who begins at the newest page of a dialog finds what sorts before it on the pages before."""
+        first = self.views[0] if self.kind == "dialog" and self.how == "newest" and self.views else None
+        return min(zip(first["m"][1::2], first["m"][0::2])) if first and first["more"] and first["m"] else (0, 0)
+
     def concerns(self, row):
         if self.kind == "dialog":
             return row.dialog == (min(self.user, self.peer), max(self.user, self.peer))

@@ -136,6 +136,25 @@ def test_right_when_late():
     expect(story)
 
 
+def newest(stamp):
+    """A follower begins at the newest page, with an older one before it; then a message gets this time."""
+    story = Story()
+    story.send(1)
+    story.send(2)
+    story.follow("newest")
+    story.view("see", [2], s="f", more=1)
+    story.begin(3, p=5)
+    story.end(3, p=5, at=stamp)
+    story.row(3, at=stamp, text="5.3")
+    story.leave()
+    return story
+
+
+def test_right_when_before_the_newest_page():
+    """A node whose clock is behind stamped it: it is on the page before."""
+    expect(newest(5001))
+
+
 def test_right_when_told():
     story = right()
     story.lines.insert(-1, {**story.lines[-2], "again": 1})
@@ -302,6 +321,7 @@ def test_missed():
     story = right()
     story.send(3)
     expect(story, missed=1)
+    expect(newest(5003), missed=1)
     for kind in ("feed", "events"):
         story = Story()
         story.follow("newest", kind)
