@@ -42,16 +42,21 @@ class StalledBackend(Fault):
 
     name, touches = "stalled_backend", {"writer"}
 
+    stopped = ()
+
     def act(self, run):
-        self.stopped = []
-        for server in run.world.servers:
-            pids = server.sql("SELECT pid FROM pg_stat_activity WHERE query ILIKE 'insert%dialogs%' AND application_name = "
-                              f"'{run.world.victim}'").split()
-            self.stopped += [int(pid) for pid in pids]
-        if not self.stopped:
-            raise RuntimeError("stalled_backend: nobody inserts")
+        wait_for(lambda: self.find(run.world), "stalled_backend: nobody inserts")
         send_signal(self.stopped, signal.SIGSTOP)
         time.sleep(STALL)
+
+    def find(self, world):
+        """After another fault it takes a moment until somebody inserts again."""
+        self.stopped = []
+        for server in world.servers:
+            pids = server.sql("SELECT pid FROM pg_stat_activity WHERE query ILIKE 'insert%dialogs%' AND application_name = "
+                              f"'{world.victim}'").split()
+            self.stopped += [int(pid) for pid in pids]
+        return self.stopped
 
     def heal(self, run):
         send_signal(self.stopped, signal.SIGCONT)
