@@ -112,12 +112,42 @@ static void a_key_that_is_none_is_refused(void **state)
     }
 }
 
+/* As when a container is made anew: the directory of the data is what stays. */
+static void they_are_kept_with_the_data(void **state)
+{
+    (void)state;
+    char data[] = "/tmp/dialogsd-keys-XXXXXX", path[96], command[128];
+    struct process process;
+    struct person person;
+    struct answer answer;
+    struct stat status;
+    assert_non_null(mkdtemp(data));
+    const char *const options[] = {"--data", data, "--set", "token_key_file=", NULL};
+    process_start(&process, test_server_conninfo(world.server), options);
+    process_wait_ready(&process);
+    person_make(&person, process.port);
+    process_stop(&process);
+    snprintf(path, sizeof path, "%s/token.keys", data);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0600);
+    process_start(&process, test_server_conninfo(world.server), options);
+    process_wait_ready(&process);
+    call_expect(&answer,
+                &(struct call){.port = process.port, .path = dialog_path(&world.boris, "list"), .token = person.token},
+                200);
+    answer_free(&answer);
+    process_stop(&process);
+    snprintf(command, sizeof command, "rm -r %s", data);
+    assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_that_cannot_be_used_is_said),
         cmocka_unit_test(one_that_others_may_read_is_refused_at_start),
         cmocka_unit_test(a_key_that_is_none_is_refused),
+        cmocka_unit_test(they_are_kept_with_the_data),
     };
     return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

@@ -53,7 +53,8 @@ static const struct option options[] = {
     {"db", "CONNINFO", TEXT, AT(db), NULL, 0, 0,
      "the database: a conninfo of libpq, or embedded:DIR for a private server; default: a private one under --data"},
     {"data", "DIR", TEXT, AT(data), NULL, 0, 0,
-     "the directory of the private server; default: /var/lib/dialogsd for root, else ~/.local/state/dialogs"},
+     "the directory of the private server, and, when it is given, of the signing keys; default: /var/lib/dialogsd for "
+     "root, else ~/.local/state/dialogs"},
     {"threads", "N", NUMBER, AT(threads), NULL, 1, 256, "threads that serve HTTP; default: one for each processor"},
     {"log", "FILE", TEXT, AT(log), "-", 0, 0, "where the access log goes: a file, - for stdout, or off"},
     {"log-level", "LEVEL", TEXT, AT(log_level), "error", 0, 0,
@@ -365,16 +366,44 @@ static bool fill_password_minimum(struct config *config)
     return given || set_library(config, "password_minimum", config->demo ? "1" : "8", "password_minimum");
 }
 
-static bool fill_defaults(struct config *config)
+static bool is_given(const struct config *config, const char *setting, const char *variable)
 {
+    return *dlg_settings_get(config->settings, setting) || getenv(variable);
+}
+
+/*
+ * Whoever gives a directory for data beside a database of their own expects it to have all that is to be kept: a
+ * container that is made anew has lost its home, and with keys there everybody would be logged out.
+ */
+static bool keep_keys_in_data(struct config *config)
+{
+    char path[4096];
+    if (is_given(config, "token_key", "DLG_TOKEN_KEY") || is_given(config, "token_key_file", "DLG_TOKEN_KEY_FILE") ||
+        strncmp(config->db, "embedded:", 9) == 0)
+        return true;
+    config->own_data = true;
+    snprintf(path, sizeof path, "%s/token.keys", config->data);
+    return set_library(config, "token_key_file", path, "--data");
+}
+
+static bool fill_data(struct config *config)
+{
+    bool given = config->data != NULL;
     char *data = data_dir_find(config->data);
     if (!data)
         return say("no data directory: %s; give one with --data DIR", strerror(errno));
     free(config->data);
     config->data = data;
     config->own_data = !config->db;
-    if (!config->db && !(config->db = data_dir_database(data)))
-        return say("out of memory");
+    if (!config->db)
+        return (config->db = data_dir_database(data)) || say("out of memory");
+    return !given || keep_keys_in_data(config);
+}
+
+static bool fill_defaults(struct config *config)
+{
+    if (!fill_data(config))
+        return false;
     if (!config->tls_certificate != !config->tls_key)
         return say("--tls-certificate and --tls-key go together: give both or none");
     if (config->cors && !origins_check(config->cors))
