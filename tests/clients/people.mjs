@@ -10,8 +10,9 @@ async function post(url, body, token) {
 }
 
 // For a dialogsd whose users come in crowds, all from one address.
-export const crowdOptions = ['--registrations', '0', '--connections-per-address', '0', '--set', 'hash_memory_kib=8',
-  '--set', 'hash_operations=1'];
+// Streams of a crowd that has just gone may still count for a moment.
+export const crowdOptions = ['--streams-per-user', '100', '--registrations', '0', '--connections-per-address', '0',
+  '--set', 'hash_memory_kib=8', '--set', 'hash_operations=1'];
 
 export async function makePerson(url) {
   const { user_id: id } = await post(`${url}/user/register`, { first_name: 'A', second_name: 'B', password: 'string-1' });
