@@ -30,7 +30,7 @@ KINDS = {
 }
 EXAMPLES = 5
 REMEMBERED = 192          # messages that a cursor remembers whatever happens; beyond that it may show seconds again
-SECONDS_US = 30 * 1000000  # ... as many as a fault may hold a commit up
+SECONDS_US = 40 * 1000000  # ... as many as a fault may hold a commit up, or set a server's clock ahead
 
 
 class Verdict:

@@ -70,14 +70,16 @@ def make_home():
 
 
 class Clock:
-    """The wall clock of processes that start with `environment`; their monotonic clock stays right."""
+    """The wall clock of processes that start with `environment`; their monotonic clock stays right.
+
+    No process keeps the offset: those of one server read one clock, as they do on a real machine."""
 
     def __init__(self, path):
         self.path, self.offset = path, 0
         self.set(0)
 
     def set(self, offset):
-        """Takes effect within a second."""
+        """Takes effect at once."""
         self.offset = offset
         with open(self.path + ".new", "w", encoding="ascii") as file:
             file.write(f"{offset:+.3f}s\n")
@@ -85,7 +87,7 @@ class Clock:
 
     @property
     def environment(self):
-        return {"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": self.path, "FAKETIME_CACHE_DURATION": "1",
+        return {"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": self.path, "FAKETIME_NO_CACHE": "1",
                 "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
 
