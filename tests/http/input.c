@@ -155,13 +155,15 @@ static void many_values(void **state)
     stpcpy(to, "]}");
     refused(sending(json, 0), 400, -DLG_E_ARGUMENT, "values");
     struct call call = sending(packed, 0);
-    memcpy(packed, "\x82\xa4text\xa1x\xa1y\xdc\x07\xd0", 13);
+    static const unsigned char many[13] = "\x82\xa4text\xa1x\xa1y\xdc\x07\xd0";
+    memcpy(packed, many, sizeof many);
     memset(packed + 13, 0x90, MANY); /* empty arrays */
     call.length = 13 + MANY;
     call.headers[0] = "Content-Type: application/vnd.msgpack";
     refused(call, 400, -DLG_E_ARGUMENT, "values");
-    memcpy(packed, "\x81\xa1y\xdf\xff\xff\xff\xff", 8); /* says that four billion follow */
-    call.length = 8;
+    static const unsigned char announced[8] = "\x81\xa1y\xdf\xff\xff\xff\xff"; /* four billion */
+    memcpy(packed, announced, sizeof announced);
+    call.length = sizeof announced;
     refused(call, 400, -DLG_E_ARGUMENT, "values");
 }
 

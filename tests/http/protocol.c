@@ -277,7 +277,7 @@ static void a_body_without_a_token(void **state)
     double held = -1;
     for (int i = 0; i < 50; i++) {
         held = metric_value(port(), "dialogsd_memory_bytes");
-        assert_true(held >= 0 && held < LONG / 2);
+        assert_true(held >= 0 && held < LONG / 2.0);
         pause_ms(4);
     }
     assert_true(wire_write(fd, request + length + LONG / 2, LONG / 2));

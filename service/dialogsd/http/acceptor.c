@@ -42,7 +42,7 @@ static void widen(struct sockaddr_storage *address)
 
 static enum outcome accept_one(struct acceptor *acceptor)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t length = sizeof address;
     if (atomic_load(&acceptor->open) >= acceptor->limit)
         return NO_ROOM;

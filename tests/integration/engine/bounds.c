@@ -226,7 +226,7 @@ static void untaken_replies_count_with_what_they_hold(void **state)
     assert_true(client_stats(client).untaken_bytes < COUNT * 4096);
     int lists = 0;
     while (dlg_list_async(client, &pair.ann, &pair.ben, NULL, NULL, NULL, NULL) == DLG_OK)
-        wait_for_untaken(client, (uint64_t)(COUNT + ++lists));
+        wait_for_untaken(client, (uint64_t)COUNT + (uint64_t)++lists);
     assert_in_range(lists, 1, COUNT); /* each page holds some of the texts */
     assert_int_equal(post_into_the_queue(client, &pair, "x"), DLG_E_OVERLOAD);
     for (int i = 0; i < COUNT + lists; i++)
