@@ -71,7 +71,8 @@ int directory_check_content(const char *path, int fd, dlg_error **error)
     if (strcmp(path, "/") == 0)
         return error_set(error, DLG_E_EMBEDDED,
                          "the private server cannot be in / itself: is a variable of the conninfo empty?");
-    if (is_there(fd, DIRECTORY_MARK) || is_there(fd, "postgresql/PG_VERSION") || directory_empty(fd, "."))
+    /* In this order: who else makes it just now makes the mark before anything else. */
+    if (directory_empty(fd, ".") || is_there(fd, DIRECTORY_MARK) || is_there(fd, "postgresql/PG_VERSION"))
         return DLG_OK;
     return error_set(error, DLG_E_EMBEDDED,
                      "the directory %s has other things in it than a private server: choose an empty or a new one",

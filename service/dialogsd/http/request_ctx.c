@@ -137,13 +137,24 @@ void ctx_forget_outcome(struct request_ctx *ctx)
     ctx->error = NULL;
 }
 
-void ctx_forget_input(struct request_ctx *ctx)
+json_t *ctx_take_input(struct request_ctx *ctx)
 {
-    json_t *password = json_object_get(ctx->input, "password");
+    json_t *input = ctx->input;
+    ctx->input = NULL;
+    return input;
+}
+
+void input_free(json_t *input)
+{
+    json_t *password = json_object_get(input, "password");
     if (json_is_string(password))
         explicit_bzero((char *)json_string_value(password), json_string_length(password));
-    json_decref(ctx->input);
-    ctx->input = NULL;
+    json_decref(input);
+}
+
+void ctx_forget_input(struct request_ctx *ctx)
+{
+    input_free(ctx_take_input(ctx));
 }
 
 void ctx_free(struct request_ctx *ctx)

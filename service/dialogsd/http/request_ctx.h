@@ -95,6 +95,13 @@ void ctx_forget_outcome(struct request_ctx *ctx);
 /* So is `input`; a password in it is wiped. */
 void ctx_forget_input(struct request_ctx *ctx);
 
+/*
+ * The same in two parts, for what is given to the library: once a call has been accepted, its reply may be answered on
+ * another thread, and `ctx` be gone.
+ */
+json_t *ctx_take_input(struct request_ctx *ctx);
+void input_free(json_t *input);
+
 /* The bearer token of the request, or NULL. */
 const char *ctx_token(const struct request_ctx *ctx, size_t *length);
 

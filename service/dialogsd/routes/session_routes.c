@@ -21,9 +21,10 @@ static int login_with(struct request_ctx *ctx, const char *password, size_t leng
 /* With the password as it came. */
 static int login_as_given(struct request_ctx *ctx)
 {
-    const json_t *password = json_object_get(ctx->input, "password");
+    json_t *input = ctx_take_input(ctx);
+    const json_t *password = json_object_get(input, "password");
     int code = login_with(ctx, json_string_value(password), json_string_length(password));
-    ctx_forget_input(ctx);
+    input_free(input);
     return code;
 }
 

@@ -11,6 +11,7 @@
 
 static void register_arrived(dlg_reply *reply, void *payload)
 {
+    limits_registration_begun(payload, DLG_OK);
     turn_end(payload);
     call_arrived(reply, payload);
 }
@@ -29,16 +30,15 @@ static dlg_user user_of(const json_t *body)
 
 static int register_submit(struct request_ctx *ctx)
 {
-    dlg_user user = user_of(ctx->input);
-    const json_t *given = json_object_get(ctx->input, "password");
+    json_t *input = ctx_take_input(ctx);
+    dlg_user user = user_of(input);
+    const json_t *given = json_object_get(input, "password");
     size_t length = json_string_length(given);
     char *opaque = opaque_string_new(json_string_value(given), length, &length);
     int code = dlg_user_create_async(ctx->service->backend.client, &user, opaque ? opaque : json_string_value(given),
                                      opaque ? length : json_string_length(given), register_arrived, ctx, &ctx->error);
     opaque_string_free(opaque, length);
-    if (code == DLG_OK)
-        limits_registration_begun(ctx, code);
-    ctx_forget_input(ctx);
+    input_free(input);
     return code;
 }
 
