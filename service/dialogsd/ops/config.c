@@ -366,7 +366,7 @@ static bool fill_password_minimum(struct config *config)
     return given || set_library(config, "password_minimum", config->demo ? "1" : "8", "password_minimum");
 }
 
-static bool is_given(const struct config *config, const char *setting, const char *variable)
+static bool setting_is_given(const struct config *config, const char *setting, const char *variable)
 {
     return *dlg_settings_get(config->settings, setting) || getenv(variable);
 }
@@ -378,8 +378,8 @@ static bool is_given(const struct config *config, const char *setting, const cha
 static bool keep_keys_in_data(struct config *config)
 {
     char path[4096];
-    if (is_given(config, "token_key", "DLG_TOKEN_KEY") || is_given(config, "token_key_file", "DLG_TOKEN_KEY_FILE") ||
-        strncmp(config->db, "embedded:", 9) == 0)
+    if (setting_is_given(config, "token_key", "DLG_TOKEN_KEY") ||
+        setting_is_given(config, "token_key_file", "DLG_TOKEN_KEY_FILE") || strncmp(config->db, "embedded:", 9) == 0)
         return true;
     config->own_data = true;
     snprintf(path, sizeof path, "%s/token.keys", config->data);
