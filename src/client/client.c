@@ -104,7 +104,8 @@ static int keyring_make(dlg_client *client, struct keyring **keyring, dlg_error 
     return code;
 }
 
-int client_keyring(dlg_client *client, struct keyring **keyring, dlg_error **error)
+/* Opens it when it is needed first. */
+static int keyring_of(dlg_client *client, struct keyring **keyring, dlg_error **error)
 {
     *keyring = atomic_load_explicit(&client->keyring, memory_order_acquire);
     if (*keyring)
@@ -120,12 +121,18 @@ int client_keyring(dlg_client *client, struct keyring **keyring, dlg_error **err
     return code;
 }
 
+int client_keyring(dlg_client *client, struct keyring **keyring, dlg_error **error)
+{
+    int code = client_check(client, error);
+    return code == DLG_OK ? keyring_of(client, keyring, error) : code;
+}
+
 /* A key that was given as a text is looked at when the client is opened: a wrong one is the operator's mistake. */
 static int given_key_check(dlg_client *client, dlg_error **error)
 {
     struct keyring *keyring;
     bool given = first_set(client->settings->token_key, getenv("DLG_TOKEN_KEY")) != NULL;
-    return given ? client_keyring(client, &keyring, error) : DLG_OK;
+    return given ? keyring_of(client, &keyring, error) : DLG_OK;
 }
 
 /* ---- Open ---- */

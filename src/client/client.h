@@ -38,7 +38,7 @@ const dlg_settings *client_settings(const dlg_client *client);
 struct clock *client_clock(dlg_client *client);
 dlg_client *client_of(const struct request *request);
 
-/* The signing keys, opened when first asked for. Any thread. */
+/* What client_check() does, and the signing keys, opened when first asked for. Any thread. */
 int client_keyring(dlg_client *client, struct keyring **keyring, dlg_error **error);
 
 /* A blocking connection of the caller's own, to be closed with PQfinish(); NULL on failure. */

@@ -42,9 +42,7 @@ static dlg_error *no_such_user(void)
 static int issue(char **token, dlg_client *client, const dlg_uuid *user, int64_t not_before_us, dlg_error **error)
 {
     struct keyring *keyring;
-    int code = client_check(client, error);
-    if (code == DLG_OK)
-        code = client_keyring(client, &keyring, error);
+    int code = client_keyring(client, &keyring, error);
     if (code != DLG_OK)
         return code;
     const dlg_settings *settings = client_settings(client);
@@ -187,9 +185,7 @@ static int login_new(dlg_client *client, const dlg_uuid *user, const char *passw
                      dlg_error **error)
 {
     struct keyring *keyring;
-    int code = client_check(client, error);
-    if (code == DLG_OK)
-        code = client_keyring(client, &keyring, error);
+    int code = client_keyring(client, &keyring, error);
     if (code != DLG_OK)
         return code;
     return auth_new(client, REQUEST_AUTH, auth_start, user, password, length, auth, error);
@@ -276,9 +272,7 @@ int dlg_token_verify(dlg_uuid *user, int64_t *expires_us, dlg_client *client, co
                      dlg_error **error)
 {
     struct keyring *keyring;
-    int code = client_check(client, error);
-    if (code == DLG_OK)
-        code = client_keyring(client, &keyring, error);
+    int code = client_keyring(client, &keyring, error);
     if (code != DLG_OK)
         return code;
     return token_verify(keyring, client->token_cache, client_settings(client)->token_issuer, token, length,
@@ -289,9 +283,7 @@ int dlg_token_keys(size_t *count, size_t *removed, dlg_client *client, dlg_error
 {
     struct keyring *keyring;
     size_t keys = 0, gone = 0;
-    int code = client_check(client, error);
-    if (code == DLG_OK)
-        code = client_keyring(client, &keyring, error);
+    int code = client_keyring(client, &keyring, error);
     if (code == DLG_OK)
         code = keyring_state(keyring, &keys, &gone, error);
     if (count)
@@ -305,9 +297,7 @@ int dlg_ticket_issue(char **token, dlg_client *client, const dlg_uuid *user, con
                      dlg_error **error)
 {
     struct keyring *keyring;
-    int code = client_check(client, error);
-    if (code == DLG_OK)
-        code = client_keyring(client, &keyring, error);
+    int code = client_keyring(client, &keyring, error);
     if (code != DLG_OK)
         return code;
     return ticket_issue(keyring, client_settings(client)->token_issuer, user, purpose, lifetime_us, clock_wall_us(),
@@ -318,9 +308,7 @@ int dlg_ticket_verify(dlg_uuid *user, int64_t *expires_us, dlg_client *client, c
                       const char *purpose, dlg_error **error)
 {
     struct keyring *keyring;
-    int code = client_check(client, error);
-    if (code == DLG_OK)
-        code = client_keyring(client, &keyring, error);
+    int code = client_keyring(client, &keyring, error);
     if (code != DLG_OK)
         return code;
     return ticket_verify(keyring, client_settings(client)->token_issuer, token, length, purpose, clock_wall_us(), user,
@@ -330,8 +318,6 @@ int dlg_ticket_verify(dlg_uuid *user, int64_t *expires_us, dlg_client *client, c
 int dlg_token_rotate(dlg_client *client, dlg_error **error)
 {
     struct keyring *keyring;
-    int code = client_check(client, error);
-    if (code == DLG_OK)
-        code = client_keyring(client, &keyring, error);
+    int code = client_keyring(client, &keyring, error);
     return code == DLG_OK ? keyring_rotate(keyring, error) : code;
 }

@@ -124,9 +124,7 @@ static void revoke_start(struct request *request)
 static int verify(dlg_client *client, const char *token, size_t length, struct claims *claims, dlg_error **error)
 {
     struct keyring *keyring;
-    int code = client_check(client, error);
-    if (code == DLG_OK)
-        code = client_keyring(client, &keyring, error);
+    int code = client_keyring(client, &keyring, error);
     if (code == DLG_OK)
         code = token_read(keyring, client->token_cache, client_settings(client)->token_issuer, token, length,
                           clock_wall_us(), claims, error);

@@ -29,6 +29,7 @@ int cancel_request(struct engine *engine, const void *payload, dlg_error **error
         code = DLG_E_MEMORY;
     else
         engine->cancels.payloads[engine->cancels.count++] = payload;
+    atomic_store(&engine->cancel, engine->cancels.count > 0);
     pthread_mutex_unlock(&engine->lock);
     if (code == DLG_E_OVERLOAD)
         return error_set(error, code, "too many cancellations are waiting: try again later");
@@ -64,9 +65,8 @@ void cancel_run(struct engine *engine)
     pthread_mutex_lock(&engine->lock);
     struct cancel_list list = engine->cancels;
     engine->cancels = (struct cancel_list){0};
+    atomic_store(&engine->cancel, false);
     pthread_mutex_unlock(&engine->lock);
-    if (!list.count)
-        return;
     qsort(list.payloads, list.count, sizeof *list.payloads, payload_compare);
     struct request *request = TAILQ_FIRST(&engine->active);
     while (request) {

@@ -38,6 +38,7 @@ struct engine {
     _Atomic bool closing;  /* no new requests */
     _Atomic bool stopping; /* what is left is completed with DLG_E_CLOSED */
     _Atomic bool refresh;  /* the map of shards has changed */
+    _Atomic bool cancel;   /* `cancels` has some */
     _Atomic unsigned room_waiters;
     _Atomic unsigned callers; /* threads that are in here, perhaps waiting */
     _Atomic uint32_t queued;

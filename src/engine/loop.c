@@ -178,7 +178,8 @@ static void loop_iterate(struct engine *engine)
     engine->now_us = clock_monotonic_us();
     handle_events(engine, events, count);
     take_incoming(engine);
-    cancel_run(engine);
+    if (atomic_load(&engine->cancel))
+        cancel_run(engine);
     if (atomic_exchange(&engine->refresh, false))
         topology_refresh(&engine->topology, engine->now_us);
     if (atomic_load(&engine->refused))
