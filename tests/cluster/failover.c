@@ -82,20 +82,6 @@ static void wait_until_all_go_on(struct load *load, int64_t since_us, const char
            (double)(clock_monotonic_us() - since_us) / 1e6);
 }
 
-static void finish(struct load *load, dlg_client *client, const char *what)
-{
-    struct load_result result;
-    load_stop(load, &result);
-    printf("%s: %llu sent, %llu listed, longest pause of a writer %.2f s\n", what, (unsigned long long)result.sent,
-           (unsigned long long)result.listed, (double)result.pause_us / 1e6);
-    if (result.failed)
-        fail_msg("%llu requests failed: %s", (unsigned long long)result.failed, result.error);
-    assert_int_equal(result.unseen, 0);
-    assert_int_equal(load_count_wrong(load, client), 0);
-    load_free(load);
-    dlg_close(NULL, client, 0);
-}
-
 /* The operator tells Citus the new address: clients hear of it from the coordinator. */
 static void a_standby_of_a_worker_takes_over(void **state)
 {
@@ -112,7 +98,7 @@ static void a_standby_of_a_worker_takes_over(void **state)
         cluster, 0, "SELECT citus_update_node(nodeid, '127.0.0.1', %d, true) FROM pg_dist_node WHERE groupid = %d",
         test_standby_port(standby), test_cluster_group(cluster, 1)));
     wait_until_all_go_on(load, since_us, "worker");
-    finish(load, client, "worker");
+    load_finish(load, client, "worker");
     test_standby_free(standby);
 }
 
@@ -141,7 +127,7 @@ static void a_standby_of_the_coordinator_takes_over(void **state)
            (double)(clock_monotonic_us() - since_us) / 1e6);
     assert_true(dlg_ready(client));
     wait_until_all_go_on(load, since_us, "coordinator");
-    finish(load, client, "coordinator");
+    load_finish(load, client, "coordinator");
     test_standby_free(standby);
 }
 

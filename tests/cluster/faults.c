@@ -56,20 +56,6 @@ static void wait_for_sends(struct load *load, uint64_t more)
     assert_true(result.sent >= until);
 }
 
-static void finish(struct load *load, dlg_client *client, const char *what)
-{
-    struct load_result result;
-    load_stop(load, &result);
-    printf("%s: %llu sent, %llu listed, longest pause of a writer %.2f s\n", what, (unsigned long long)result.sent,
-           (unsigned long long)result.listed, (double)result.pause_us / 1e6);
-    if (result.failed)
-        fail_msg("%llu requests failed: %s", (unsigned long long)result.failed, result.error);
-    assert_int_equal(result.unseen, 0);
-    assert_int_equal(load_count_wrong(load, client), 0);
-    load_free(load);
-    dlg_close(NULL, client, 0);
-}
-
 /* Everything within the deadline waits for the worker to come back. */
 static void a_worker_is_killed_and_comes_back(void **state)
 {
@@ -81,7 +67,7 @@ static void a_worker_is_killed_and_comes_back(void **state)
     usleep(1000000);
     assert_true(test_server_restart(test_cluster_server(cluster, 1)));
     wait_for_sends(load, 500);
-    finish(load, client, "worker killed");
+    load_finish(load, client, "worker killed");
 }
 
 /* Dialogs go on without it; what needs it says so. */
@@ -99,7 +85,7 @@ static void the_coordinator_is_killed(void **state)
     dlg_error_free(error);
     assert_true(test_server_restart(test_cluster_server(cluster, 0)));
     wait_for_sends(load, 200);
-    finish(load, client, "coordinator killed");
+    load_finish(load, client, "coordinator killed");
 }
 
 static void a_worker_moves_to_another_port(void **state)
@@ -118,7 +104,7 @@ static void a_worker_moves_to_another_port(void **state)
     wait_for_sends(load, 200);
     dlg_stats_get(&stats, client);
     assert_true(stats.routed > routed);
-    finish(load, client, "worker moved");
+    load_finish(load, client, "worker moved");
 }
 
 /* A client whose map is from before a rebalance goes on; it finds out by and by. */
@@ -146,7 +132,7 @@ static void shards_move_under_a_client_that_does_not_know(void **state)
     dlg_stats stats = DLG_STATS_INIT;
     dlg_stats_get(&stats, client);
     assert_true(stats.stale > 0);
-    finish(load, client, "shards moved");
+    load_finish(load, client, "shards moved");
 }
 
 /* ---- Workers that cannot be reached from here ---- */
@@ -168,7 +154,7 @@ static void workers_out_of_reach_are_served_by_the_coordinator(void **state)
     dlg_stats_get(&stats, client);
     assert_int_equal(stats.routed, 0);
     assert_true(stats.fallback > 0);
-    finish(load, client, "workers out of reach");
+    load_finish(load, client, "workers out of reach");
 }
 
 int main(void)

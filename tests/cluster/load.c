@@ -1,6 +1,7 @@
 #include "load.h"
 
 #include "base/clock.h"
+#include "check.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -187,4 +188,18 @@ void load_free(struct load *load)
     free(load->writer);
     free(load->reader);
     free(load);
+}
+
+void load_finish(struct load *load, dlg_client *client, const char *what)
+{
+    struct load_result result;
+    load_stop(load, &result);
+    printf("%s: %llu sent, %llu listed, longest pause of a writer %.2f s\n", what, (unsigned long long)result.sent,
+           (unsigned long long)result.listed, (double)result.pause_us / 1e6);
+    if (result.failed)
+        fail_msg("%llu requests failed: %s", (unsigned long long)result.failed, result.error);
+    assert_int_equal(result.unseen, 0);
+    assert_int_equal(load_count_wrong(load, client), 0);
+    load_free(load);
+    dlg_close(NULL, client, 0);
 }

@@ -37,4 +37,10 @@ uint64_t load_count_wrong(struct load *load, dlg_client *client);
 
 void load_free(struct load *load);
 
+/*
+ * The end of a test: stops the load, prints how it went, and fails the test when a request failed, a message was unseen
+ * or is wrong. Frees the load and closes the client.
+ */
+void load_finish(struct load *load, dlg_client *client, const char *what);
+
 #endif

@@ -27,6 +27,14 @@ int fixture_open_with(void **state, const struct test_server_options *options)
     return 0;
 }
 
+int fixture_install(void **state)
+{
+    if (fixture_open_with(state, NULL) < 0)
+        return -1;
+    client_close(client_open(test_server_conninfo(((struct fixture *)*state)->server), ""));
+    return 0;
+}
+
 int fixture_open(void **state)
 {
     if (fixture_open_with(state, NULL) < 0)

@@ -26,6 +26,9 @@ int fixture_close(void **state);
 /* The same without a client, with another server. */
 int fixture_open_with(void **state, const struct test_server_options *options);
 
+/* The same with the tables, which a client has made that is closed again. */
+int fixture_install(void **state);
+
 /* Empties the database. How to connect to it as a superuser. */
 const char *fixture_empty(struct fixture *fixture);
 

@@ -271,14 +271,6 @@ static void opening_and_closing_leaves_nothing_behind(void **state)
         pause_ms(5);
 }
 
-static int install(void **state)
-{
-    if (fixture_open_with(state, NULL) < 0)
-        return -1;
-    client_close(client_open(test_server_conninfo(((struct fixture *)*state)->server), ""));
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,5 +285,5 @@ int main(void)
         cmocka_unit_test(a_client_that_never_connected_closes),
         cmocka_unit_test(opening_and_closing_leaves_nothing_behind),
     };
-    return cmocka_run_group_tests(tests, install, fixture_close);
+    return cmocka_run_group_tests(tests, fixture_install, fixture_close);
 }

@@ -295,14 +295,6 @@ static void a_callback_cannot_end_its_client(void **state)
     client_close(crowd.client);
 }
 
-static int install(void **state)
-{
-    if (fixture_open_with(state, NULL) < 0)
-        return -1;
-    client_close(client_open(test_server_conninfo(((struct fixture *)*state)->server), ""));
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,5 +304,5 @@ int main(void)
         cmocka_unit_test(a_shorter_time_ends_a_longer_one),
         cmocka_unit_test(a_callback_cannot_end_its_client),
     };
-    return cmocka_run_group_tests(tests, install, fixture_close);
+    return cmocka_run_group_tests(tests, fixture_install, fixture_close);
 }

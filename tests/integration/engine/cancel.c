@@ -120,14 +120,6 @@ static void what_is_done_or_nobody_s_is_no_error(void **state)
     client_close(client);
 }
 
-static int install(void **state)
-{
-    if (fixture_open_with(state, NULL) < 0)
-        return -1;
-    client_close(client_open(test_server_conninfo(((struct fixture *)*state)->server), ""));
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,5 +128,5 @@ int main(void)
         cmocka_unit_test(a_cancelled_reply_comes_into_the_queue),
         cmocka_unit_test(what_is_done_or_nobody_s_is_no_error),
     };
-    return cmocka_run_group_tests(tests, install, fixture_close);
+    return cmocka_run_group_tests(tests, fixture_install, fixture_close);
 }
