@@ -351,6 +351,30 @@ static void a_client_that_is_too_slow(void **state)
     process_stop(&process);
 }
 
+/* Its end may come together with the last of its bytes. Nothing is kept for it until a timeout. */
+static void a_client_that_goes_in_the_midst(void **state)
+{
+    (void)state;
+    enum { CLIENTS = 200, LENGTH = 60000 };
+    struct process process;
+    static char body[LENGTH];
+    memset(body, ' ', sizeof body);
+    process_start(&process, test_server_conninfo(world.server),
+                  (const char *const[]){"--idle-timeout", "600", "--request-timeout", "600", NULL});
+    process_wait_ready(&process);
+    for (int i = 0; i < CLIENTS; i++) {
+        int fd = wire_open(process.port);
+        wire_say(fd,
+                 "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 60001\r\n\r\n");
+        wire_write(fd, body, sizeof body);
+        close(fd);
+    }
+    for (int i = 0; i < 600 && metric_value(process.port, "dialogsd_connections") > 1; i++)
+        pause_ms(50);
+    assert_true(metric_value(process.port, "dialogsd_connections") <= 1); /* the one that asks */
+    process_stop(&process);
+}
+
 static void a_limit_of_connections(void **state)
 {
     (void)state;
@@ -416,6 +440,7 @@ int main(void)
         cmocka_unit_test(a_body_without_a_token),
         cmocka_unit_test(a_head_that_is_too_long),
         cmocka_unit_test(a_client_that_is_too_slow),
+        cmocka_unit_test(a_client_that_goes_in_the_midst),
         cmocka_unit_test(a_limit_of_connections),
         cmocka_unit_test(a_limit_of_all_connections),
     };

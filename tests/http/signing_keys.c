@@ -136,6 +136,7 @@ static void they_are_kept_with_the_data(void **state)
                 &(struct call){.port = process.port, .path = dialog_path(&world.boris, "list"), .token = person.token},
                 200);
     answer_free(&answer);
+    free(person.token);
     process_stop(&process);
     snprintf(command, sizeof command, "rm -r %s", data);
     assert_int_equal(system(command), 0);

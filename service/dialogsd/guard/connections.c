@@ -3,6 +3,7 @@
 #include "common/service_clock.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,12 +89,38 @@ void connections_make_room(struct connections *connections)
     pthread_mutex_unlock(&connections->lock);
 }
 
+/*
+ * libmicrohttpd is told once of what comes. When it reads the last bytes of a client and the end behind them came with
+ * them, it does not see the end, and waits for the rest. To shut down what the client has shut down tells it again.
+ */
+static void tell_again(struct pollfd *waiting, nfds_t count)
+{
+    if (poll(waiting, count, 0) <= 0)
+        return;
+    for (nfds_t i = 0; i < count; i++)
+        if (waiting[i].revents & POLLRDHUP)
+            shutdown(waiting[i].fd, SHUT_RD);
+}
+
 void connections_sweep(struct connections *connections)
 {
+    enum { BATCH = 256 };
+    struct pollfd waiting[BATCH];
+    nfds_t count = 0;
     int64_t now = monotonic_us();
     pthread_mutex_lock(&connections->lock);
-    for (struct client_connection *client = connections->first; client; client = client->next)
-        if (atomic_load_explicit(&client->deadline_us, memory_order_relaxed) < now)
+    for (struct client_connection *client = connections->first; client; client = client->next) {
+        int64_t deadline_us = atomic_load_explicit(&client->deadline_us, memory_order_relaxed);
+        if (deadline_us == INT64_MAX)
+            continue;
+        if (deadline_us < now)
             shutdown(client->fd, SHUT_RDWR);
+        waiting[count++] = (struct pollfd){.fd = client->fd, .events = POLLRDHUP};
+        if (count < BATCH)
+            continue;
+        tell_again(waiting, count);
+        count = 0;
+    }
+    tell_again(waiting, count);
     pthread_mutex_unlock(&connections->lock);
 }

@@ -47,7 +47,10 @@ void client_idle(const struct connections *connections, struct client_connection
  */
 void connections_make_room(struct connections *connections);
 
-/* Shuts down those that take longer: a client that sends a byte now and then is not idle. */
+/*
+ * For the main thread, twice a second. Shuts down those that take longer: a client that sends a byte now and then is
+ * not idle. Sees to it that those whose clients are gone end.
+ */
 void connections_sweep(struct connections *connections);
 
 #endif
