@@ -108,6 +108,43 @@ static void a_late_commit_behind_a_crowd_is_not_missed(void **state)
     free(person.token);
 }
 
+/* More than a cursor remembers. The stream shows them again, to itself, once all is sure to be visible. */
+static void a_crowd_comes_once_over_one_connection(void **state)
+{
+    (void)state;
+    enum { COUNT = 4000, CALM_LENGTH = 100 };
+    static int seen[COUNT];
+    char sql[512];
+    struct process process;
+    struct person person;
+    struct sse stream;
+    process_start(&process, test_server_conninfo(world.server),
+                  (const char *const[]){"--catch-up", "1", "--heartbeat", "1", NULL});
+    process_wait_ready(&process);
+    person_make(&person, process.port);
+    sse_open(&stream, process.port, person.token, NULL);
+    snprintf(sql, sizeof sql,
+             "INSERT INTO dialogs (user_id, to_user_id, text, create_date) SELECT '%s', '%s', number::text, "
+             "clock_timestamp() FROM generate_series(0, %d) AS number",
+             world.anna.id, person.id, COUNT - 1);
+    assert_true(test_server_execute(world.server, sql));
+    for (int i = 0; i < COUNT; i++) {
+        if (!sse_next(&stream, 30000))
+            fail_msg("only %d came", i);
+        char *text = sse_text(&stream);
+        if (seen[atoi(text)]++)
+            fail_msg("message %s came again", text);
+        free(text);
+    }
+    for (int i = 0; i < 60 && strlen(stream.last_id) > CALM_LENGTH; i++)
+        if (sse_next(&stream, 1000))
+            fail_msg("a message came again: %s", stream.data);
+    assert_in_range(strlen(stream.last_id), 1, CALM_LENGTH);
+    sse_close(&stream);
+    free(person.token);
+    process_stop(&process);
+}
+
 /* The stream looks again and again, for longer than a clock may step back, while it cannot be seen yet. */
 static void a_commit_that_takes_long_is_not_missed(void **state)
 {
@@ -234,6 +271,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_late_commit_is_not_missed),
         cmocka_unit_test(a_late_commit_behind_a_crowd_is_not_missed),
+        cmocka_unit_test(a_crowd_comes_once_over_one_connection),
         cmocka_unit_test(a_commit_that_takes_long_is_not_missed),
         cmocka_unit_test(what_is_heard_late_in_a_crowd_comes_at_once),
         cmocka_unit_test(a_lively_stream_looks_more_often),

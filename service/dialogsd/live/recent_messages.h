@@ -5,21 +5,32 @@
 #ifndef DIALOGSD_RECENT_MESSAGES_H
 #define DIALOGSD_RECENT_MESSAGES_H
 
+#include "guard/memory_budget.h"
+
 #include <dialogs.h>
 #include <stdbool.h>
 
-/* Zeroed: none. Nothing is kept for a stream that has been silent for long. */
-struct recent_messages {
-    struct recent_message {
-        int64_t id;
-        dlg_uuid recipient; /* ids are unique per recipient */
-    } * messages;           /* a ring, once there are as many as may be */
-    size_t room;
-    size_t count;      /* that were added since it was empty */
-    int64_t forget_us; /* monotonic */
+/* At least so many are remembered, for half a minute and longer; fewer when there is no memory for them. */
+enum { RECENT_LEAST = 12288 };
+
+/* A hash table of names, 64 bits of each message. */
+struct recent_set {
+    uint64_t *names; /* 0: free */
+    size_t room;     /* a power of two, or 0 */
+    size_t count;
+    int64_t until_us; /* monotonic: so long it takes more */
 };
 
-/* Takes note of a message; of too many the last ones are kept. False when out of memory. */
+/* The older set is forgotten when the newer one is full or old, and takes its place. */
+struct recent_messages {
+    struct memory_holding memory;
+    struct recent_set newer, older;
+};
+
+/* Nothing yet, for a stream of this user. */
+void recent_messages_open(struct recent_messages *recent, struct memory_budget *budget, const dlg_uuid *user);
+
+/* Takes note of a message. False when there is no memory for it. */
 bool recent_messages_add(struct recent_messages *recent, const dlg_message *message);
 
 bool recent_messages_have(struct recent_messages *recent, const dlg_message *message);

@@ -405,6 +405,7 @@ static struct stream *stream_new(struct request_ctx *ctx)
     stream->subscriptions = &ctx->service->subscriptions;
     stream->client = ctx->service->backend.client;
     stream->writer.delivered = &stream->subscriptions->delivered;
+    recent_messages_open(&stream->writer.shown, ctx->memory.budget, &ctx->caller);
     stream->subscriber.user = ctx->caller;
     stream->subscriber.token = ctx->token;
     stream->subscriber.expires_us = ctx->expires_us;
