@@ -28,7 +28,7 @@ typedef enum dlg_log_level {
  *              keys or texts of messages.
  *   payload    as given to dlg_settings_log().
  *
- * Any thread of the client may call it, also several at once. It must not block, and must not call the client.
+ * Any thread may call it, those of callers too, and several at once. It must not block, and must not call the client.
  */
 typedef void (*dlg_log_fn)(dlg_log_level level, const char *subsystem, const char *line, void *payload);
 

@@ -4,7 +4,8 @@
  * A client has one I/O thread. It owns every connection, every queue of queries, and every request from the moment
  * when the thread takes it from `incoming` until it completes it. None of that is locked. The lock guards the lists
  * through which other threads give and take: `incoming`, `resumed` and `replies`. Callers run submit.c. The I/O thread
- * runs loop.c, dispatch*.c, topology.c and complete.c.
+ * runs loop.c, dispatch*.c, topology.c and complete.c. While it has nothing to do the caller of a blocking call may
+ * take its turn (turn.c), and run the same code.
  *
  * A request is a small state machine. Its `step` runs on the I/O thread when the request arrives, and again each time
  * nothing of it is outstanding. A step starts queries (engine_query), hands work to a worker thread (engine_expect,
@@ -65,12 +66,14 @@ bool engine_is_forked(const struct engine *engine)
     return engine->process != atomic_load_explicit(&fork_generation, memory_order_relaxed);
 }
 
-/* The engine whose I/O thread this is. */
+/* The engine that this thread moves. */
 static _Thread_local const struct engine *here;
 
-void engine_enter(const struct engine *engine)
+const struct engine *engine_enter(const struct engine *engine)
 {
+    const struct engine *before = here;
     here = engine;
+    return before;
 }
 
 bool engine_is_here(const struct engine *engine)
@@ -91,11 +94,14 @@ void engine_note_loss(struct engine *engine, const dlg_error *why)
 static bool engine_descriptors(struct engine *engine)
 {
     engine->epoll = epoll_create1(EPOLL_CLOEXEC);
+    engine->sleep_epoll = epoll_create1(EPOLL_CLOEXEC);
     engine->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     engine->reply_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
-    return engine->epoll >= 0 && engine->wake >= 0 && engine->reply_fd >= 0 &&
-           epoll_ctl(engine->epoll, EPOLL_CTL_ADD, engine->wake, &event) == 0;
+    return engine->epoll >= 0 && engine->sleep_epoll >= 0 && engine->wake >= 0 && engine->reply_fd >= 0 &&
+           epoll_ctl(engine->epoll, EPOLL_CTL_ADD, engine->wake, &event) == 0 &&
+           epoll_ctl(engine->sleep_epoll, EPOLL_CTL_ADD, engine->wake, &event) == 0 &&
+           epoll_ctl(engine->sleep_epoll, EPOLL_CTL_ADD, engine->epoll, &event) == 0;
 }
 
 static void engine_locks(struct engine *engine)
@@ -104,6 +110,7 @@ static void engine_locks(struct engine *engine)
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&engine->lock, NULL);
+    pthread_mutex_init(&engine->turn, NULL);
     pthread_cond_init(&engine->room, &monotonic);
     pthread_cond_init(&engine->arrival, &monotonic);
     pthread_condattr_destroy(&monotonic);
@@ -114,6 +121,7 @@ void engine_prepare(struct engine *engine)
     pthread_once(&fork_once, fork_watch);
     *engine = (struct engine){.process = atomic_load(&fork_generation),
                               .epoll = -1,
+                              .sleep_epoll = -1,
                               .wake = -1,
                               .reply_fd = -1,
                               .next_deadline_us = INT64_MAX,
@@ -170,6 +178,7 @@ void engine_free(struct engine *engine)
         request_release(request);
     }
     close_descriptor(engine->epoll);
+    close_descriptor(engine->sleep_epoll);
     close_descriptor(engine->wake);
     close_descriptor(engine->reply_fd);
     recipients_free(engine->recipients);
@@ -179,5 +188,6 @@ void engine_free(struct engine *engine)
     free(engine->cancels.payloads);
     pthread_cond_destroy(&engine->room);
     pthread_cond_destroy(&engine->arrival);
+    pthread_mutex_destroy(&engine->turn);
     pthread_mutex_destroy(&engine->lock);
 }

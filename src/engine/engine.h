@@ -54,11 +54,14 @@ struct engine {
 
     pthread_t thread;
     bool running;
+    int epoll;       /* the connections and `wake` */
+    int sleep_epoll; /* `epoll`, unless a caller has the turn, and `wake` */
+    int wake;        /* eventfd: `incoming` became non-empty, or stop */
+    int reply_fd;    /* eventfd: `replies` is non-empty */
 
-    /* The I/O thread's own: */
-    int epoll;
-    int wake;     /* eventfd: `incoming` became non-empty, or stop */
-    int reply_fd; /* eventfd: `replies` is non-empty */
+    /* Whoever has the turn has these: the I/O thread, or a lone caller in its place (turn.h). */
+    pthread_mutex_t turn;
+    int64_t asleep_until_us; /* monotonic; the I/O thread, while a caller has it */
     struct request_list active;
     struct queue waiting; /* queries in a pause before their next attempt */
     struct recipients *recipients;
@@ -82,8 +85,8 @@ void engine_free(struct engine *engine); /* also in a forked child */
 /* True in a child of the process that opened the engine. */
 bool engine_is_forked(const struct engine *engine);
 
-/* The caller is the I/O thread; whether it is. */
-void engine_enter(const struct engine *engine);
+/* The caller moves this engine now, NULL: none; returns the one that it moved before. Whether it moves this one. */
+const struct engine *engine_enter(const struct engine *engine);
 bool engine_is_here(const struct engine *engine);
 
 /* Makes a descriptor of an eventfd readable. */

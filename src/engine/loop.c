@@ -5,13 +5,13 @@
 #include "engine/dispatch.h"
 #include "engine/dispatch_answers.h"
 #include "engine/dispatch_timers.h"
+#include "engine/turn.h"
 #include "engine/watermark.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 static void deadline_note(struct engine *engine, const struct request *request)
@@ -102,9 +102,7 @@ static void take_incoming(struct engine *engine)
     struct request *request;
     while ((request = TAILQ_FIRST(&taken))) {
         TAILQ_REMOVE(&taken, request, link);
-        TAILQ_INSERT_TAIL(&engine->active, request, link);
-        deadline_note(engine, request);
-        request->step(request);
+        turn_start(engine, request);
     }
     while ((request = SLIST_FIRST(&resumed))) {
         SLIST_REMOVE_HEAD(&resumed, resumed);
@@ -112,16 +110,6 @@ static void take_incoming(struct engine *engine)
             request->step(request);
         request_release(request);
     }
-}
-
-static int wait_ms(const struct engine *engine)
-{
-    int64_t timer = dispatch_next_timer(engine);
-    int64_t until = timer < engine->next_deadline_us ? timer : engine->next_deadline_us;
-    if (until == INT64_MAX)
-        return -1;
-    int64_t left = until - clock_monotonic_us();
-    return left <= 0 ? 0 : left > 60000000 ? 60000 : (int)((left + 999) / 1000);
 }
 
 static void handle_events(struct engine *engine, const struct epoll_event *events, int count)
@@ -174,7 +162,7 @@ static bool busy_mode_is_allowed(const struct engine *engine)
 static void loop_iterate(struct engine *engine)
 {
     struct epoll_event events[64];
-    int count = epoll_wait(engine->epoll, events, 64, wait_ms(engine));
+    int count = turn_wait(engine, events, 64);
     engine->now_us = clock_monotonic_us();
     handle_events(engine, events, count);
     take_incoming(engine);
@@ -191,10 +179,9 @@ static void loop_iterate(struct engine *engine)
 static void *engine_run(void *argument)
 {
     struct engine *engine = argument;
-    engine_enter(engine);
     bool may_batch = busy_mode_is_allowed(engine);
     bool busy = false;
-    engine->now_us = clock_monotonic_us();
+    turn_claim(engine);
     do {
         dispatch_timers(engine);
         dispatch_run(engine);
@@ -205,6 +192,7 @@ static void *engine_run(void *argument)
     complete_all(engine);
     dispatch_stop(engine);
     watermark_close(engine);
+    turn_release(engine);
     return NULL;
 }
 

@@ -1,8 +1,12 @@
 #include "engine/submit.h"
 
 #include "base/log.h"
+#include "engine/turn.h"
 
 #include <errno.h>
+
+/* What a caller does: goes on, whether there was room or not; waits for room; waits for the request too. */
+enum entry { ENTRY_POST, ENTRY_WAIT, ENTRY_CALL };
 
 /* With the lock held. One request is always taken, however large it is. */
 static bool quota_take(struct engine *engine, size_t bytes)
@@ -44,23 +48,27 @@ static int request_refuse(struct engine *engine, dlg_error **error)
     return error_set(error, DLG_E_OVERLOAD, "too many requests are waiting: try again later");
 }
 
-static bool request_enter(struct engine *engine, struct request *request, bool wait)
+static bool request_enter(struct engine *engine, struct request *request, enum entry entry)
 {
+    bool wait = entry != ENTRY_POST;
     pthread_mutex_lock(&engine->lock);
     bool taken =
         !atomic_load(&engine->closing) && (quota_take(engine, request->bytes) || (wait && quota_wait(engine, request)));
     bool first = TAILQ_EMPTY(&engine->incoming) && SLIST_EMPTY(&engine->resumed);
-    if (taken)
+    bool has_turn = taken && first && entry == ENTRY_CALL && turn_take(engine);
+    if (taken && !has_turn)
         TAILQ_INSERT_TAIL(&engine->incoming, request, link);
     pthread_mutex_unlock(&engine->lock);
     if (taken) /* the request may be done and gone already */
         atomic_fetch_add_explicit(&engine->requests, 1, memory_order_relaxed);
-    if (taken && first)
+    if (has_turn)
+        turn_use(engine, request);
+    else if (taken && first)
         engine_wake(engine->wake);
     return taken;
 }
 
-static int engine_submit(struct engine *engine, struct request *request, int64_t timeout_us, bool wait,
+static int engine_submit(struct engine *engine, struct request *request, int64_t timeout_us, enum entry entry,
                          dlg_error **error)
 {
     if (engine_is_forked(engine))
@@ -70,7 +78,7 @@ static int engine_submit(struct engine *engine, struct request *request, int64_t
     request->engine = engine;
     request->deadline_us = clock_deadline(timeout_us ? timeout_us : engine->settings->timeout_ms * 1000);
     atomic_fetch_add(&engine->callers, 1);
-    int code = request_enter(engine, request, wait) ? DLG_OK : request_refuse(engine, error);
+    int code = request_enter(engine, request, entry) ? DLG_OK : request_refuse(engine, error);
     atomic_fetch_sub(&engine->callers, 1);
     pthread_setcancelstate(cancellable, NULL);
     return code;
@@ -83,7 +91,8 @@ int engine_may_wait(const struct engine *engine, dlg_error **error)
     return DLG_OK;
 }
 
-int engine_begin(struct engine *engine, struct request *request, int64_t timeout_us, bool wait, dlg_error **error)
+static int begin(struct engine *engine, struct request *request, int64_t timeout_us, enum entry entry,
+                 dlg_error **error)
 {
     int code = engine_may_wait(engine, error);
     if (code != DLG_OK)
@@ -91,10 +100,15 @@ int engine_begin(struct engine *engine, struct request *request, int64_t timeout
     request->awaited = true;
     sem_init(&request->finished, 0, 0);
     request_hold(request); /* the engine's, until the request is done */
-    code = engine_submit(engine, request, timeout_us, wait, error);
+    code = engine_submit(engine, request, timeout_us, entry, error);
     if (code != DLG_OK)
         request_release(request);
     return code;
+}
+
+int engine_begin(struct engine *engine, struct request *request, int64_t timeout_us, bool wait, dlg_error **error)
+{
+    return begin(engine, request, timeout_us, wait ? ENTRY_WAIT : ENTRY_POST, error);
 }
 
 int engine_finish(struct request *request, dlg_error **error)
@@ -109,7 +123,7 @@ int engine_finish(struct request *request, dlg_error **error)
 
 int engine_call(struct engine *engine, struct request *request, int64_t timeout_us, dlg_error **error)
 {
-    int code = engine_begin(engine, request, timeout_us, true, error);
+    int code = begin(engine, request, timeout_us, ENTRY_CALL, error);
     return code == DLG_OK ? engine_finish(request, error) : code;
 }
 
@@ -118,7 +132,7 @@ int engine_post(struct engine *engine, struct request *request, int64_t timeout_
 {
     request->callback = callback;
     request->payload = payload;
-    int code = engine_submit(engine, request, timeout_us, false, error);
+    int code = engine_submit(engine, request, timeout_us, ENTRY_POST, error);
     if (code != DLG_OK)
         request_release(request);
     return code;

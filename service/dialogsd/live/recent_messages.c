@@ -80,7 +80,7 @@ static bool set_has_room(struct recent_set *set, struct memory_holding *memory)
 
 /* ---- Both ---- */
 
-static void turn(struct recent_messages *recent)
+static void sets_rotate(struct recent_messages *recent)
 {
     set_free(&recent->older, &recent->memory);
     recent->older = recent->newer;
@@ -91,9 +91,9 @@ bool recent_messages_add(struct recent_messages *recent, const dlg_message *mess
 {
     int64_t now_us = monotonic_us();
     if (recent->newer.room && now_us > recent->newer.until_us)
-        turn(recent);
+        sets_rotate(recent);
     if (!set_has_room(&recent->newer, &recent->memory)) {
-        turn(recent);
+        sets_rotate(recent);
         if (!set_has_room(&recent->newer, &recent->memory))
             return false;
     }

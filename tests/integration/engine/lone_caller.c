@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 /* Nobody else would have had a reason to wake up before. */
 static void its_deadline_is_kept(void **state)
@@ -23,6 +25,88 @@ static void its_deadline_is_kept(void **state)
         assert_true(now_us() - before < timeouts_us[i] + 3000000);
     }
     unlock_table(fixture);
+    client_close(client);
+}
+
+/* ---- Nobody else is woken ---- */
+
+static void note_task(dlg_reply *reply, void *payload)
+{
+    _Atomic pid_t *task = payload;
+    dlg_reply_free(reply);
+    *task = gettid();
+}
+
+static pid_t io_task(dlg_client *client)
+{
+    struct pair pair = pair_new();
+    _Atomic pid_t task = 0;
+    assert_int_equal(dlg_list_async(client, &pair.ann, &pair.ben, NULL, note_task, &task, NULL), DLG_OK);
+    while (!task)
+        pause_ms(1);
+    return task;
+}
+
+/* How often a thread of this process went to sleep. */
+static long sleeps_of(pid_t task)
+{
+    char path[64], line[128];
+    long count = -1;
+    snprintf(path, sizeof path, "/proc/self/task/%d/status", (int)task);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file))
+        if (strncmp(line, "voluntary_ctxt_switches:", 24) == 0)
+            count = strtol(line + 24, NULL, 10);
+    fclose(file);
+    assert_true(count >= 0);
+    return count;
+}
+
+/* The server's answer wakes the caller. A call that took long was handed over, and does not count. */
+static void the_io_thread_sleeps_on(void **state)
+{
+    enum { CALLS = 200, SHORT_US = 4000, TRIES = 20000 };
+    struct fixture *fixture = *state;
+    struct pair pair = pair_new();
+    dlg_client *client = client_open(test_server_conninfo(fixture->server), "");
+    pid_t task = io_task(client);
+    long woken = 0;
+    int calls = 0;
+    for (int i = 0; i < TRIES && calls < CALLS; i++) {
+        pause_ms(1); /* it has gone to sleep after the call before, should that have woken it */
+        long before = sleeps_of(task);
+        int64_t began = now_us();
+        if (i % 2)
+            send_text(client, &pair.ann, &pair.ben, "alone");
+        else
+            dlg_page_free(list_newest(client, &pair, 10));
+        if (now_us() - began >= SHORT_US)
+            continue;
+        pause_ms(1);
+        woken += sleeps_of(task) - before;
+        calls++;
+    }
+    assert_int_equal(calls, CALLS);
+    assert_in_range(woken, 0, CALLS / 10); /* timers */
+    client_close(client);
+}
+
+/* After a caller's turn the thread looks after the connections again. */
+static void a_lost_connection_is_noticed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct pair pair = pair_new();
+    dlg_client *client = client_open(test_server_conninfo(fixture->server), "");
+    send_text(client, &pair.ann, &pair.ben, "alone");
+    dlg_page_free(list_newest(client, &pair, 10));
+    uint64_t before = client_stats(client).reconnects;
+    sql_run(fixture->sql, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND "
+                          "backend_type = 'client backend'");
+    for (int64_t end = now_us() + 30 * 1000000; client_stats(client).reconnects == before; pause_ms(5))
+        if (now_us() > end)
+            fail_msg("nobody has noticed");
+    send_text(client, &pair.ann, &pair.ben, "again");
     client_close(client);
 }
 
@@ -141,10 +225,9 @@ static void a_cancelled_caller_holds_nobody_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(its_deadline_is_kept),
-        cmocka_unit_test(callbacks_stay_on_the_io_thread),
-        cmocka_unit_test(nobody_waits_for_it),
-        cmocka_unit_test(a_cancelled_caller_holds_nobody_up),
+        cmocka_unit_test(its_deadline_is_kept),         cmocka_unit_test(the_io_thread_sleeps_on),
+        cmocka_unit_test(a_lost_connection_is_noticed), cmocka_unit_test(callbacks_stay_on_the_io_thread),
+        cmocka_unit_test(nobody_waits_for_it),          cmocka_unit_test(a_cancelled_caller_holds_nobody_up),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }
