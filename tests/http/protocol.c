@@ -23,6 +23,17 @@ static char *talk(const char *text, bool *closed)
     return back;
 }
 
+/* What comes, once something does. */
+static char *wait_for_answer(int fd, bool *closed)
+{
+    char *back = wire_read(fd, 100, closed);
+    for (int i = 0; i < 200 && !*back && !*closed; i++) {
+        free(back);
+        back = wire_read(fd, 100, closed);
+    }
+    return back;
+}
+
 static void many_requests_on_one_connection(void **state)
 {
     (void)state;
@@ -30,7 +41,7 @@ static void many_requests_on_one_connection(void **state)
     int fd = wire_open(port());
     for (int i = 0; i < 20; i++) {
         assert_true(wire_say(fd, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"));
-        char *back = wire_read(fd, 100, &closed);
+        char *back = wait_for_answer(fd, &closed);
         assert_int_equal(count_of(back, "HTTP/1.1 200"), 1);
         assert_false(closed);
         free(back);
@@ -79,11 +90,24 @@ static void chunked_bodies(void **state)
              world.clara.id, world.anna.token);
     char *back = talk(request, &closed);
     assert_int_equal(count_of(back, "HTTP/1.1 200"), 1);
-    assert_false(closed);
     free(back);
     json_t *list = person_list(port(), &world.anna, &world.clara);
     assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "text")), "chunked");
     json_decref(list);
+}
+
+/* What another server may take for a part of the body is not taken for a request. */
+static void nothing_follows_a_chunked_body(void **state)
+{
+    (void)state;
+    bool closed;
+    char *back = talk("POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+                      "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+                      &closed);
+    assert_int_equal(count_of(back, "HTTP/1.1 400"), 1);
+    assert_int_equal(count_of(back, "HTTP/1.1"), 1);
+    assert_true(closed);
+    free(back);
 }
 
 static void bodies_that_come_late_and_in_pieces(void **state)
@@ -204,6 +228,11 @@ static void ambiguous_heads(void **state)
         {"GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: b\rc\r\n\r\n", " 400 "},
         {"GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", " 400 "},
         {"POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", " 501 "},
+        {"GET /healthz HTTP/1.1\r\n\r\n", " 400 "},
+        {"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}", " 400 "},
+        {"POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+         " 400 "},
+        {"POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked \r\n\r\n0\r\n\r\n", " 501 "},
         {"POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", " 501 "},
         {"POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: identity\r\n\r\n{}", " 501 "},
         {"POST /login HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", " 400 "},
@@ -214,6 +243,59 @@ static void ambiguous_heads(void **state)
         if (count_of(back, cases[i].status) != 1 || count_of(back, "HTTP/1.1") != 1 || !closed)
             fail_msg("%s: %s", cases[i].head, back);
         free(back);
+    }
+}
+
+/* Bytes that libmicrohttpd takes for the end of a word or a line, and others do not: refused likewise. */
+static void bytes_that_are_read_in_two_ways(void **state)
+{
+    (void)state;
+#define BYTES(bytes)            \
+    {                           \
+        bytes, sizeof bytes - 1 \
+    }
+#define CHUNKS(bytes) BYTES("POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" bytes)
+    static const struct {
+        const char *bytes;
+        size_t length;
+    } cases[] = {
+        BYTES("GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: b\0c\r\n\r\n"),
+        BYTES("GET /healthz HTTP/1.1\r\nHost: x\0y\r\nX-A: b\r\n\r\n"),
+        BYTES("GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: b\0\r\n\r\n"),
+        BYTES("GET /healthz HTTP/1.1\r\nHost: x\r\nX\0A: b\r\n\r\n"),
+        BYTES("GET /healthz HTTP/1.1\r\nHost: x\r\n\0X-A: b\r\n\r\n"),
+        BYTES("GET /healthz HTTP/1.1\r\nHost: x\r\n\0\r\n\r\n"),
+        BYTES("GET /healthz\0 HTTP/1.1\r\nHost: x\r\n\r\n"),
+        BYTES("GET /healthz?a=\0b HTTP/1.1\r\nHost: x\r\n\r\n"),
+        BYTES("GET\0 /healthz HTTP/1.1\r\nHost: x\r\n\r\n"),
+        BYTES("GET /healthz HTTP/1.1\nHost: x\r\n\r\n"),
+        BYTES("GET /healthz HTTP/1.1\r\nHost: x\nX-A: b\r\n\r\n"),
+        BYTES("GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: b\n\r\n"),
+        BYTES("GET /healthz HTTP/1.1\r\nHost: x\r\n\n"),
+        BYTES("GET /healthz HTTP/1.1\nHost: x\n\n"),
+        BYTES("GET  /healthz HTTP/1.1\r\nHost: x\r\n\r\n"),
+        BYTES("GET /hea\tlthz HTTP/1.1\r\nHost: x\r\n\r\n"),
+        BYTES("GET /healthz?\x7f HTTP/1.1\r\nHost: x\r\n\r\n"),
+        BYTES("G@T /healthz HTTP/1.1\r\nHost: x\r\n\r\n"),
+        BYTES("GET /healthz HTTP/1.1\r\nHost: x y\r\n\r\n"),
+        BYTES("GET /healthz HTTP/1.1\r\nHost: x/y\r\n\r\n"),
+        BYTES("POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nX-A: b\n\r\n{}"),
+        BYTES("POST /login HTTP/1.1\r\nHost: x\nContent-Length: 2\r\n\r\n\0}"),
+        CHUNKS("2\n{}\r\n0\r\n\r\n"),
+        CHUNKS("1\r\n{\n1\r\n}\r\n0\r\n\r\n"),
+        CHUNKS("2;a\rb\r\n{}\r\n0\r\n\r\n"),
+        CHUNKS("2;a\0b\r\n{}\r\n0\r\n\r\n"),
+        CHUNKS("2\r\n{}\r\n0\r\nX-A: b\nX-B: c\r\n\r\n"),
+    };
+    bool closed;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int fd = wire_open(port());
+        assert_true(wire_write(fd, cases[i].bytes, cases[i].length));
+        char *back = wire_read(fd, 1000, &closed);
+        if (strncmp(back, "HTTP/1.1 400 ", 13) != 0 || count_of(back, "HTTP/1.1") != 1 || !closed)
+            fail_msg("case %zu, %s: %s", i, cases[i].bytes, back);
+        free(back);
+        close(fd);
     }
 }
 
@@ -429,12 +511,14 @@ int main(void)
         cmocka_unit_test(many_requests_on_one_connection),
         cmocka_unit_test(pipelined_requests),
         cmocka_unit_test(chunked_bodies),
+        cmocka_unit_test(nothing_follows_a_chunked_body),
         cmocka_unit_test(bodies_that_come_late_and_in_pieces),
         cmocka_unit_test(expects_continue),
         cmocka_unit_test(http_1_0),
         cmocka_unit_test(head_and_options),
         cmocka_unit_test(malformed_requests),
         cmocka_unit_test(ambiguous_heads),
+        cmocka_unit_test(bytes_that_are_read_in_two_ways),
         cmocka_unit_test(blanks_around_values),
         cmocka_unit_test(absolute_targets),
         cmocka_unit_test(a_body_without_a_token),

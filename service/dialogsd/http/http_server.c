@@ -1,5 +1,6 @@
 #include "http/http_server.h"
 
+#include "http/head_checks.h"
 #include "http/request_lifecycle.h"
 #include "ops/certificate.h"
 
@@ -25,8 +26,10 @@ static enum MHD_Result on_request(void *payload, struct MHD_Connection *connecti
     (void)payload;
     (void)connection;
     struct request_ctx *ctx = *context;
-    if (ctx)
+    if (ctx) {
+        ctx->line.version = version;
         ctx->http_1_0 = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
+    }
     return ctx ? lifecycle_run(ctx, path, method, data, size) : MHD_NO;
 }
 
@@ -97,8 +100,9 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, unsigned limi
         {tls ? MHD_OPTION_HTTPS_CERT_CALLBACK : MHD_OPTION_END, 0, (void *)(uintptr_t)certificate_choose},
         {MHD_OPTION_END, 0, NULL},
     };
+    int strict = !head_lies_as_it_came(); /* else it has two heads for one answer to a request without Host */
     struct MHD_Daemon *daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_request, service, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT,
+        flags, 0, NULL, NULL, on_request, service, MHD_OPTION_STRICT_FOR_CLIENT, strict, MHD_OPTION_CONNECTION_LIMIT,
         limit * threads, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)config->header_limit,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)config->idle_timeout_s, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         server->admin ? 0 : (unsigned)config->connections_per_address, MHD_OPTION_URI_LOG_CALLBACK, on_request_line,

@@ -74,7 +74,9 @@ void reply_send(struct request_ctx *ctx, unsigned status, struct MHD_Response *r
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     cors_answer(ctx, response);
     hsts_header(ctx, response);
-    if (atomic_load_explicit(&ctx->service->backend.draining, memory_order_relaxed))
+    /* Where a chunked body ends others may see otherwise, and nobody tells us (head_checks.h): nothing may follow it.
+     */
+    if (ctx->chunked || atomic_load_explicit(&ctx->service->backend.draining, memory_order_relaxed))
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     if (MHD_queue_response(ctx->connection, status, response) == MHD_YES)
         ctx->status = status;

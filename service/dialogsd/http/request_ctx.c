@@ -111,6 +111,10 @@ struct request_ctx *ctx_new(struct service *service, struct MHD_Connection *conn
     snprintf(ctx->address, sizeof ctx->address, "%s", ctx->client->address);
     snprintf(ctx->method, sizeof ctx->method, "-");
     ctx->started_us = monotonic_us();
+    ctx->line.target = uri;
+    ctx->line.target_end = uri + strlen(uri);
+    for (const char *at = uri; *at; at++)
+        ctx->line.bad_target = ctx->line.bad_target || (unsigned char)*at <= ' ' || *at == 0x7f;
     uri = target_path(uri);
     const char *nul = strstr(uri, "%00");
     ctx->bad_path = nul && nul < uri + strcspn(uri, "?");

@@ -25,13 +25,24 @@ enum { REQUEST_ID_SIZE = 65, LOGGED_PATH_SIZE = 128, METHOD_SIZE = 16, TRACE_ID_
 
 struct turn;
 
+/* Where libmicrohttpd keeps the first line; the connection's. */
+struct request_line {
+    const char *target, *target_end; /* as it came: later it is cut and unescaped where it lies */
+    const char *version;
+    const char *body; /* behind the head; NULL: nobody knows */
+    bool bad_target;  /* it has a blank or a control character */
+};
+
 struct request_ctx {
     struct service *service;
     struct MHD_Connection *connection;
     struct client_connection *client;
     enum ctx_step step;
+    struct request_line line;
     bool bad_path; /* it has a NUL */
     bool http_1_0;
+    bool chunked;     /* the body */
+    bool bad_chunks;  /* not as RFC 9112 has them */
     bool counted;     /* in service->active */
     bool secret;      /* the body may have a password: it is wiped */
     bool aborted;     /* the answer could not be sent whole */

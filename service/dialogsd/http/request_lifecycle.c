@@ -19,7 +19,7 @@ static enum MHD_Result take_head(struct request_ctx *ctx, const char *path, cons
     if (!check_listener(ctx))
         ctx->match = (struct match){0};
     ctx->secret = ctx->match.route && !(ctx->match.route->needs & NEEDS_TOKEN);
-    if (!check_head(ctx) || !check_length(ctx))
+    if (!check_head(ctx, method) || !check_length(ctx))
         return ctx->aborted ? MHD_NO : MHD_YES;
     unsigned needs = ctx->match.route ? ctx->match.route->needs : 0;
     if (needs & NEEDS_TOKEN)
@@ -43,6 +43,7 @@ static void keep_body(struct request_ctx *ctx, const char *data, size_t size)
 
 static enum MHD_Result take_body(struct request_ctx *ctx, const char *data, size_t *size)
 {
+    note_chunk(ctx, data);
     ctx->body_length += *size;
     if (ctx->body_length > body_limit(ctx) + DISCARD_LIMIT)
         return MHD_NO; /* libmicrohttpd takes no answer in the midst of a body */
@@ -105,7 +106,8 @@ enum MHD_Result lifecycle_run(struct request_ctx *ctx, const char *target, const
     case STEP_BODY:
         if (*size)
             return take_body(ctx, data, size);
-        start_request(ctx, path);
+        if (check_chunks(ctx))
+            start_request(ctx, path);
         break;
     case STEP_CHECKING:
         continue_request(ctx, path);
