@@ -301,6 +301,14 @@ static void streams_of_a_user_are_bounded(void **state)
     char *said = expect_error(&call, 429, -DLG_E_OVERLOAD);
     assert_non_null(strstr(said, "3 are open"));
     free(said);
+    call.headers[0] = "Accept: text/html, */*";
+    free(expect_error(&call, 429, -DLG_E_OVERLOAD));
+    call.headers[0] = "Accept: text/event-stream"; /* an EventSource: it comes again, and not soon */
+    struct answer answer;
+    call_expect(&answer, &call, 200);
+    assert_int_equal(strncmp(answer.body, "retry: 30000\n: too many streams", 31), 0);
+    assert_true(answer.length < 200);
+    answer_free(&answer);
     sse_open(&more, process.port, other.token, NULL);
     sse_close(&more);
     sse_close(&streams[0]);

@@ -143,6 +143,16 @@ bool accept_msgpack(const char *accept)
     return weight > 0 && weight > weight_of(accept, is_json);
 }
 
+static bool is_events(struct piece type)
+{
+    return is(type, "text/event-stream");
+}
+
+bool accept_names_events(const char *accept)
+{
+    return weight_of(accept, is_events) > 0;
+}
+
 bool content_is_msgpack(const char *type)
 {
     return is_msgpack(trim_piece(type, strcspn(type, ";")));

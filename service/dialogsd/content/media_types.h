@@ -19,6 +19,9 @@ bool accept_msgpack(const char *accept);
 /* Whether it takes server-sent events. */
 bool accept_events(const char *accept);
 
+/* Whether it names them, as an EventSource does. */
+bool accept_names_events(const char *accept);
+
 /*
  * Whether a Content-Type is JSON in UTF-8: application/json, application/...+json, and what clients say of JSON that
  * nobody gave a type: text/plain, text/json, nothing.

@@ -1,5 +1,6 @@
 #include "http/reply.h"
 
+#include "content/media_types.h"
 #include "http/cors.h"
 
 #include <stdarg.h>
@@ -163,6 +164,16 @@ static bool is_temporary(unsigned status)
     return status >= 500 && status != 501;
 }
 
+/* Whether the client would never come again after a status other than 200, and this one passes. */
+static bool needs_comeback(const struct request_ctx *ctx, unsigned status)
+{
+    const struct route *route = ctx->match.route;
+    const char *accept = ctx_header(ctx, MHD_HTTP_HEADER_ACCEPT, NULL);
+    if (!route || !(route->needs & GIVES_EVENTS))
+        return false;
+    return is_temporary(status) || (status == 429 && accept && accept_names_events(accept));
+}
+
 /* RFC 6750, 3: an error only when there was a token. */
 static const char *challenge(const struct request_ctx *ctx)
 {
@@ -177,9 +188,8 @@ static const char *challenge(const struct request_ctx *ctx)
 
 static void reply_problem(struct request_ctx *ctx, unsigned status, int code, const char *fate, const char *message)
 {
-    const struct route *route = ctx->match.route;
     ctx->failure = code;
-    if (route && (route->needs & GIVES_EVENTS) && is_temporary(status)) {
+    if (needs_comeback(ctx, status)) {
         reply_comeback(ctx, status, message);
         return;
     }
