@@ -147,6 +147,11 @@ static void expects_continue(void **state)
     assert_int_equal(count_of(back, "HTTP/1.1 413"), 1);
     assert_true(closed);
     free(back);
+    back = talk("GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n"
+                "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+                &closed);
+    assert_int_equal(count_of(back, "HTTP/1.1 200"), 2);
+    free(back);
 }
 
 static void http_1_0(void **state)
@@ -285,7 +290,6 @@ static void bytes_that_are_read_in_two_ways(void **state)
         CHUNKS("1\r\n{\n1\r\n}\r\n0\r\n\r\n"),
         CHUNKS("2;a\rb\r\n{}\r\n0\r\n\r\n"),
         CHUNKS("2;a\0b\r\n{}\r\n0\r\n\r\n"),
-        CHUNKS("2\r\n{}\r\n0\r\nX-A: b\nX-B: c\r\n\r\n"),
     };
     bool closed;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
