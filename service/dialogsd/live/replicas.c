@@ -2,22 +2,20 @@
 
 #include "common/service_clock.h"
 #include "live/redis_bus.h"
+#include "live/replica_event.h"
 
 #include <msgpack.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { VERSION = 1 };
-enum kind { MESSAGE, LOST, REVOKED, COUNTED };
-
 /* ---- Telling the others ---- */
 
-static void begin_event(msgpack_packer *packer, msgpack_sbuffer *buffer, enum kind kind, size_t fields)
+static void begin_event(msgpack_packer *packer, msgpack_sbuffer *buffer, enum replica_event_kind kind, size_t fields)
 {
     msgpack_sbuffer_init(buffer);
     msgpack_packer_init(packer, buffer, msgpack_sbuffer_write);
     msgpack_pack_array(packer, fields + 2);
-    msgpack_pack_int(packer, VERSION);
+    msgpack_pack_int(packer, REPLICA_EVENT_VERSION);
     msgpack_pack_int(packer, (int)kind);
 }
 
@@ -32,7 +30,7 @@ static void say_message(struct replicas *replicas, const struct event *event)
     msgpack_packer packer;
     msgpack_sbuffer buffer;
     const dlg_message *message = &event->message;
-    begin_event(&packer, &buffer, MESSAGE, 5);
+    begin_event(&packer, &buffer, REPLICA_MESSAGE, 5);
     msgpack_pack_bin_with_body(&packer, message->author.bytes, sizeof message->author.bytes);
     msgpack_pack_bin_with_body(&packer, message->recipient.bytes, sizeof message->recipient.bytes);
     msgpack_pack_int64(&packer, message->id);
@@ -45,7 +43,7 @@ static void say_lost(struct replicas *replicas)
 {
     msgpack_packer packer;
     msgpack_sbuffer buffer;
-    begin_event(&packer, &buffer, LOST, 0);
+    begin_event(&packer, &buffer, REPLICA_LOST, 0);
     say_it(replicas, &buffer);
 }
 
@@ -78,7 +76,7 @@ bool replicas_revoke(struct replicas *replicas, const struct token_hash *token, 
     msgpack_packer packer;
     msgpack_sbuffer buffer;
     redis_bus_keep(replicas->bus, (const char *)token->bytes, sizeof token->bytes, until_us / 1000000 + 1);
-    begin_event(&packer, &buffer, REVOKED, 2);
+    begin_event(&packer, &buffer, REPLICA_REVOKED, 2);
     msgpack_pack_bin_with_body(&packer, token->bytes, sizeof token->bytes);
     msgpack_pack_int64(&packer, until_us);
     say_it(replicas, &buffer);
@@ -91,29 +89,13 @@ void replicas_tell_count(struct replicas *replicas, enum rate_limit_kind kind, c
         return;
     msgpack_packer packer;
     msgpack_sbuffer buffer;
-    begin_event(&packer, &buffer, COUNTED, 2);
+    begin_event(&packer, &buffer, REPLICA_COUNTED, 2);
     msgpack_pack_int(&packer, (int)kind);
     msgpack_pack_str_with_body(&packer, whose, strlen(whose));
     say_it(replicas, &buffer);
 }
 
 /* ---- Hearing from them ---- */
-
-static bool take_bytes(const msgpack_object *field, void *to, size_t size)
-{
-    if (field->type != MSGPACK_OBJECT_BIN || field->via.bin.size != size)
-        return false;
-    memcpy(to, field->via.bin.ptr, size);
-    return true;
-}
-
-static bool take_number(const msgpack_object *field, int64_t *number)
-{
-    if (field->type != MSGPACK_OBJECT_POSITIVE_INTEGER && field->type != MSGPACK_OBJECT_NEGATIVE_INTEGER)
-        return false;
-    *number = field->via.i64;
-    return true;
-}
 
 /* Sends that are refused elsewhere, or store nothing anew, count there only. */
 static void count_author(struct replicas *replicas, const dlg_uuid *author)
@@ -125,75 +107,41 @@ static void count_author(struct replicas *replicas, const dlg_uuid *author)
     rate_limit_count(replicas->rate_limit, RATE_SEND, id, 1, monotonic_us());
 }
 
-static void hear_message(struct replicas *replicas, const msgpack_object *fields)
+static void hear_message(struct replicas *replicas, const struct replica_event *heard)
 {
-    dlg_message message = {0};
-    if (!take_bytes(&fields[0], message.author.bytes, sizeof message.author.bytes) ||
-        !take_bytes(&fields[1], message.recipient.bytes, sizeof message.recipient.bytes) ||
-        !take_number(&fields[2], &message.id) || !take_number(&fields[3], &message.created_us) ||
-        fields[4].type != MSGPACK_OBJECT_STR)
+    const dlg_message *message = &heard->message;
+    count_author(replicas, &message->author);
+    if (!subscriptions_want(replicas->subscriptions, &message->author, &message->recipient))
         return;
-    count_author(replicas, &message.author);
-    if (!subscriptions_want(replicas->subscriptions, &message.author, &message.recipient))
-        return;
-    struct event *event =
-        event_of_json(replicas->subscriptions, &message, fields[4].via.str.ptr, fields[4].via.str.size);
+    struct event *event = event_of_json(replicas->subscriptions, message, heard->json, heard->json_length);
     if (event)
         subscriptions_publish(replicas->subscriptions, event);
     else
-        subscriptions_miss(replicas->subscriptions, &message);
+        subscriptions_miss(replicas->subscriptions, message);
     event_release(event);
-}
-
-static void hear_revoked(struct replicas *replicas, const msgpack_object *fields)
-{
-    struct token_hash token;
-    int64_t until_us;
-    if (!take_bytes(&fields[0], token.bytes, sizeof token.bytes) || !take_number(&fields[1], &until_us))
-        return;
-    revoked_tokens_add(replicas->revoked_tokens, &token, until_us);
-    subscriptions_end_token(replicas->subscriptions, &token);
-}
-
-static void hear_counted(struct replicas *replicas, const msgpack_object *fields)
-{
-    int64_t kind;
-    char whose[RATE_NAME_SIZE];
-    if (!take_number(&fields[0], &kind) || kind < 0 || kind >= RATE_KINDS || fields[1].type != MSGPACK_OBJECT_STR ||
-        fields[1].via.str.size >= sizeof whose)
-        return;
-    memcpy(whose, fields[1].via.str.ptr, fields[1].via.str.size);
-    whose[fields[1].via.str.size] = '\0';
-    rate_limit_count(replicas->rate_limit, (enum rate_limit_kind)kind, whose, 1, monotonic_us());
-}
-
-static void hear(struct replicas *replicas, const msgpack_object *said)
-{
-    static const uint32_t sizes[] = {[MESSAGE] = 7, [LOST] = 2, [REVOKED] = 4, [COUNTED] = 4};
-    int64_t version, kind;
-    if (said->type != MSGPACK_OBJECT_ARRAY || said->via.array.size < 2)
-        return;
-    const msgpack_object *fields = said->via.array.ptr;
-    if (!take_number(&fields[0], &version) || version != VERSION || !take_number(&fields[1], &kind) || kind < MESSAGE ||
-        kind > COUNTED || said->via.array.size < sizes[kind])
-        return;
-    if (kind == MESSAGE)
-        hear_message(replicas, fields + 2);
-    else if (kind == LOST)
-        subscriptions_poll_database(replicas->subscriptions);
-    else if (kind == REVOKED)
-        hear_revoked(replicas, fields + 2);
-    else
-        hear_counted(replicas, fields + 2);
 }
 
 static void on_heard(void *payload, const char *data, size_t length)
 {
-    msgpack_unpacked said;
-    msgpack_unpacked_init(&said);
-    if (msgpack_unpack_next(&said, data, length, NULL) == MSGPACK_UNPACK_SUCCESS)
-        hear(payload, &said.data);
-    msgpack_unpacked_destroy(&said);
+    struct replicas *replicas = payload;
+    struct replica_event heard;
+    if (!replica_event_read(&heard, data, length))
+        return;
+    switch (heard.kind) {
+    case REPLICA_MESSAGE:
+        hear_message(replicas, &heard);
+        break;
+    case REPLICA_LOST:
+        subscriptions_poll_database(replicas->subscriptions);
+        break;
+    case REPLICA_REVOKED:
+        revoked_tokens_add(replicas->revoked_tokens, &heard.token, heard.until_us);
+        subscriptions_end_token(replicas->subscriptions, &heard.token);
+        break;
+    case REPLICA_COUNTED:
+        rate_limit_count(replicas->rate_limit, heard.counted, heard.whose, 1, monotonic_us());
+        break;
+    }
 }
 
 static void on_missed(void *payload)
