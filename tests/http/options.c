@@ -136,6 +136,8 @@ static void files(void **state)
         {"check-config = 1\n", "", "", 2, ":1: check-config"},
         {"port = 5\n", "DIALOGSD_PORT=x", "", 2, "DIALOGSD_PORT takes a number"},
         {"redis = nowhere\n", "", "", 2, "--redis takes redis://"},
+        {"\xef\xbb\xbfport = 5\r\n", "", "", 0, "is good"},
+        {"port = 5\n\xef\xbb\xbfport = 6\n", "", "", 2, ":2: "},
         {"redis = nowhere\n", "", "--redis redis://localhost", 0, "is good"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -1,5 +1,6 @@
 #include "ops/config_file.h"
 
+#include "common/byte_order_mark.h"
 #include "ops/service_log.h"
 
 #include <ctype.h>
@@ -25,7 +26,7 @@ static char *trim_line(char *text)
 static bool take_line(const char *path, unsigned number, char *line, config_line take, void *payload)
 {
     char place[512];
-    line = trim_line(line);
+    line = trim_line(number == 1 ? line + byte_order_mark(line, strlen(line)) : line);
     if (!*line || *line == '#')
         return true;
     char *equals = strchr(line, '=');

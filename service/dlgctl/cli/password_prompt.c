@@ -1,5 +1,7 @@
 #include "cli/password_prompt.h"
 
+#include "common/byte_order_mark.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
@@ -27,6 +29,9 @@ static const char *read_line(int fd, int stop, struct password *password)
         return count < 0 ? strerror(errno) : "interrupted";
     if (length > 0 && password->text[length - 1] == '\r')
         length--;
+    size_t mark = byte_order_mark(password->text, length);
+    length -= mark;
+    memmove(password->text, password->text + mark, length);
     password->text[length] = '\0';
     password->length = length;
     return length > 0 ? NULL : "the password is empty";

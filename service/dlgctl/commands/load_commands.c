@@ -166,6 +166,7 @@ static int run_generate(struct dlgctl *ctl, int argc, char **argv)
     "  --password-file FILE  the first line of FILE is that password\n"                                  \
     "  --ids FILE            write the users' ids to FILE, one in a line\n"
 #define STRICT_HELP "  --strict              stop at the first bad row; without it bad rows are counted and skipped\n"
+#define COLUMNS_HELP "                        an unknown column of the header is an error, too\n"
 #define TRAFFIC_HELP                                                                                           \
     "  --skew SKEW           who writes to whom: uniform (default), sender (few write to very many),\n"        \
     "                        recipient (very many write to few), zipf (few write to few)\n"                    \
@@ -182,9 +183,9 @@ static int run_generate(struct dlgctl *ctl, int argc, char **argv)
 const struct command load_commands[] = {
     {"load users", "[OPTION]... FILE", "Loads users from CSV.",
      "FILE is UTF-8; - is standard input. A header row names the columns in any order: id, name (\"Last First\"),\n"
-     "first_name, second_name, birthdate, biography, city. Others are ignored. Without a header row the columns\n"
-     "are Last First, birthdate and city.\n" CHUNK_HELP
-     "repeating a load of the same file goes on where it stopped.\n\n" PASSWORD_HELP STRICT_HELP,
+     "first_name, second_name, birthdate, biography, city. Others are named and ignored. Without a header row the\n"
+     "columns are Last First, birthdate and city.\n" CHUNK_HELP
+     "repeating a load of the same file goes on where it stopped.\n\n" PASSWORD_HELP STRICT_HELP COLUMNS_HELP,
      run_users},
     {"load messages", "[OPTION]... FILE", "Loads messages from a text file. Their users are chosen at random.",
      "FILE is UTF-8; - is standard input. Each line is a message.\n" SEED_HELP

@@ -27,7 +27,7 @@ static const struct {
 
 /* ---- Fields, as libcsv finds them ---- */
 
-/* Rows end with a newline only; a carriage return before it is space at the end of a field. */
+/* Rows end with a newline only. */
 static int is_newline(unsigned char c)
 {
     return c == '\n';
@@ -114,16 +114,6 @@ static enum csv_result bad_row(struct csv_users *users, const char *problem)
     return bad(users, problem);
 }
 
-/* Some editors put a byte order mark at the beginning. */
-static void skip_mark(struct lines *lines)
-{
-    static const char mark[] = "\xef\xbb\xbf";
-    if (lines->number != 1 || lines->length < 3 || memcmp(lines->bytes, mark, 3) != 0)
-        return;
-    lines->length -= 3;
-    memmove(lines->bytes, lines->bytes + 3, lines->length);
-}
-
 static bool row_is_empty(const struct lines *lines)
 {
     for (size_t i = 0; i < lines->length; i++)
@@ -151,7 +141,6 @@ static enum csv_result read_row(struct csv_users *users)
     while (!users->complete) {
         if (!lines_next(lines))
             return read_end(users);
-        skip_mark(lines);
         if (size == 0 && row_is_empty(lines))
             continue;
         users->line = size == 0 ? lines->number : users->line;
@@ -275,13 +264,30 @@ static enum csv_result row_take_user(struct csv_users *users, dlg_user *user)
     return CSV_USER;
 }
 
+/* The columns of a header that are lost: most often a name that somebody has misspelt. True when there are some. */
+static bool name_unknown(struct csv_users *users)
+{
+    size_t used = 0;
+    for (int i = 0; i < users->columns && used < sizeof users->message; i++)
+        if (users->column[i] == CSV_IGNORED)
+            used += (size_t)snprintf(users->message + used, sizeof users->message - used, "%s\"%s\"",
+                                     used ? ", " : "unknown columns: ", row_field(users, i));
+    if (used >= sizeof users->message)
+        strcpy(users->message + sizeof users->message - sizeof "...", "...");
+    users->problem = users->message;
+    return used > 0;
+}
+
 enum csv_result csv_users_next(struct csv_users *users, dlg_user *user)
 {
     enum csv_result result = read_row(users);
     if (result == CSV_USER && !users->begun) {
         if (users->fields > CSV_FIELDS)
             return bad(users, "it has more than 64 fields");
-        if (take_header(users))
+        bool header = take_header(users);
+        if (header && name_unknown(users))
+            return CSV_COLUMNS;
+        if (header)
             result = read_row(users);
     }
     return result == CSV_USER ? row_take_user(users, user) : result;

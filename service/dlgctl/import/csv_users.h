@@ -29,7 +29,7 @@ struct csv_users {
     uint64_t rows; /* those that name users, also the bad ones */
     uint64_t line; /* where the row at hand begins */
     const char *problem;
-    char message[160]; /* for problems that name something */
+    char message[256]; /* for problems that name something */
 
     char *bytes; /* the fields of the row, each with a NUL behind it */
     size_t size, room;
@@ -44,7 +44,7 @@ struct csv_users {
     enum csv_column column[CSV_FIELDS];
 };
 
-enum csv_result { CSV_USER, CSV_BAD, CSV_END, CSV_FAILED };
+enum csv_result { CSV_USER, CSV_COLUMNS, CSV_BAD, CSV_END, CSV_FAILED };
 
 /* False: out of memory. */
 bool csv_users_init(struct csv_users *users, FILE *file);
@@ -52,8 +52,9 @@ void csv_users_free(struct csv_users *users);
 
 /*
  * The next row: a user, whose texts are valid until the next call, or a BAD one, with `problem` and
- * `line`. A user without an id gets one that follows from the row's place and content, so that the
- * same file names the same users every time. FAILED: the file cannot be read (errno).
+ * `line`. COLUMNS, with the same: this is the header, and no user has some of its columns. A user without an id gets
+ * one that follows from the row's place and content, so that the same file names the same users every time. FAILED: the
+ * file cannot be read (errno).
  */
 enum csv_result csv_users_next(struct csv_users *users, dlg_user *user);
 

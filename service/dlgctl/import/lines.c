@@ -1,8 +1,9 @@
 #include "import/lines.h"
 
+#include "common/byte_order_mark.h"
+
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 void lines_init(struct lines *lines, FILE *file, size_t limit)
 {
@@ -30,6 +31,18 @@ static bool reserve(struct lines *lines)
     return true;
 }
 
+/* Some systems end lines with a carriage return and a newline. */
+static void drop_return(struct lines *lines)
+{
+    bool newline = lines->length > 0 && lines->bytes[lines->length - 1] == '\n';
+    size_t length = lines->length - newline;
+    if (length == 0 || lines->bytes[length - 1] != '\r')
+        return;
+    if (newline)
+        lines->bytes[length - 1] = '\n';
+    lines->length--;
+}
+
 bool lines_next(struct lines *lines)
 {
     lines->length = 0;
@@ -46,9 +59,12 @@ bool lines_next(struct lines *lines)
         lines->bytes[lines->length++] = (char)c;
         if (c == '\n')
             break;
+        if (lines->number == 0 && lines->length == byte_order_mark(lines->bytes, lines->length))
+            lines->length = 0;
     }
     if (c == EOF && (lines->length == 0 || ferror(lines->file)))
         return false;
+    drop_return(lines);
     lines->number++;
     return true;
 }

@@ -1,4 +1,7 @@
-/* lines.h - the lines of a file, in memory bounded whatever the file is. */
+/*
+ * lines.h - the lines of a file, in memory bounded whatever the file is. They are the same whatever editor wrote it: no
+ * byte order mark, and no carriage return before a newline.
+ */
 #ifndef DLGCTL_LINES_H
 #define DLGCTL_LINES_H
 

@@ -3,6 +3,7 @@
 #include "cli/password_prompt.h"
 #include "cli/time_format.h"
 #include "common/service_clock.h"
+#include "show/show.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -79,13 +80,26 @@ void load_settle_times(struct load *load)
 
 /* ---- Rows ---- */
 
+/* A problem may name what stands in the file: anything. */
+static void say_line(struct load *load, uint64_t line, const char *outcome, const char *problem)
+{
+    progress_clear(&load->progress);
+    fprintf(stderr, "%s:%llu: %s: ", load->path, (unsigned long long)line, outcome);
+    show_text(stderr, problem, strlen(problem), "");
+    fputc('\n', stderr);
+}
+
+int load_ignore(struct load *load, uint64_t line, const char *problem)
+{
+    say_line(load, line, load->strict ? "not loaded" : "ignored", problem);
+    return load->strict ? DLGCTL_FAILED : DLGCTL_OK;
+}
+
 int load_refuse(struct load *load, uint64_t line, const char *problem)
 {
     load->bad++;
-    if (load->bad <= BAD_SHOWN || load->strict) {
-        progress_clear(&load->progress);
-        fprintf(stderr, "%s:%llu: not loaded: %s\n", load->path, (unsigned long long)line, problem);
-    }
+    if (load->bad <= BAD_SHOWN || load->strict)
+        say_line(load, line, "not loaded", problem);
     if (load->bad == BAD_SHOWN && !load->strict)
         fprintf(stderr, "%s: further ones are counted, not shown\n", load->path);
     return load->strict ? DLGCTL_FAILED : DLGCTL_OK;

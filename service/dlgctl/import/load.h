@@ -41,6 +41,9 @@ struct load {
 /* Opens the input (when there is one), the client and the loader. */
 int load_begin(struct load *load, const char *what);
 
+/* A part of the rows that is left out: said. DLGCTL_FAILED with --strict. */
+int load_ignore(struct load *load, uint64_t line, const char *problem);
+
 /* A row that cannot be taken: said and counted. DLGCTL_FAILED with --strict. */
 int load_refuse(struct load *load, uint64_t line, const char *problem);
 

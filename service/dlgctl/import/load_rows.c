@@ -41,8 +41,12 @@ static int load_roster(struct load *load, struct csv_users *users)
             break;
         if (result == CSV_FAILED)
             return dlgctl_stopped() ? DLGCTL_OK : unreadable(load);
-        status =
-            result == CSV_BAD ? load_refuse(load, users->line, users->problem) : load_user(load, &user, users->line);
+        if (result == CSV_COLUMNS)
+            status = load_ignore(load, users->line, users->problem);
+        else if (result == CSV_BAD)
+            status = load_refuse(load, users->line, users->problem);
+        else
+            status = load_user(load, &user, users->line);
         load_show(load, load->whole ? (uint64_t)ftello(load->file) : 0);
     }
     return status;

@@ -21,9 +21,7 @@ void text_split_free(struct text_split *split)
 static size_t bare_length(const struct lines *lines)
 {
     size_t length = lines->length;
-    if (length > 0 && lines->bytes[length - 1] == '\n')
-        length--;
-    return length > 0 && lines->bytes[length - 1] == '\r' ? length - 1 : length;
+    return length > 0 && lines->bytes[length - 1] == '\n' ? length - 1 : length;
 }
 
 static bool separates(const struct text_split *split)

@@ -45,7 +45,7 @@ static void users_with_a_header_from_a_pipe(void **state)
     tool_wrote(&child, "Loaded: 1 users");
     child_free(&child);
     assert_int_equal(tool_count("users WHERE first_name = 'Ann' AND second_name = 'Lee' AND city = 'Ulm, old town' "
-                                "AND biography = E'says \"hi\"\\r\\nand bye'"),
+                                "AND biography = E'says \"hi\"\\nand bye'"),
                      1);
     tool_check(0, TOOL("login", "387ac1c1-6581-4ace-a113-707c8585fe28", "--password-file", secret), "v4.public.", NULL);
     /* Standard input is busy, and there is no terminal. */
@@ -88,6 +88,23 @@ static void bad_rows_are_said_and_counted(void **state)
     tool_check(1, TOOL("load", "users", path, "--ids", "/nonexistent/ids"), NULL, "/nonexistent/ids");
 }
 
+static void unknown_columns_are_said(void **state)
+{
+    (void)state;
+    const char *path = tool_file("people.csv", "name,birthday,shoe\x1b[31m size,sity\nLee Ann,1990-01-02,43,Ulm\n");
+    struct child child;
+    tool_expect(&child, 1, tool_database(), TOOL("load", "users", "--strict", path));
+    tool_wrote(&child, "Stopped; loaded so far: nothing");
+    tool_said(&child, ":1: not loaded: unknown columns: \"shoe\\x1b[31m size\", \"sity\"");
+    child_free(&child);
+    tool_expect(&child, 0, tool_database(), TOOL("load", "users", path));
+    tool_wrote(&child, "Loaded: 1 users");
+    tool_wrote(&child, "0 bad rows");
+    tool_said(&child, ":1: ignored: unknown columns: \"shoe\\x1b[31m size\", \"sity\"");
+    child_free(&child);
+    assert_int_equal(tool_count("users WHERE birthdate = '1990-01-02' AND city IS DISTINCT FROM 'Ulm'"), 1);
+}
+
 static void only_the_first_bad_rows_are_shown(void **state)
 {
     (void)state;
@@ -126,6 +143,28 @@ static void texts_of_each_form(void **state)
     assert_int_equal(
         tool_count("dialogs WHERE create_date BETWEEN now() - interval '31 days' AND now() AND user_id <> to_user_id"),
         9);
+}
+
+/* Files of another system: the texts and the ids of users are those of any other. */
+static void files_of_another_system(void **state)
+{
+    (void)state;
+    const char *people = tool_file("people.csv", "\xef\xbb\xbfname,city\r\nLee Ann,Ulm\r\nRoe Bob,\"new\r\ntown\"\r\n");
+    const char *ids = tool_path("ids");
+    const char *secret = tool_file("secret", "\xef\xbb\xbfshared\r\n");
+    tool_check(0, TOOL("load", "users", people, "--ids", ids, "--password-file", secret), "Loaded: 2 users", NULL);
+    tool_check(0, TOOL("load", "users", tool_file("same.csv", "name,city\nLee Ann,Ulm\nRoe Bob,\"new\ntown\"\n")),
+               "2 were there already", NULL);
+    char *id = database_text(tool_database(), "SELECT id FROM users WHERE city = 'Ulm'");
+    tool_check(0, TOOL("login", id, "--password-file", tool_file("secret", "shared")), "v4.public.", NULL);
+    char among[128];
+    snprintf(among, sizeof among, "\xef\xbb\xbf%s\r\n", id);
+    free(id);
+    const char *texts = tool_file("texts", "\xef\xbb\xbf"
+                                           "one\r\ntwo\r\n\r\nthree\r\n");
+    tool_check(0, TOOL("load", "messages", "--paragraphs", texts, "--among", tool_file("among", among)),
+               "Loaded: 2 messages", NULL);
+    assert_int_equal(tool_count("dialogs WHERE text IN (E'one\\ntwo', 'three')"), 2);
 }
 
 /* The dialogs' texts by their times are these. */
@@ -331,8 +370,10 @@ int main(void)
         LOAD_TEST(users_of_the_customary_form),
         LOAD_TEST(users_with_a_header_from_a_pipe),
         LOAD_TEST(bad_rows_are_said_and_counted),
+        LOAD_TEST(unknown_columns_are_said),
         LOAD_TEST(only_the_first_bad_rows_are_shown),
         LOAD_TEST(texts_of_each_form),
+        LOAD_TEST(files_of_another_system),
         LOAD_TEST(fortunes_byte_for_byte),
         LOAD_TEST(bad_texts_are_said_and_counted),
         LOAD_TEST(the_same_seed_makes_the_same_rows),

@@ -42,6 +42,14 @@ static void expect_user(const char *second, const char *first, const char *birth
     assert_string_equal(user.city ? user.city : "", city);
 }
 
+static void expect_columns(uint64_t line, const char *problem)
+{
+    dlg_user user;
+    assert_int_equal(csv_users_next(&users, &user), CSV_COLUMNS);
+    assert_int_equal(users.line, line);
+    assert_string_equal(users.problem, problem);
+}
+
 static void expect_bad(uint64_t line, const char *problem)
 {
     dlg_user user;
@@ -68,6 +76,7 @@ static void a_header_names_columns(void **state)
                "City,shoe size,LAST_NAME,first_name,id\r\n"
                "Ulm,43,Lee,Ann,387ac1c1-6581-4ace-a113-707c8585fe28\r\n"
                "Ulm,44,Roe,Bob,\r\n");
+    expect_columns(1, "unknown columns: \"shoe size\"");
     dlg_user user;
     char id[DLG_UUID_TEXT_SIZE];
     assert_int_equal(csv_users_next(&users, &user), CSV_USER);
@@ -78,6 +87,24 @@ static void a_header_names_columns(void **state)
     assert_string_equal(user.city, "Ulm");
     assert_null(user.birthdate);
     expect_user("Roe", "Bob", "", "Ulm");
+    end();
+}
+
+static void unknown_columns_are_named(void **state)
+{
+    (void)state;
+    begin_text("\n,name,Birthdate,\"first\nname\",byrthday\n1,Lee Ann,1990-01-02,x,y\n");
+    expect_columns(2, "unknown columns: \"\", \"first\nname\", \"byrthday\"");
+    expect_user("Lee", "Ann", "1990-01-02", "");
+    end();
+    char header[4096] = "name";
+    for (int i = 1; i < CSV_FIELDS; i++)
+        sprintf(header + strlen(header), ",a long name of column %d", i);
+    begin_text(header);
+    dlg_user user;
+    assert_int_equal(csv_users_next(&users, &user), CSV_COLUMNS);
+    assert_non_null(strstr(users.problem, "column 5\", \"a long"));
+    assert_string_equal(users.problem + strlen(users.problem) - 3, "...");
     end();
 }
 
@@ -224,6 +251,35 @@ static void a_text_in_each_paragraph(void **state)
     end_texts();
 }
 
+/* The same text from whatever editor. */
+static void texts_of_other_systems(void **state)
+{
+    (void)state;
+    static const char *const systems[] = {
+        "one\ntwo\n\nthree\r four\n",
+        "one\r\ntwo\r\n\r\nthree\r four\r\n",
+        "\xef\xbb\xbf"
+        "one\r\ntwo\r\n\r\nthree\r four\r",
+    };
+    for (size_t i = 0; i < sizeof systems / sizeof *systems; i++) {
+        begin_texts(systems[i], TEXT_PARAGRAPHS, NULL, 12);
+        expect_text("one\ntwo", 1);
+        expect_text("three\r four", 4);
+        end_texts();
+        begin_texts(systems[i], TEXT_LINES, NULL, 12);
+        expect_text("one", 1);
+        expect_text("two", 2);
+        expect_text("three\r four", 4);
+        end_texts();
+        begin_texts(systems[i], TEXT_SEPARATED, "two", 12);
+        expect_text("one", 1);
+        expect_text("\nthree\r four", 3);
+        end_texts();
+    }
+    begin_texts("\xef\xbb\xbf", TEXT_PARAGRAPHS, NULL, 12);
+    end_texts();
+}
+
 static void texts_between_separators(void **state)
 {
     (void)state;
@@ -263,6 +319,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_customary_form),
         cmocka_unit_test(a_header_names_columns),
+        cmocka_unit_test(unknown_columns_are_named),
         cmocka_unit_test(quotes_are_rfc_4180),
         cmocka_unit_test(empty_lines_and_a_last_line_without_end),
         cmocka_unit_test(bad_rows_are_named_and_passed_over),
@@ -271,6 +328,7 @@ int main(void)
         cmocka_unit_test(ids_follow_from_the_file),
         cmocka_unit_test(a_text_in_each_line),
         cmocka_unit_test(a_text_in_each_paragraph),
+        cmocka_unit_test(texts_of_other_systems),
         cmocka_unit_test(texts_between_separators),
         cmocka_unit_test(long_texts_are_cut_and_said),
     };
