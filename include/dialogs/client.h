@@ -74,7 +74,8 @@ DLG_API const dlg_setting *dlg_setting_at(size_t index);
  * A server that will go on to refuse until an operator changes something is not waited for: a wrong password (SQLSTATE
  * class 28), no such database (3D000), a certificate that does not fit. The call, or any request while there is no other
  * connection, fails at once with DLG_E_UNAVAILABLE, the SQLSTATE and the reason. dlg_error_retriable() is 0. The client
- * goes on to try in the background.
+ * goes on to try in the background. A database of another encoding than UTF8 fails in the same way with DLG_E_SCHEMA:
+ * LATIN1 cannot store every text, and SQL_ASCII checks none.
  *
  * Errors: DLG_E_ARGUMENT (conninfo, the setting `token_key`), DLG_E_UNAVAILABLE (no connection in time), DLG_E_SCHEMA,
  * DLG_E_EMBEDDED, DLG_E_MEMORY.

@@ -22,7 +22,7 @@ typedef enum dlg_code {
     DLG_E_TIMEOUT = -7,        /* the deadline passed; see the fate */
     DLG_E_UNAVAILABLE = -8,    /* no connection to the database; the last reason is in the text */
     DLG_E_DATABASE = -9,       /* the database refused; see the SQLSTATE */
-    DLG_E_SCHEMA = -10,        /* the tables are missing, too old, too new, or of another shape */
+    DLG_E_SCHEMA = -10,        /* the tables are missing, too old, too new, or of another shape; the database is not UTF8 */
     DLG_E_NOT_FOUND = -11,     /* no such user */
     DLG_E_RECIPIENT = -12,     /* no such recipient */
     DLG_E_EXISTS = -13,        /* a user with this id exists, or another message */

@@ -88,6 +88,8 @@ static void attempt_finish(struct attempt *attempt, const struct host_list *host
         attempt->is_late = true;
     } else if (!multi_connect_succeeded(&target)) {
         attempt->error = refusal_error(attempt->conn);
+    } else if ((attempt->error = refusal_of_encoding(attempt->conn))) {
+        return;
     } else if (is_on(attempt->conn, "in_hot_standby")) {
         error_set(&attempt->error, DLG_E_UNAVAILABLE,
                   "the server is a standby and cannot take messages: name the primary in the conninfo");

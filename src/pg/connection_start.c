@@ -38,11 +38,19 @@ static void connection_start(struct connection *connection)
     connection_ask(connection, sql, EXPECT_START);
 }
 
-static void connection_refuse(struct connection *connection)
+static void connection_refuse(struct connection *connection, dlg_error *why)
 {
-    dlg_error *why = refusal_error(connection->conn);
     connection->is_refused = !dlg_error_retriable(why);
     connection_break(connection, why);
+}
+
+static void connection_greeted(struct connection *connection)
+{
+    dlg_error *why = refusal_of_encoding(connection->conn);
+    if (why)
+        connection_refuse(connection, why);
+    else
+        connection_start(connection);
 }
 
 static void connection_poll(struct connection *connection)
@@ -55,10 +63,10 @@ static void connection_poll(struct connection *connection)
         connection_watch(connection, false, true);
         break;
     case PGRES_POLLING_OK:
-        connection_start(connection);
+        connection_greeted(connection);
         break;
     default:
-        connection_refuse(connection);
+        connection_refuse(connection, refusal_error(connection->conn));
     }
 }
 
@@ -78,7 +86,7 @@ void connection_connect(struct connection *connection, PGconn *conn, const char 
     connection->connect_deadline_us = deadline_us;
     connection->conn = conn;
     if (!connection->conn || PQstatus(connection->conn) == CONNECTION_BAD) {
-        connection_refuse(connection);
+        connection_refuse(connection, refusal_error(connection->conn));
         return;
     }
     refusal_expect(connection->conn);

@@ -46,11 +46,25 @@ static bool is_tls_fault(const char *text)
     return false;
 }
 
+/* A file that the conninfo names, or one of those in the home directory, is in the text in every language. */
+static bool names_tls_file(PGconn *conn, const char *text)
+{
+    PQconninfoOption *options = PQconninfo(conn);
+    bool named = strstr(text, "/.postgresql/");
+    for (const PQconninfoOption *option = options; option && option->keyword; option++) {
+        bool is_file = strcmp(option->keyword, "sslrootcert") == 0 || strcmp(option->keyword, "sslcert") == 0 ||
+                       strcmp(option->keyword, "sslkey") == 0;
+        named |= is_file && option->val && strchr(option->val, '/') && strstr(text, option->val);
+    }
+    PQconninfoFree(options);
+    return named;
+}
+
 static bool is_permanent(PGconn *conn, const char *sqlstate, const char *text)
 {
     if (*sqlstate)
         return !sqlstate_is_transient(sqlstate);
-    return PQconnectionNeedsPassword(conn) || is_tls_fault(text);
+    return PQconnectionNeedsPassword(conn) || is_tls_fault(text) || names_tls_file(conn, text);
 }
 
 dlg_error *refusal_error(PGconn *conn)
@@ -62,5 +76,17 @@ dlg_error *refusal_error(PGconn *conn)
     error_set_sql(&error, DLG_E_UNAVAILABLE, sqlstate, "", text);
     if (is_permanent(conn, sqlstate, text))
         error_set_final(error);
+    return error;
+}
+
+dlg_error *refusal_of_encoding(PGconn *conn)
+{
+    dlg_error *error = NULL;
+    const char *encoding = PQparameterStatus(conn, "server_encoding");
+    if (encoding && strcmp(encoding, "UTF8") != 0)
+        error_set(&error, DLG_E_SCHEMA,
+                  "the database %s has the encoding %s and cannot keep every text: make another with createdb -E UTF8 "
+                  "-T template0",
+                  PQdb(conn), encoding);
     return error;
 }

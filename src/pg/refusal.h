@@ -15,4 +15,10 @@ void refusal_expect(PGconn *conn);
  */
 dlg_error *refusal_error(PGconn *conn);
 
+/*
+ * After connecting: DLG_E_SCHEMA for a database of another encoding than UTF8. It could not store every text (LATIN1),
+ * or would check none (SQL_ASCII). NULL for a database that can be used.
+ */
+dlg_error *refusal_of_encoding(PGconn *conn);
+
 #endif

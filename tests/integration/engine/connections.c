@@ -3,6 +3,7 @@
 #include "standby.h"
 
 #include <arpa/inet.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,6 +201,52 @@ static void requests_do_not_wait_for_what_refuses(void **state)
     assert_refused(conninfo, "", "SSL");
 }
 
+/* libpq speaks the program's language, but the name of a file is the same in all. */
+static void a_missing_file_of_tls_is_told_in_any_language(void **state)
+{
+    (void)state;
+    const char *before = setlocale(LC_ALL, NULL);
+    char *locale = strdup(before);
+    assert_non_null(setlocale(LC_ALL, "C.UTF-8"));
+    setenv("LANGUAGE", "ru", 1);
+    static const char long_time[] = "open_timeout_ms=60000", lost[] = "/nonexistent/lost";
+    assert_true(assert_opens_not(secure_tcp("sslrootcert=/nonexistent/lost"), long_time, DLG_E_UNAVAILABLE, lost) <
+                20000);
+    assert_refused(secure_tcp("sslrootcert=/nonexistent/lost"), "", lost);
+    char key[300];
+    snprintf(key, sizeof key, "sslcert=%s sslkey=/nonexistent/lost", test_server_certificate(secure));
+    assert_refused(secure_tcp(key), "", lost);
+    unsetenv("LANGUAGE");
+    setlocale(LC_ALL, locale);
+    free(locale);
+}
+
+/* What another encoding cannot keep would be found out by the first message in another script. */
+static void another_encoding_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const encodings[] = {"LATIN1", "SQL_ASCII", "EUC_JP"};
+    static const char *const settings[] = {"", "schema=check", "schema=none"};
+    for (size_t i = 0; i < sizeof encodings / sizeof *encodings; i++) {
+        char conninfo[600];
+        sql_run(fixture->sql, "CREATE DATABASE other_%zu ENCODING '%s' LOCALE 'C' TEMPLATE template0", i, encodings[i]);
+        snprintf(conninfo, sizeof conninfo, "%s dbname=other_%zu", test_server_conninfo(fixture->server), i);
+        for (size_t j = 0; j < sizeof settings / sizeof *settings; j++) {
+            assert_true(assert_opens_not(conninfo, settings[j], DLG_E_SCHEMA, encodings[i]) < 20000);
+            assert_opens_not(conninfo, settings[j], DLG_E_SCHEMA, "createdb -E UTF8 -T template0");
+        }
+        struct pair pair = pair_new();
+        dlg_error *error = NULL;
+        dlg_client *client = client_open(conninfo, "open=lazy timeout_ms=60000");
+        assert_fails(dlg_send(NULL, client, &pair.ann, &pair.ben, "x", 1, NULL, &error), DLG_E_SCHEMA, error);
+        assert_fails(dlg_schema_install(NULL, client, &error), DLG_E_SCHEMA, error);
+        client_close(client);
+        PGconn *sql = sql_connect(conninfo);
+        assert_int_equal(sql_number(sql, "SELECT count(*) FROM pg_class WHERE relname ~ '^(dialogs|users|dlg_)'"), 0);
+        PQfinish(sql);
+    }
+}
+
 static void opening_without_a_schema_does_not_wait_either(void **state)
 {
     (void)state;
@@ -362,6 +409,8 @@ int main(void)
         cmocka_unit_test(a_refusal_has_its_sqlstate),
         cmocka_unit_test(a_foreign_certificate_is_refused),
         cmocka_unit_test(requests_do_not_wait_for_what_refuses),
+        cmocka_unit_test(a_missing_file_of_tls_is_told_in_any_language),
+        cmocka_unit_test(another_encoding_is_refused),
         cmocka_unit_test(opening_without_a_schema_does_not_wait_either),
         cmocka_unit_test(a_refusal_may_end),
         cmocka_unit_test(a_refusal_of_one_host_is_none),
