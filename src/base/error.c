@@ -119,7 +119,8 @@ int error_set_sql(dlg_error **error, int code, const char *sqlstate, const char 
     if (!error)
         return code;
     char line[1024];
-    snprintf(line, sizeof line, "%s%s%s", what, *what ? ": " : "", text ? text : "no message");
+    bool silent = !text || !text[strspn(text, " \t\r\n")];
+    snprintf(line, sizeof line, "%s%s%s", what, *what ? ": " : "", silent ? "no reason was given" : text);
     one_line(line);
     dlg_error *made = error_new(code, line, strlen(line));
     if (sqlstate && made != &no_memory)

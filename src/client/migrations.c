@@ -67,7 +67,7 @@ static int number_read(PGconn *conn, const char *sql, int64_t deadline_us, int *
     return DLG_OK;
 }
 
-int migrations_version(PGconn *conn, int64_t deadline_us, int *version, dlg_error **error)
+static int version_read(PGconn *conn, int64_t deadline_us, int *version, dlg_error **error)
 {
     int code = number_read(conn, "SELECT (pg_catalog.to_regclass('public.dlg_schema') IS NOT NULL)::integer",
                            deadline_us, version, error);
@@ -75,6 +75,20 @@ int migrations_version(PGconn *conn, int64_t deadline_us, int *version, dlg_erro
         return code;
     return number_read(conn, "SELECT coalesce(pg_catalog.max(version), 0) FROM public.dlg_schema", deadline_us, version,
                        error);
+}
+
+int migrations_version(PGconn *conn, int64_t deadline_us, int *version, dlg_error **error)
+{
+    dlg_error *why = NULL;
+    if (version_read(conn, deadline_us, version, &why) != DLG_OK && strcmp(dlg_error_sqlstate(why), "42501") == 0) {
+        int code = error_set_sql(error, DLG_E_DATABASE, "42501",
+                                 "the version of the tables cannot be read (GRANT USAGE ON SCHEMA public and SELECT ON "
+                                 "public.dlg_schema to this role)",
+                                 dlg_error_message(why));
+        dlg_error_free(why);
+        return code;
+    }
+    return error_give(error, why);
 }
 
 int migrations_refuse(int version, int known, dlg_error **error)

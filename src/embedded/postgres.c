@@ -205,7 +205,16 @@ static const char *find_mark(const char *line, size_t length)
     return NULL;
 }
 
-/* The last line with a mark, from the mark on; when none has one, the last line. */
+static bool line_is_start(const char *line, size_t length)
+{
+    static const char start[] = "LOG:  starting PostgreSQL";
+    return memmem(line, length, start, sizeof start - 1);
+}
+
+/*
+ * The first line with a mark since the server's last start, from the mark on: what follows is its consequence, as
+ * "PANIC: cannot abort transaction 1" is of a full disk. When none has a mark, the last line.
+ */
 void postgres_reason(const char *text, char *line, size_t size)
 {
     bool marked = false;
@@ -214,7 +223,8 @@ void postgres_reason(const char *text, char *line, size_t size)
         size_t length = strcspn(text, "\n");
         const char *mark = find_mark(text, length);
         const char *from = mark ? mark : text;
-        if (length > 0 && (mark || !marked))
+        marked = marked && !line_is_start(text, length);
+        if (length > 0 && !marked)
             snprintf(line, size, "%.*s", (int)(length - (size_t)(from - text)), from);
         marked = marked || mark;
         text += length + (text[length] == '\n');

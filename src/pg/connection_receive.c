@@ -84,7 +84,9 @@ static void start_fail(struct connection *connection, const PGresult *result)
     dlg_error *error = NULL;
     const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     if (!detail)
-        detail = "the server answers the first question with other columns; is it PostgreSQL?";
+        detail = PQresultStatus(result) == PGRES_FATAL_ERROR
+                     ? PQresultErrorMessage(result) /* libpq's own */
+                     : "the server answers the first question with other columns; is it PostgreSQL?";
     error_set_sql(&error, DLG_E_UNAVAILABLE, PQresultErrorField(result, PG_DIAG_SQLSTATE),
                   "the session cannot be set up", detail);
     connection_break(connection, error);

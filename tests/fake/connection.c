@@ -171,6 +171,14 @@ static void a_session_that_cannot_be_set_up_says_why(void **state)
         "42501", "the session cannot be set up: no such right");
 }
 
+/* Some servers and poolers refuse without a word. */
+static void a_refusal_without_a_reason_says_so(void **state)
+{
+    assert_no_opening_for(
+        *state, (struct fake_rule){.on = "Execute start", .deed = FAKE_ERROR, .sqlstate = "42501", .text = ""}, "42501",
+        "the session cannot be set up: no reason was given");
+}
+
 static void a_standby_is_no_server_for_messages(void **state)
 {
     dlg_client *client;
@@ -375,6 +383,7 @@ int main(void)
         TEST(a_refusal_is_told_as_the_server_says_it),
         TEST(a_refusal_that_passes_is_waited_for),
         TEST(a_session_that_cannot_be_set_up_says_why),
+        TEST(a_refusal_without_a_reason_says_so),
         TEST(a_standby_is_no_server_for_messages),
         TEST(what_is_no_postgresql_is_told),
         TEST(an_unknown_authentication_is_told),

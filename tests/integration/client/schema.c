@@ -305,6 +305,30 @@ static void a_role_that_may_not_create_is_told_so(void **state)
     assert_refused(conninfo, "schema=check", "missing");
 }
 
+static void a_role_that_may_not_look_is_told_what_it_lacks(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const lacking[][2] = {{"REVOKE ALL ON dlg_schema FROM PUBLIC", "table dlg_schema"},
+                                             {"REVOKE ALL ON SCHEMA public FROM PUBLIC", "schema public"}};
+    char conninfo[700];
+    const char *owner = fixture_empty(fixture);
+    assert_opens_and_works(owner);
+    PGconn *sql = sql_connect(owner);
+    sql_run(sql, "CREATE ROLE blind LOGIN");
+    snprintf(conninfo, sizeof conninfo, "%s user=blind", owner);
+    for (size_t i = 0; i < sizeof lacking / sizeof *lacking; i++) {
+        sql_run(sql, "%s", lacking[i][0]);
+        dlg_client *client;
+        dlg_error *error = NULL;
+        int code = client_try(&client, conninfo, i ? "" : "schema=check", &error);
+        assert_string_equal(dlg_error_sqlstate(error), "42501");
+        assert_non_null(strstr(dlg_error_message(error), "GRANT"));
+        assert_non_null(strstr(dlg_error_message(error), lacking[i][1]));
+        assert_fails(code, DLG_E_DATABASE, error);
+    }
+    PQfinish(sql);
+}
+
 /* The tables are somebody else's; a role that may read and write works with them. */
 static void a_role_that_may_only_use_the_tables_works(void **state)
 {
@@ -344,6 +368,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(checking_changes_nothing),
         cmocka_unit_test(without_tables_the_calls_say_so),
         cmocka_unit_test(a_role_that_may_not_create_is_told_so),
+        cmocka_unit_test(a_role_that_may_not_look_is_told_what_it_lacks),
         cmocka_unit_test(a_role_that_may_only_use_the_tables_works),
     };
     return cmocka_run_group_tests(tests, open_server, fixture_close);

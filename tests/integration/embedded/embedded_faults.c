@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -237,6 +238,25 @@ static void says_why_a_server_does_not_start(void **state)
     assert_recovers(place, "1");
 }
 
+/* A disk of this size is full at some step of initdb; each must be told by its cause, not by what follows from it. */
+static void says_that_the_disk_is_full(void **state)
+{
+    struct place *place = *state;
+    static const char *const sizes[] = {"size=3m", "size=18m", "size=20m", "size=22m", "size=30m"};
+    assert_int_equal(mkdir(place->directory, 0700), 0);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        if (mount("none", place->directory, "tmpfs", 0, sizes[i]) != 0)
+            skip(); /* it takes a root with all rights */
+        struct stat status;
+        chmod(place->directory, 0700);
+        place_refuses(place->directory, OPEN_LIMIT_US, "No space left on device");
+        int left =
+            stat(place_path(place, "db/postgresql.new"), &status) + stat(place_path(place, "db/postgresql"), &status);
+        assert_int_equal(umount(place->directory), 0);
+        assert_int_equal(left, -2);
+    }
+}
+
 /* Damage that the server notices only after its own log has begun. */
 static void says_what_the_servers_own_log_says(void **state)
 {
@@ -268,6 +288,7 @@ int main(void)
         IN_USED_PLACE(says_when_a_server_does_not_answer),
         IN_USED_PLACE(says_why_a_server_does_not_start),
         IN_USED_PLACE(says_what_the_servers_own_log_says),
+        IN_NEW_PLACE(says_that_the_disk_is_full),
     };
     return cmocka_run_group_tests(tests, NULL, place_forget_used);
 }
