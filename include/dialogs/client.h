@@ -60,7 +60,9 @@ DLG_API const dlg_setting *dlg_setting_at(size_t index);
  *             in directory DIR. It is created when missing, and one with other things in it is refused, as is
  *             "/" itself. All clients of DIR on this machine share the server,
  *             and it stops after the last one. A program that ends without dlg_close() leaves it
- *             running for the next client. NULL means "": libpq's environment variables.
+ *             running for the next client. libpq's environment variables do not lead to another server. But libpq
+ *             gives PGTZ, PGDATESTYLE and PGGEQO to every server, and looks up PGSERVICE: with values that are no good
+ *             the call fails at once, and leaves no server behind. NULL means "": libpq's environment variables.
  *             With several hosts (`host=a,b port=5432,5432`) the client uses the first one that takes messages, and
  *             all its sessions are at that host. It refuses standbys and read-only servers. When the host is lost,
  *             becomes read-only (PostgreSQL 14 or later says so) or answers too late, all sessions go to the next one.

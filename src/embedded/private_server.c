@@ -170,8 +170,8 @@ static int server_ended(const struct private_server *server, dlg_error **error)
                      server->path, name);
 }
 
-/* Whether a client gets in; when not, `reason` receives why. */
-static bool server_accepts(const struct private_server *server, int64_t deadline_us, char *reason, size_t size)
+/* One attempt to get in; when it fails, `reason` receives why. */
+static PGPing server_try(const struct private_server *server, int64_t deadline_us, char *reason, size_t size)
 {
     int64_t seconds = (deadline_us - clock_monotonic_us()) / 1000000;
     char timeout[32];
@@ -179,27 +179,41 @@ static bool server_accepts(const struct private_server *server, int64_t deadline
     const char *names[] = {"dbname", "connect_timeout", NULL};
     const char *values[] = {server->conninfo, timeout, NULL};
     PGconn *connection = PQconnectdbParams(names, values, 1);
-    bool accepts = connection && PQstatus(connection) == CONNECTION_OK;
-    if (connection && !accepts)
+    PGPing answer = PQPING_OK;
+    if (!connection || PQstatus(connection) != CONNECTION_OK) {
         postgres_reason(PQerrorMessage(connection), reason, size);
+        answer = PQpingParams(names, values, 1);
+    }
     PQfinish(connection);
-    return accepts;
+    return answer;
+}
+
+/* libpq itself reads PGSERVICE: no parameter is stronger. */
+static int server_unreachable(const struct private_server *server, const char *reason, dlg_error **error)
+{
+    return error_set(error, DLG_E_EMBEDDED,
+                     "the private server in %s cannot be asked: %s; unset the environment variable PGSERVICE",
+                     server->path, reason);
 }
 
 int private_server_serve(const struct private_server *server, int64_t deadline_us, dlg_error **error)
 {
-    char reason[512] = "it does not answer";
+    char reason[512];
     for (bool started = false;;) {
-        if (!lock_held(server->lock)) {
-            if (started)
-                return server_ended(server, error);
+        bool runs = lock_held(server->lock);
+        if (!runs && started)
+            return server_ended(server, error);
+        PGPing answer = server_try(server, deadline_us, reason, sizeof reason);
+        if (answer == PQPING_NO_ATTEMPT)
+            return server_unreachable(server, reason, error);
+        if (runs && answer == PQPING_OK) /* or it refuses us: then whoever connects next is told why */
+            return DLG_OK;
+        if (!runs) {
             int code = server_start(server, deadline_us, error);
             if (code != DLG_OK)
                 return code;
             started = true;
         }
-        if (server_accepts(server, deadline_us, reason, sizeof reason))
-            return DLG_OK;
         if (clock_monotonic_us() >= deadline_us)
             return error_set(error, DLG_E_EMBEDDED,
                              "the private server in %s is not ready: %s; it was left to go on: try again, or allow "
@@ -272,34 +286,70 @@ static void choose_host(struct private_server *server)
         snprintf(server->host, sizeof server->host, "/proc/self/fd/%d", server->run);
 }
 
-/* Appends a value as libpq reads it: in quotes, with backslashes before quotes and backslashes. */
-static char *append_quoted(char *to, const char *value)
+/* A parameter as libpq reads it: its value in quotes, with backslashes before quotes and backslashes. */
+static void put_parameter(FILE *to, const char *keyword, const char *value)
 {
-    *to++ = '\'';
-    for (; *value; value++) {
-        if (*value == '\'' || *value == '\\')
-            *to++ = '\\';
-        *to++ = *value;
-    }
-    *to++ = '\'';
-    return to;
+    fprintf(to, "%s='", keyword);
+    for (; *value; value++)
+        fprintf(to, "%s%c", *value == '\'' || *value == '\\' ? "\\" : "", *value);
+    fputs("' ", to);
 }
 
-/* Names everything that PG... variables could turn elsewhere; requirepeer makes sure whose server it is. */
+static const char *const parameters[][2] = {
+    {"port", "5432"},
+    {"dbname", "postgres"},
+    {"user", POSTGRES_SUPERUSER},
+    {"hostaddr", ""},
+    {"options", ""},
+    {"sslmode", "disable"},
+    {"gssencmode", "disable"},
+    {"channel_binding", "disable"},
+    {"target_session_attrs", "any"},
+    {"client_encoding", "UTF8"},
+    {"connect_timeout", "0"},
+};
+
+/* Those that are given anyway, or may come from outside; a service cannot be taken back by any value. */
+static bool is_settled(const char *keyword)
+{
+    static const char *const others[] = {"host", "requirepeer", "service", "application_name"};
+    for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++)
+        if (strcmp(keyword, parameters[i][0]) == 0)
+            return true;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(keyword, others[i]) == 0)
+            return true;
+    return false;
+}
+
+/* PG... variables are meant for other servers: what one gives is set back to libpq's own value, whatever this libpq
+ * knows. */
+static void put_defaults(FILE *to)
+{
+    PQconninfoOption *options = PQconndefaults();
+    for (const PQconninfoOption *option = options; option && option->keyword; option++)
+        if (option->envvar && getenv(option->envvar) && !is_settled(option->keyword))
+            put_parameter(to, option->keyword, option->compiled ? option->compiled : "");
+    PQconninfoFree(options);
+}
+
+/* requirepeer makes sure whose server it is. NULL when out of memory. */
 static char *make_conninfo(const struct private_server *server)
 {
-    static const char fixed[] = " port=5432 dbname=postgres user=" POSTGRES_SUPERUSER
-                                " hostaddr='' options='' sslmode=disable gssencmode=disable channel_binding=disable"
-                                " target_session_attrs=any";
-    const char *user = server->account.name;
-    size_t size = 2 * (strlen(server->host) + strlen(user)) + sizeof fixed + sizeof "host='' requirepeer=''";
-    char *text = malloc(size);
-    if (!text)
+    char *text = NULL;
+    size_t size;
+    FILE *to = open_memstream(&text, &size);
+    if (!to)
         return NULL;
-    char *to = append_quoted(stpcpy(text, "host="), server->host);
-    to = append_quoted(stpcpy(to, " requirepeer="), user);
-    stpcpy(to, fixed);
-    return text;
+    put_parameter(to, "host", server->host);
+    put_parameter(to, "requirepeer", server->account.name);
+    for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++)
+        put_parameter(to, parameters[i][0], parameters[i][1]);
+    put_defaults(to);
+    if (fclose(to) == 0)
+        return text;
+    free(text);
+    return NULL;
 }
 
 int private_server_prepare(struct private_server *server, dlg_error **error)

@@ -67,12 +67,22 @@ static bool is_permanent(PGconn *conn, const char *sqlstate, const char *text)
     return PQconnectionNeedsPassword(conn) || is_tls_fault(text) || names_tls_file(conn, text);
 }
 
+/* libpq passes some of its environment on to the server. */
+static void add_advice(const char *sqlstate, char *text, size_t size)
+{
+    size_t length = strlen(text);
+    if (strcmp(sqlstate, "22023") == 0 || strcmp(sqlstate, "42704") == 0)
+        snprintf(text + length, size - length,
+                 " (look at `options` of the conninfo, and at PGOPTIONS, PGTZ, PGDATESTYLE and PGGEQO)");
+}
+
 dlg_error *refusal_error(PGconn *conn)
 {
     char text[1024], sqlstate[6] = "";
     dlg_error *error = NULL;
     snprintf(text, sizeof text, "%s", PQerrorMessage(conn));
     take_sqlstate(text, sqlstate);
+    add_advice(sqlstate, text, sizeof text);
     error_set_sql(&error, DLG_E_UNAVAILABLE, sqlstate, "", text);
     if (is_permanent(conn, sqlstate, text))
         error_set_final(error);

@@ -1,6 +1,7 @@
 #include "ops/backend.h"
 
 #include "common/data_dir.h"
+#include "common/private_environment.h"
 #include "ops/service_log.h"
 
 #include <errno.h>
@@ -139,6 +140,7 @@ bool backend_open(struct backend *backend, const struct config *config)
     dlg_error *error = NULL;
     if (config->own_data && data_dir_make(config->data) != 0)
         return say("cannot make %s: %s; choose another place with --data DIR", config->data, strerror(errno));
+    private_environment(config->db);
     if (dlg_open(&backend->client, config->db, config->settings, &error) != DLG_OK) {
         say("%s", dlg_error_message(error));
         dlg_error_free(error);

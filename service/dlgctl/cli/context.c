@@ -2,6 +2,7 @@
 
 #include "common/data_dir.h"
 #include "common/log_level.h"
+#include "common/private_environment.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -251,6 +252,7 @@ static int open_aloud(struct dlgctl *ctl, const char *conninfo, dlg_error **erro
     enum { SILENT_S = 2 };
     const struct sigaction aloud = {.sa_handler = say_waiting, .sa_flags = SA_RESTART};
     struct sigaction before;
+    private_environment(conninfo);
     if (ctl->quiet)
         return dlg_open(&ctl->client, conninfo, ctl->settings, error);
     sigaction(SIGALRM, &aloud, &before);

@@ -319,7 +319,11 @@ static void the_data_directory_has_a_private_database(void **state)
     assert_int_equal(access(database, F_OK), 0);
     tool_expect(&child, 0, NULL, TOOL("--data", data, "send", ANN, BOB, "at home"));
     child_free(&child);
+    setenv("PGSERVICE", "none", 1); /* meant for another server */
+    setenv("PGTZ", "nonsense", 1);
     tool_expect(&child, 0, NULL, TOOL("list", "--data", data, ANN, BOB));
+    unsetenv("PGSERVICE");
+    unsetenv("PGTZ");
     tool_wrote(&child, "at home");
     child_free(&child);
 }

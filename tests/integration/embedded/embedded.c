@@ -1,6 +1,7 @@
 /* embedded:DIR in the ordinary course of things. */
 #include "place.h"
 
+#include "base/clock.h"
 #include "embedded/directory.h"
 
 #include <dirent.h>
@@ -245,11 +246,27 @@ static void takes_paths_of_any_length(void **state)
 static void is_not_misled_by_the_environment(void **state)
 {
     struct place *place = *state;
-    static const char *const variables[][2] = {
-        {"PGHOSTADDR", "192.0.2.1"}, {"PGHOST", "nowhere"},      {"PGPORT", "1"},
-        {"PGDATABASE", "other"},     {"PGUSER", "other"},        {"PGOPTIONS", "-c search_path=other"},
-        {"PGSSLMODE", "require"},    {"PGGSSENCMODE", "prefer"}, {"PGCHANNELBINDING", "require"},
-        {"PGDATA", "/nonexistent"},  {"PGREQUIREPEER", "other"}, {"PGTARGETSESSIONATTRS", "standby"}};
+    static const char *const variables[][2] = {{"PGHOSTADDR", "192.0.2.1"},
+                                               {"PGHOST", "nowhere"},
+                                               {"PGPORT", "1"},
+                                               {"PGDATABASE", "other"},
+                                               {"PGUSER", "other"},
+                                               {"PGOPTIONS", "-c search_path=other"},
+                                               {"PGSSLMODE", "require"},
+                                               {"PGGSSENCMODE", "prefer"},
+                                               {"PGCHANNELBINDING", "require"},
+                                               {"PGDATA", "/nonexistent"},
+                                               {"PGREQUIREPEER", "other"},
+                                               {"PGTARGETSESSIONATTRS", "standby"},
+                                               {"PGCLIENTENCODING", "nonsense"},
+                                               {"PGCONNECT_TIMEOUT", "nonsense"},
+                                               {"PGSSLMINPROTOCOLVERSION", "nonsense"},
+                                               {"PGSSLMAXPROTOCOLVERSION", "nonsense"},
+                                               {"PGSSLCERT", "/nonexistent"},
+                                               {"PGGSSLIB", "nonsense"},
+                                               {"PGPASSFILE", "/nonexistent"},
+                                               {"PGREQUIREAUTH", "scram-sha-256"},
+                                               {"PGLOADBALANCEHOSTS", "nonsense"}};
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
         setenv(variables[i][0], variables[i][1], 1);
     char *conninfo;
@@ -259,6 +276,41 @@ static void is_not_misled_by_the_environment(void **state)
         unsetenv(variables[i][0]);
     free(conninfo);
     embedded_close(embedded);
+}
+
+/* libpq hands these on, whatever a conninfo says: what is no good in them is told at once, and no server stays. */
+static void a_failed_open_leaves_no_server(void **state)
+{
+    struct place *place = *state;
+    static const char *const variables[][3] = {
+        {"PGSERVICE", "none", "PGSERVICE"},
+        {"PGTZ", "nonsense", "TimeZone"},
+        {"PGDATESTYLE", "nonsense", "PGDATESTYLE"},
+        {"PGGEQO", "nonsense", "geqo"},
+    };
+    char conninfo[300];
+    snprintf(conninfo, sizeof conninfo, "embedded:%s", place->directory);
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+        dlg_client *client = NULL;
+        dlg_error *error = NULL;
+        setenv(variables[i][0], variables[i][1], 1);
+        int64_t before = clock_monotonic_us();
+        int code = dlg_open(&client, conninfo, NULL, &error);
+        assert_true(clock_monotonic_us() - before < 25000000);
+        unsetenv(variables[i][0]);
+        assert_int_not_equal(code, DLG_OK);
+        if (!strstr(dlg_error_message(error), variables[i][2]))
+            fail_msg("no \"%s\" in: %s", variables[i][2], dlg_error_message(error));
+        assert_false(dlg_error_retriable(error));
+        dlg_error_free(error);
+        assert_int_equal(place_server(place->directory), 0);
+    }
+    dlg_client *client = NULL;
+    setenv("PGTZ", "Asia/Tokyo", 1);
+    assert_ok(dlg_open(&client, conninfo, NULL, NULL), NULL);
+    unsetenv("PGTZ");
+    dlg_close(NULL, client, 0);
+    assert_int_equal(place_server(place->directory), 0);
 }
 
 static void writes_a_log(void **state)
@@ -287,6 +339,7 @@ int main(void)
         IN_NEW_PLACE(takes_any_name),
         IN_NEW_PLACE(takes_paths_of_any_length),
         IN_USED_PLACE(is_not_misled_by_the_environment),
+        IN_USED_PLACE(a_failed_open_leaves_no_server),
         IN_USED_PLACE(writes_a_log),
     };
     return cmocka_run_group_tests(tests, NULL, place_forget_used);
