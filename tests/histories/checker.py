@@ -100,16 +100,16 @@ class Dialog:
             self.earliest[i] = min(self.earliest[i + 1], rows[i].known)
 
     def lacking(self, lower, upper, moment, shown):
-        """Rows between the bounds that were known before the moment, and are not among those shown."""
+        """Rows between the bounds that were known before the moment, and whose keys are not among those shown."""
         i = bisect.bisect_left(self.keys, lower) if lower else 0
         while i < len(self.rows) and self.earliest[i] < moment and (not upper or self.keys[i] < upper):
-            if self.rows[i].known < moment and self.rows[i].id not in shown:
+            if self.rows[i].known < moment and self.keys[i] not in shown:
                 yield self.rows[i]
             i += 1
 
 
 def entries(line):
-    """(time, id) of each message of a line."""
+    """(time, id) of each message of a line. Ids alone may meet: they are unique among the messages to one recipient."""
     return list(zip(line["m"][1::2], line["m"][0::2]))
 
 
@@ -120,10 +120,10 @@ def is_ordered(keys):
 def check_entries(verdict, kind, line, find):
     """Each message is in the table, as it was shown there."""
     total = 0
-    for at, id_ in entries(line):
-        row = find(id_)
-        if not row or row.at != at:
-            verdict.violation(kind, f"id {id_} at {at}", line["b"])
+    for key in entries(line):
+        row = find(key)
+        if not row:
+            verdict.violation(kind, f"id {key[1]} at {key[0]}", line["b"])
             return
         total += row.crc
     if total & 0xFFFFFFFF != line["x"]:
@@ -136,7 +136,7 @@ def dialog_of(line):
 
 def check_page(verdict, dialogs, line):
     pair, keys = dialog_of(line), entries(line)
-    check_entries(verdict, "list_phantom", line, lambda id_: verdict.history.by_id.get((id_, pair)))
+    check_entries(verdict, "list_phantom", line, lambda key: verdict.history.by_key.get((key, pair)))
     if not is_ordered(keys):
         verdict.violation("list_order", f"dialog {pair}", line["b"])
         return
@@ -144,7 +144,7 @@ def check_page(verdict, dialogs, line):
         return
     below = tuple(line.get("below", (0, 0)))
     lower = keys[0] if line["more"] else None
-    for row in dialogs[pair].lacking(lower, below if below[1] else None, line["b"], {id_ for _, id_ in keys}):
+    for row in dialogs[pair].lacking(lower, below if below[1] else None, line["b"], set(keys)):
         verdict.violation("list_incomplete", f"dialog {pair} lacks {row.text}", line["b"])
 
 
@@ -156,10 +156,10 @@ def check_walk(verdict, dialogs, lines):
         verdict.violation("unfinished", f"a walk over dialog {pair}", first["b"])
         return
     for line in lines:
-        check_entries(verdict, "list_phantom", line, lambda id_: verdict.history.by_id.get((id_, pair)))
+        check_entries(verdict, "list_phantom", line, lambda key: verdict.history.by_key.get((key, pair)))
     keys = [key for line in lines for key in entries(line)]
-    shown = {id_ for _, id_ in keys}
-    old = [key for key in keys if known_before(verdict.history, pair, key[1], first["b"])]
+    shown = set(keys)
+    old = [key for key in keys if known_before(verdict.history, pair, key, first["b"])]
     if len(shown) < len(keys) or not is_ordered(old):
         verdict.violation("list_order", f"walk over dialog {pair}", first["b"])
     if pair in dialogs:
@@ -167,8 +167,8 @@ def check_walk(verdict, dialogs, lines):
             verdict.violation("list_incomplete", f"walk over dialog {pair} lacks {row.text}", first["b"])
 
 
-def known_before(history, pair, id_, moment):
-    row = history.by_id.get((id_, pair))
+def known_before(history, pair, key, moment):
+    row = history.by_key.get((key, pair))
     return row and row.known < moment
 
 
@@ -229,9 +229,9 @@ class Memory:
     def __init__(self):
         self.seen, self.times = set(), []
 
-    def add(self, at, id_):
-        self.seen.add(id_)
-        bisect.insort(self.times, at)
+    def add(self, key):
+        self.seen.add(key)
+        bisect.insort(self.times, key[0])
 
     def may_repeat(self, at):
         """A cursor that has more to remember than it has room for may show those seconds again."""
@@ -240,20 +240,20 @@ class Memory:
 
 def check_stream(verdict, stream, rows):
     """`rows` are those that concern it."""
-    by_id, memory = {row.id: row for row in rows}, Memory()
+    by_key, memory = {row.key: row for row in rows}, Memory()
     for line in stream.views:
-        check_entries(verdict, "seen_phantom", line, by_id.get)
-        for at, id_ in entries(line):
-            if id_ not in memory.seen:
-                memory.add(at, id_)
-            elif line["again"] or memory.may_repeat(at):
+        check_entries(verdict, "seen_phantom", line, by_key.get)
+        for key in entries(line):
+            if key not in memory.seen:
+                memory.add(key)
+            elif line["again"] or memory.may_repeat(key[0]):
                 verdict.again += 1
             else:
-                verdict.violation("seen_twice", f"{stream.name}: id {id_}", line["b"])
+                verdict.violation("seen_twice", f"{stream.name}: id {key[1]}", line["b"])
     if not stream.left:
         verdict.violation("unfinished", stream.name, 0)
     for row in rows:
-        if row.id not in memory.seen and has_to_see(stream, row):
+        if row.key not in memory.seen and has_to_see(stream, row):
             verdict.violation("missed", f"{stream.name}: {row.text} id {row.id}", row.send.begin if row.send else 0)
 
 

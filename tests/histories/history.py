@@ -93,7 +93,8 @@ class History:
     def __init__(self):
         self.rows, self.sends, self.streams, self.lists, self.walks, self.faults = [], {}, {}, [], {}, []
         self.errors, self.operations, self.slowest = defaultdict(int), 0, 0
-        self.dialogs, self.by_id, self.working, self.killed = defaultdict(list), {}, {}, set()
+        self.dialogs, self.by_key, self.by_id = defaultdict(list), {}, {}
+        self.working, self.killed = {}, set()
 
     # ---- Reading the logs
 
@@ -161,7 +162,7 @@ class History:
 
     def add_row(self, row):
         self.rows.append(row)
-        self.by_id[row.id, row.dialog] = row
+        self.by_key[row.key, row.dialog] = self.by_id[row.id, row.dialog] = row
         self.dialogs[row.dialog].append(row)
         row.send = self.sends.get(row.text)
         if row.send:

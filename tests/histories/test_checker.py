@@ -136,6 +136,22 @@ def test_right_when_late():
     expect(story)
 
 
+def test_right_when_ids_meet():
+    """An id is unique among the messages to one recipient; a feed shows those to many, and a dialog to both."""
+    story = Story()
+    story.follow(kind="feed")
+    story.send(0)
+    for number, recipient, author in ((1, 3, 1), (2, 1, 2)):
+        story.begin(number, f=author, to=recipient)
+        story.end(number, id=100)
+        story.row(number, id=100, author=author, recipient=recipient)
+    story.view("list", [0, 2], m=[100, 5000, 100, 5002])
+    story.view("walk", [0, 2], m=[100, 5000, 100, 5002])
+    story.view("see", [0, 1, 2], s="f", m=[100, 5000, 100, 5001, 100, 5002])
+    story.leave()
+    expect(story)
+
+
 def newest(stamp):
     """A follower begins at the newest page, with an older one before it; then a message gets this time."""
     story = Story()
