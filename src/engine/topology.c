@@ -142,14 +142,18 @@ static void worker_update(const struct topology *topology, struct node *node, in
 /* Row by row: workers that are new, workers that are known still. */
 static void workers_read(struct topology *topology, const struct query *query)
 {
+    topology->hidden = false;
     for (size_t i = 1; i < topology->count; i++)
         topology->nodes[i]->retired = true;
     for (int row = 0; row < query_rows(query); row++) {
         char name[NODE_ADDRESS_SIZE];
         const char *host = query_text(query, row, COLUMN_HOST, NULL);
         int32_t group = query_int32(query, row, COLUMN_GROUP);
-        if (!host || group == 0)
-            continue; /* no node that can be asked, or the coordinator, which the conninfo names */
+        if (group == 0)
+            continue; /* the coordinator, which the conninfo names */
+        topology->hidden |= !host;
+        if (!host)
+            continue;
         node_address_name(host, query_int32(query, row, COLUMN_PORT), name, sizeof name);
         if (!topology_named(topology, name))
             worker_add(topology, name);

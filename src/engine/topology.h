@@ -24,6 +24,7 @@ struct topology {
     bool is_citus;
     bool distributed;       /* `dialogs` has shards; `map` says where */
     bool users_distributed; /* ... and `users` has shards beside them */
+    bool hidden;            /* some shards are on nodes that must not be asked directly */
     bool caches_plans;      /* generic plans are right for this cluster */
     struct shard_map map;
     const dlg_settings *settings;

@@ -15,7 +15,7 @@ enum { SLACK_US = 2000000 };
 /* What is told: that it has stood still for so long, and that the clocks of two nodes differ by so much. */
 enum { STILL_US = 10000000, SKEW_US = 1000000 };
 
-enum { COLUMN_NOW, COLUMN_WRITERS, COLUMN_HELD, COLUMN_GROUP };
+enum { COLUMN_NOW, COLUMN_WRITERS, COLUMN_HELD, COLUMN_GROUP, COLUMN_OWNERS };
 
 bool watermark_open(struct engine *engine)
 {
@@ -33,6 +33,7 @@ static void parts_free(struct watermark *watermark)
         query_clear(&watermark->parts[i].request.queries[0]);
         dlg_error_free(watermark->parts[i].request.last_error);
         free(watermark->parts[i].writers);
+        free(watermark->parts[i].owners);
     }
     free(watermark->parts);
     watermark->parts = NULL;
@@ -164,6 +165,29 @@ static void round_use(struct engine *engine)
         round_keep(watermark, now_us);
 }
 
+static bool was_asked(const struct watermark *watermark, int32_t group)
+{
+    for (size_t i = 0; i < watermark->count; i++)
+        if (watermark->parts[i].group == group)
+            return true;
+    return false;
+}
+
+/* Whether no node with shards was left out. Else the map is old. */
+static bool all_asked(struct engine *engine)
+{
+    const struct watermark *watermark = engine->watermark;
+    const char *owners = watermark->parts[0].owners;
+    bool all = true;
+    for (char *end; all && *owners; owners = end) {
+        int32_t group = (int32_t)strtol(owners, &end, 10);
+        all = end != owners && was_asked(watermark, group);
+    }
+    if (!all)
+        topology_suspect(&engine->topology, clock_monotonic_us());
+    return all;
+}
+
 static void round_end(struct engine *engine)
 {
     struct watermark *watermark = engine->watermark;
@@ -171,7 +195,7 @@ static void round_end(struct engine *engine)
     int64_t moved_us = watermark->moved_us;
     for (size_t i = 0; i < watermark->count; i++)
         good &= watermark->parts[i].good;
-    if (good) {
+    if (good && all_asked(engine)) {
         tell_skew(engine);
         round_use(engine);
     }
@@ -188,11 +212,12 @@ static void part_answered(struct request *request)
     struct engine *engine = request->engine;
     bool fits = !query->error && query_rows(query) == 1;
     if (fits && (part->any_group || query_int32(query, 0, COLUMN_GROUP) == part->group)) {
-        const char *writers = query_text(query, 0, COLUMN_WRITERS, NULL);
+        part->group = query_int32(query, 0, COLUMN_GROUP);
         part->now_us = query_time(query, 0, COLUMN_NOW);
         part->held = query_bool(query, 0, COLUMN_HELD);
-        part->writers = writers ? strdup(writers) : NULL;
-        part->good = part->writers != NULL;
+        part->writers = strdup(query_text(query, 0, COLUMN_WRITERS, NULL));
+        part->owners = strdup(query_text(query, 0, COLUMN_OWNERS, NULL));
+        part->good = part->writers && part->owners;
     }
     query_clear(query);
     if (--engine->watermark->awaited == 0)
@@ -230,6 +255,8 @@ static char *groups_join(const struct topology *topology)
 /* Whether every node can be asked from here. Else the first one asks the others, by new connections each time. */
 static bool all_reachable(const struct topology *topology)
 {
+    if (topology->hidden)
+        return false;
     for (size_t i = 1; i < topology->count; i++)
         if (!topology->nodes[i]->retired && !node_ready(topology->nodes[i], false))
             return false;

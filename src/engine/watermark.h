@@ -6,7 +6,8 @@
  * moment. Each round asks every node for its clock and then for those that hold the lock, or wait for it. When all whom
  * one round found are gone in a later one, everything stamped before the first round's clocks is visible: that is the
  * watermark. No constant and no clock of this machine takes part, however long a commit takes. A node that does not
- * answer, and a writer that does not end, make it stand still.
+ * answer, and a writer that does not end, make it stand still. So does a round that has not asked every node with
+ * shards, as the first node knows them: this client may hear of a new one late.
  *
  * Rounds run about once a second while somebody reads pages to follow them.
  */
@@ -24,6 +25,7 @@ struct watermark_part {
     bool held; /* some of the earlier round's writers are there still */
     int64_t now_us;
     char *writers; /* that it has now */
+    char *owners;  /* the groups that have shards, as this node knows them */
 };
 
 struct watermark {

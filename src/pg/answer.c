@@ -32,9 +32,9 @@ static const char *const columns_of[STATEMENT_COUNT] = {
     [STATEMENT_USER_TOKEN] = "Zb",
     [STATEMENT_USER_SEARCH_FIRST] = "uTTTTTz",
     [STATEMENT_USER_SEARCH_SECOND] = "uTTTTTz",
-    [STATEMENT_WRITERS] = "ztbi",
-    [STATEMENT_WRITERS_CITUS] = "ztbi",
-    [STATEMENT_WRITERS_ALL] = "ztbi",
+    [STATEMENT_WRITERS] = "ztbit",
+    [STATEMENT_WRITERS_CITUS] = "ztbit",
+    [STATEMENT_WRITERS_ALL] = "ztbit",
     [STATEMENT_SHARD_MAP] = "liiiTItb",
     [STATEMENT_IS_CITUS] = "b",
 };

@@ -64,10 +64,12 @@
 /*
  * Who holds, or waits for, the lock that a writer has from before its stamp until after its commit, and whether some of
  * an earlier answer are still there: see engine/watermark.h. The clock is set before the statement runs, so before the
- * locks are looked at. A transaction that was prepared before a restart (-1/...) has lost its name.
+ * locks are looked at. A transaction that was prepared before a restart (-1/...) has lost its name. `owners` are the
+ * nodes that have shards.
  */
-#define WRITERS_OF(group, earlier, from, on)                                                                         \
-    "SELECT pg_catalog.statement_timestamp() AS now, w.writers, w.held, w.groupid FROM (SELECT " group " AS groupid, " \
+#define WRITERS_OF(group, owners, earlier, from, on)                                                                 \
+    "SELECT pg_catalog.statement_timestamp() AS now, w.writers, w.held, w.groupid, " owners " AS owners "             \
+    "FROM (SELECT " group " AS groupid, "                                                                             \
     "coalesce(string_agg(DISTINCT concat(" group ", ':', l.virtualtransaction), ' ') "                                \
     "FILTER (WHERE l.virtualtransaction IS NOT NULL), '') AS writers, "                                               \
     "coalesce(bool_or(starts_with(l.virtualtransaction, '-1/') OR concat(" group ", ':', l.virtualtransaction) "             \
@@ -79,9 +81,13 @@
 #define SHARD_LOCKED                                                                                                  \
     "EXISTS (SELECT FROM pg_catalog.pg_dist_placement p WHERE p.groupid = g.groupid AND p.shardid = "                 \
     "substring(l.relation::regclass::text FROM '^(?:public\\.)?dialogs_([0-9]+)$')::bigint)"
-#define WRITERS_PLAIN(earlier) WRITERS_OF("(-1)", earlier, "", "WHERE") "AND " DIALOGS_LOCKED ") w"
+#define PLACEMENTS                                                                                                    \
+    "pg_catalog.pg_dist_shard s JOIN pg_catalog.pg_dist_placement p USING (shardid) "                                 \
+    "WHERE s.logicalrelid = pg_catalog.to_regclass('public.dialogs')"
+#define OWNERS "(SELECT coalesce(string_agg(DISTINCT p.groupid::text, ' '), '') FROM " PLACEMENTS ")"
+#define WRITERS_PLAIN(earlier) WRITERS_OF("(-1)", "''", earlier, "", "WHERE") "AND " DIALOGS_LOCKED ") w"
 #define WRITERS_CITUS(earlier)                                                                                        \
-    WRITERS_OF("g.groupid", earlier, "pg_catalog.pg_dist_local_group g LEFT JOIN ", "ON")                             \
+    WRITERS_OF("g.groupid", OWNERS, earlier, "pg_catalog.pg_dist_local_group g LEFT JOIN ", "ON")                     \
     "AND (" DIALOGS_LOCKED " OR " SHARD_LOCKED ") GROUP BY g.groupid) w"
 /* clang-format on */
 
@@ -275,22 +281,22 @@ static const struct statement table[STATEMENT_COUNT] = {
                                  .sql = WRITERS_CITUS("$1"),
                                  .count = 1,
                                  .types = {OID_TEXT}},
+    /* An answer only when all that have shards have answered. */
     [STATEMENT_WRITERS_ALL] =
         {.name = "dlg_writers_all",
-         .sql = "WITH answers AS MATERIALIZED (SELECT success, result FROM run_command_on_workers(format($command$"
-                "SELECT concat_ws(';', (extract(epoch FROM a.now) * 1000000)::bigint, a.held, a.writers) "
+         .sql = "WITH answers AS MATERIALIZED (SELECT success, string_to_array(result, ';') AS fields "
+                "FROM run_command_on_workers(format($command$"
+                "SELECT concat_ws(';', (extract(epoch FROM a.now) * 1000000)::bigint, a.held, a.groupid, a.writers) "
                 "FROM (" WRITERS_CITUS(
-                    "%L") ") a$command$, $1))), parts AS (SELECT a.now, a.writers, a.held, true AS good "
+                    "%L") ") a$command$, $1))), parts AS (SELECT a.now, a.writers, a.held, a.groupid, true AS good "
                           "FROM (" WRITERS_CITUS(
                               "$1") ") a UNION ALL "
-                                    "SELECT timestamptz 'epoch' + split_part(result, ';', 1)::bigint * interval '1 "
-                                    "microsecond', "
-                                    "split_part(result, ';', 3), split_part(result, ';', 2) = 't', true FROM answers "
-                                    "WHERE success "
-                                    "UNION ALL SELECT NULL, NULL, NULL, false FROM answers WHERE NOT success) "
+                                    "SELECT timestamptz 'epoch' + fields[1]::bigint * interval '1 microsecond', "
+                                    "fields[4], fields[2] = 't', fields[3]::integer, true FROM answers WHERE success "
+                                    "UNION ALL SELECT NULL, NULL, NULL, NULL, false FROM answers WHERE NOT success) "
                                     "SELECT min(now), coalesce(string_agg(writers, ' ') FILTER (WHERE writers <> ''), "
-                                    "''), bool_or(held), 0 FROM parts "
-                                    "HAVING bool_and(good)",
+                                    "''), bool_or(held), 0, '' FROM parts HAVING bool_and(good) AND NOT EXISTS "
+                                    "(SELECT FROM " PLACEMENTS " AND p.groupid NOT IN (SELECT groupid FROM parts))",
          .count = 1,
          .types = {OID_TEXT}},
     [STATEMENT_SHARD_MAP] =
