@@ -8,6 +8,7 @@
 #include <string.h>
 
 enum { LATER_US = 4000000, POLLS_LOGGED_US = 500000, NAME = 64, FAILED_PAUSE_US = 100000 };
+enum { LEAST_PAGE = 10 }; /* a follower has to keep up */
 
 struct stream {
     struct range range;
@@ -63,7 +64,7 @@ static void follow(struct worker *worker, struct stream *stream, const char *kin
     if (newest)
         sleep_us(worker_random(worker, LATER_US));
     struct view view = {0};
-    stream->range.limit = 1 + worker_random(worker, API_PAGE);
+    stream->range.limit = LEAST_PAGE + worker_random(worker, API_PAGE + 1 - LEAST_PAGE);
     stream->range.after = newest ? NULL : "";
     snprintf(stream->name, sizeof stream->name, "%s:%d.%d", kind, worker->recorder->process, worker->number);
     log_follow(worker, stream, kind, newest);

@@ -174,19 +174,29 @@ class History:
             rows.sort(key=lambda row: row.key)
 
 
-def read_lines(path):
-    """A killed process may leave half a line, its last one."""
+def whole_lines(file):
+    """A killed process may leave half a line, its last one. A process that is writing may have written the other half by
+    the time at which the next line is asked for: nothing is read behind a half."""
+    for text in file:
+        if not text.endswith("\n"):
+            return
+        yield text
+
+
+def read_lines(path, without=()):
+    """`without` are kinds that are not wanted: most of a log are lists, which take most of the time."""
+    unwanted = [f'"t":"{kind}"' for kind in without]
     with open(path, encoding="utf-8") as file:
-        for text in file:
-            if text.endswith("\n"):
+        for text in whole_lines(file):
+            if not any(kind in text[:32] for kind in unwanted):
                 yield json.loads(text)
 
 
-def load(directory):
+def load(directory, without=()):
     """The history in a directory: *.jsonl, and the table in table.tsv."""
     history = History()
     for path in sorted(glob.glob(os.path.join(directory, "*.jsonl"))):
-        for line in read_lines(path):
+        for line in read_lines(path, without):
             history.add(line)
     with open(os.path.join(directory, "table.tsv"), encoding="utf-8") as table:
         for text in table:

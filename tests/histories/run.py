@@ -22,6 +22,7 @@ import worlds
 CALM, PAUSE = 3, 2                     # seconds before the first fault, and after each
 WRITER_LIMIT, PROCESS_LIMIT = 240, 60  # seconds until a process that was told to end is taken for stuck
 SKIPPED = 77
+READS = ("list", "walk")            # what is no matter to followers
 PATIENCE, POLLS = 40, 30            # a follower has missed a message after that many seconds, and that many looks
 
 
@@ -42,7 +43,7 @@ class Recorder:
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment)
 
     def opened(self):
-        return os.path.exists(self.log) and any(line["t"] == "open" and not line["c"] for line in history.read_lines(self.log))
+        return os.path.exists(self.log) and any(line["t"] == "open" and not line["c"] for line in history.read_lines(self.log, READS))
 
     @property
     def writes(self):
@@ -122,7 +123,7 @@ class Round:
 
     def waiting(self, since):
         """What followers have still to see: how many messages, and whether they have looked often enough."""
-        told = history.load(self.directory)
+        told = history.load(self.directory, READS)
         verdict, looks = checker.Verdict(told), min(looks_since(self.directory, since).values(), default=POLLS)
         checker.check_streams(verdict)
         return verdict.counts["missed"], looks
@@ -178,15 +179,17 @@ def groups_of(chosen, size):
 
 
 def looks_since(directory, since):
-    """How often each follower has asked since then."""
+    """How often each follower has come to the end of what there was since then. One that is slow has not yet."""
     looks = {}
     for name in os.listdir(directory):
         if name.endswith(".jsonl"):
-            for line in history.read_lines(os.path.join(directory, name)):
+            for line in history.read_lines(os.path.join(directory, name), READS):
                 if line["t"] == "follow":
                     looks[line["s"]] = 0
-                elif line["t"] in ("poll", "see") and line["e"] > since:
-                    looks[line["s"]] += line.get("polls", 1)
+                elif line["t"] == "poll" and line["e"] > since:
+                    looks[line["s"]] += line["polls"]
+                elif line["t"] == "see" and line["e"] > since:
+                    looks[line["s"]] += line.get("more") == 0
     return looks
 
 

@@ -10,7 +10,8 @@ import time
 import zlib
 
 import checker
-from history import History, Row, load
+import run
+from history import History, Row, load, whole_lines
 
 FAILED, POSSIBLY, NOT_WRITTEN = -7, 1, 0
 
@@ -407,6 +408,25 @@ def run_checker(story):
     with tempfile.TemporaryDirectory() as directory:
         write(story, directory)
         return subprocess.run([sys.executable, checker.__file__, directory], stdout=subprocess.PIPE, text=True, check=False)
+
+
+def test_half_a_line():
+    """The other half is written while the log is read."""
+    assert list(whole_lines(["{}\n", '{"t":"se', 'nd"}\n', "{}\n"])) == ["{}\n"]
+
+
+def test_looks():
+    """A follower that has more to see has not come to the end."""
+    story = Story()
+    story.follow()
+    story.view("see", [0], s="f", more=1)
+    since = story.now
+    story.view("see", [1], s="f", more=1)
+    story.view("see", [2], s="f")
+    story.lines.append({"p": 3, "t": "poll", "s": "f", "e": story.tick(), "polls": 3})
+    with tempfile.TemporaryDirectory() as directory:
+        write(story, directory)
+        assert run.looks_since(directory, since) == {"f": 4}
 
 
 def test_program():
