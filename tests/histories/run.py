@@ -37,7 +37,8 @@ class Recorder:
         self.number, self.role, self.name = number, spec["role"], spec.get("name", spec["role"])
         self.log = os.path.join(directory, f"{number:02d}-{self.name}.jsonl")
         command = [*spec["command"], "--log", self.log, "--process", str(number), *common]
-        environment = dict(os.environ, **(spec["clock"].environment if spec.get("clock") else {}))
+        clock = spec["clock"].environment if spec.get("clock") else {}
+        environment = {**os.environ, **clock, **spec.get("environment", {})}
         if spec.get("inside"):
             command = world.namespace.command(*command)
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment)
@@ -248,6 +249,7 @@ def arguments():
     parser.add_argument("--on", choices=[*worlds.WORLDS, "all"], default="plain", help="what to record on")
     parser.add_argument("--client", required=True, help="the program history_client")
     parser.add_argument("--dialogsd", help="the program dialogsd")
+    parser.add_argument("--python", help="the folder with the Python package")
     parser.add_argument("--faults", default="", help="names joined by commas, or all; none: a calm run")
     parser.add_argument("--without", default="", help="faults to leave out")
     parser.add_argument("--ignore", default="", help="kinds of violations that are none")
@@ -276,6 +278,8 @@ def main():
             print(f"{fault.name:22} {','.join(fault.on):18} {fault.__doc__.splitlines()[0]}")
         return 0
     options = arguments()
+    if not options.python:
+        say("SKIP clients in Python: no --python")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))  # so that servers and processes are ended
     say(f"seed {options.seed}")
     if options.on != "all":

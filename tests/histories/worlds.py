@@ -22,7 +22,7 @@ class World:
 
     `victim` is the application_name of the client whose sessions are stalled."""
 
-    kind, has_feed, victim = "plain", True, "history_writer"
+    kind, victim = "plain", "history_writer"
     standbys = ""  # synchronous_standby_names, in calm
 
     def __init__(self, options, names):
@@ -57,7 +57,7 @@ class World:
     def install(self):
         """The tables, by the first client."""
         run([self.options.client, "open", "--db", self.conninfo(), "--log", os.path.join(self.home, "install.log"),
-             "--set", f"feed={'on' if self.has_feed else 'off'}"])
+             "--set", "feed=on"])
 
     def close(self):
         for program in reversed(self.programs):
@@ -82,19 +82,32 @@ class World:
         where = ["--db", self.conninfo("history_" + name)]
         return {"role": role, "command": [self.options.client, role, *where, *words], **more}
 
+    def python(self, role, *words):
+        """One process of the recorder for the Python package."""
+        name = "python_" + role
+        command = [sys.executable, os.path.join(HERE, "binding.py"), role, "--db", self.conninfo("history_" + name), "--set",
+                   "feed=on", *words]
+        return {"role": role, "name": name, "command": command, "environment": {"PYTHONPATH": self.options.python}}
+
     def clients(self):
         inside = not isinstance(self.namespace, str)
-        found = [self.client("writer", "--threads", "4", "--pause-us", "20000", name="writer"),
-                 self.client("writer", "--threads", "4", "--pause-us", "20000", name="writer_inside", inside=inside),
-                 self.client("sender", name="writer_clock", clock=self.writer_clock if FAKETIME else None),
-                 self.client("sender", "--pause-us", "40000"),
-                 self.client("reader"),
-                 self.client("follower", "--threads", "8", "--pause-us", "60000"),
-                 self.client("follower", "--threads", "4", "--pause-us", "60000", name="follower_clock",
-                             clock=self.follower_clock if FAKETIME else None)]
-        if self.has_feed:
-            found.append(self.client("feed", "--threads", "4", "--pause-us", "100000", "--set", "feed=on"))
-        return found
+        return [self.client("writer", "--threads", "4", "--pause-us", "20000", name="writer"),
+                self.client("writer", "--threads", "4", "--pause-us", "20000", name="writer_inside", inside=inside),
+                self.client("sender", name="writer_clock", clock=self.writer_clock if FAKETIME else None),
+                self.client("sender", "--pause-us", "40000"),
+                self.client("reader", "--pause-us", "30000"),
+                self.client("follower", "--threads", "8", "--pause-us", "60000"),
+                self.client("follower", "--threads", "4", "--pause-us", "60000", name="follower_clock",
+                            clock=self.follower_clock if FAKETIME else None),
+                self.client("feed", "--threads", "4", "--pause-us", "100000", "--set", "feed=on"),
+                *self.python_clients()]
+
+    def python_clients(self):
+        if not self.options.python:
+            return []
+        return [self.python("writer", "--threads", "4"), self.python("reader", "--threads", "4", "--pause-us", "200000"),
+                self.python("follower", "--threads", "4", "--pause-us", "100000"),
+                self.python("feed", "--threads", "4", "--pause-us", "100000")]
 
     # ---- What is in the table
 
@@ -113,7 +126,7 @@ class World:
 
 
 class CitusWorld(World):
-    kind, has_feed = "citus", False
+    kind = "citus"
 
     def begin(self):
         for number in range(3):
