@@ -211,19 +211,21 @@ class ServerClockBack(ServerClockAhead):
 # ---- Citus --------------------------------------------------------------------------------------
 
 
-class LockedShards(Fault):
-    """Shards' tables on a worker are locked against writing for 22 s, longer than clients of the coordinator wait."""
+class LockedShard(Fault):
+    """A shard's table is locked against writing for 22 s, longer than clients of the coordinator wait.
 
-    name, on, touches = "locked_shards", ("citus",), {"shards"}
+    One: were all of a worker locked, hardly anybody would write anything that followers see before it."""
+
+    name, on, touches = "locked_shard", ("citus",), {"shards"}
 
     def act(self, run):
         worker = max(run.world.workers, key=lambda one: len(run.world.shards(one, run.number)))
-        tables = ", ".join(f"dialogs_{shard}" for shard in run.world.shards(worker, run.number))
+        table = f"dialogs_{run.random.choice(run.world.shards(worker, run.number))}"
         lock = worker.session("SET citus.override_table_visibility = off", "SET citus.enable_manual_changes_to_shards = on",
-                              "SET lock_timeout = '20s'", f"BEGIN; LOCK TABLE {tables} IN SHARE MODE; SELECT pg_sleep(22)")
+                              "SET lock_timeout = '20s'", f"BEGIN; LOCK TABLE {table} IN SHARE MODE; SELECT pg_sleep(22)")
         said = lock.communicate()[0]
         if lock.returncode:
-            raise RuntimeError(f"locked_shards: {said}")
+            raise RuntimeError(f"locked_shard: {said}")
 
 
 class Moves(Fault):
@@ -404,5 +406,5 @@ class RestartRedis(Fault):
 
 ALL = [StalledBackend, StandbyAway, KillServer, FrozenServer, KilledWriter, OneWayPartition, Partition,
        WriterClockBack, FollowerClockAhead, WriterClockAhead, WriterClockFar, ServerClockAhead, ServerClockBack,
-       LockedShards, Moves, HalfMove, Isolate, MovedPort, ShardMapCost, Failover, KillPooler, KillDialogsd,
+       LockedShard, Moves, HalfMove, Isolate, MovedPort, ShardMapCost, Failover, KillPooler, KillDialogsd,
        FrozenDialogsd, RestartRedis]

@@ -91,9 +91,9 @@ class World:
 
     def clients(self):
         inside = not isinstance(self.namespace, str)
-        return [self.client("writer", "--threads", "4", "--pause-us", "20000", name="writer"),
-                self.client("writer", "--threads", "4", "--pause-us", "20000", name="writer_inside", inside=inside),
-                self.client("sender", name="writer_clock", clock=self.writer_clock if FAKETIME else None),
+        return [self.client("writer", "--threads", "4", "--pause-us", "40000", name="writer"),
+                self.client("writer", "--threads", "4", "--pause-us", "40000", name="writer_inside", inside=inside),
+                self.client("sender", "--pause-us", "20000", name="writer_clock", clock=self.writer_clock if FAKETIME else None),
                 self.client("sender", "--pause-us", "40000"),
                 self.client("reader", "--pause-us", "30000"),
                 self.client("follower", "--threads", "8", "--pause-us", "60000"),
@@ -105,7 +105,8 @@ class World:
     def python_clients(self):
         if not self.options.python:
             return []
-        return [self.python("writer", "--threads", "4"), self.python("reader", "--threads", "4", "--pause-us", "200000"),
+        return [self.python("writer", "--threads", "4", "--pause-us", "60000"),
+                self.python("reader", "--threads", "4", "--pause-us", "200000"),
                 self.python("follower", "--threads", "4", "--pause-us", "100000"),
                 self.python("feed", "--threads", "4", "--pause-us", "100000")]
 
