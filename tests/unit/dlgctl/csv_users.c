@@ -258,8 +258,7 @@ static void texts_of_other_systems(void **state)
     static const char *const systems[] = {
         "one\ntwo\n\nthree\r four\n",
         "one\r\ntwo\r\n\r\nthree\r four\r\n",
-        "\xef\xbb\xbf"
-        "one\r\ntwo\r\n\r\nthree\r four\r",
+        "\xef\xbb\xbfone\r\ntwo\r\n\r\nthree\r four\r",
     };
     for (size_t i = 0; i < sizeof systems / sizeof *systems; i++) {
         begin_texts(systems[i], TEXT_PARAGRAPHS, NULL, 12);
