@@ -21,7 +21,7 @@ static bool take_number(const msgpack_object *field, int64_t *number)
     return true;
 }
 
-static bool take_message(struct replica_event *event, const msgpack_object *fields)
+static bool told_message(struct replica_event *event, const msgpack_object *fields)
 {
     dlg_message *message = &event->message;
     if (!take_bytes(&fields[0], message->author.bytes, sizeof message->author.bytes) ||
@@ -34,13 +34,13 @@ static bool take_message(struct replica_event *event, const msgpack_object *fiel
     return true;
 }
 
-static bool take_revoked(struct replica_event *event, const msgpack_object *fields)
+static bool told_revoked(struct replica_event *event, const msgpack_object *fields)
 {
     return take_bytes(&fields[0], event->token.bytes, sizeof event->token.bytes) &&
            take_number(&fields[1], &event->until_us);
 }
 
-static bool take_counted(struct replica_event *event, const msgpack_object *fields)
+static bool told_counted(struct replica_event *event, const msgpack_object *fields)
 {
     int64_t kind;
     if (!take_number(&fields[0], &kind) || kind < 0 || kind >= RATE_KINDS || fields[1].type != MSGPACK_OBJECT_STR ||
@@ -52,7 +52,7 @@ static bool take_counted(struct replica_event *event, const msgpack_object *fiel
     return true;
 }
 
-static bool take_event(struct replica_event *event, const msgpack_object *said)
+static bool told_event(struct replica_event *event, const msgpack_object *said)
 {
     static const uint32_t sizes[] = {
         [REPLICA_MESSAGE] = 7, [REPLICA_LOST] = 2, [REPLICA_REVOKED] = 4, [REPLICA_COUNTED] = 4};
@@ -65,10 +65,10 @@ static bool take_event(struct replica_event *event, const msgpack_object *said)
         return false;
     event->kind = (enum replica_event_kind)kind;
     if (event->kind == REPLICA_MESSAGE)
-        return take_message(event, fields + 2);
+        return told_message(event, fields + 2);
     if (event->kind == REPLICA_REVOKED)
-        return take_revoked(event, fields + 2);
-    return event->kind == REPLICA_LOST || take_counted(event, fields + 2);
+        return told_revoked(event, fields + 2);
+    return event->kind == REPLICA_LOST || told_counted(event, fields + 2);
 }
 
 /* msgpack-c makes room for as many values as an array announces, before it has seen one of them. */
@@ -80,7 +80,7 @@ bool replica_event_read(struct replica_event *event, const char *data, size_t le
         return false;
     msgpack_unpacked_init(&said);
     bool good =
-        msgpack_unpack_next(&said, data, length, NULL) == MSGPACK_UNPACK_SUCCESS && take_event(event, &said.data);
+        msgpack_unpack_next(&said, data, length, NULL) == MSGPACK_UNPACK_SUCCESS && told_event(event, &said.data);
     msgpack_unpacked_destroy(&said);
     return good;
 }
