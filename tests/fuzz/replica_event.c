@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     FUZZ_CHECK(event.kind >= REPLICA_MESSAGE && event.kind <= REPLICA_COUNTED);
     if (event.kind == REPLICA_MESSAGE) {
-        FUZZ_CHECK(event.json >= bytes && event.json + event.json_length <= bytes + size);
+        FUZZ_CHECK(!event.json_length || (event.json >= bytes && event.json + event.json_length <= bytes + size));
         char *copy = malloc(event.json_length + 1);
         FUZZ_CHECK(copy);
         memcpy(copy, event.json, event.json_length);
@@ -42,6 +42,7 @@ size_t fuzz_seed(size_t index, uint8_t *seed)
          14},
         {"\x93\x01\x01\xdd\xff\xff\xff\xff", 8},
         {"\x92\x02\x01", 3},
+        {"\x94\x01\x03\x05\xa0", 5},
     };
     if (index >= sizeof seeds / sizeof *seeds)
         return 0;

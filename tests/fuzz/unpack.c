@@ -43,6 +43,7 @@ size_t fuzz_seed(size_t index, uint8_t *seed)
         {"\x81\xa1x\xdc\x00\x02\x90\x80", 8},
         {"\xdf\xff\xff\xff\xff", 5},
         {"\x81\xa1x\xd4\x01\x02", 6},
+        {"\x82\xa0\xa0\xa4text\xa0", 9},
     };
     if (index >= sizeof seeds / sizeof *seeds)
         return 0;

@@ -13,6 +13,16 @@ static bool take_bytes(const msgpack_object *field, void *to, size_t size)
     return true;
 }
 
+/* msgpack-c says nothing of where an empty one is. */
+static bool take_text(const msgpack_object *field, const char **text, size_t *length)
+{
+    if (field->type != MSGPACK_OBJECT_STR)
+        return false;
+    *length = field->via.str.size;
+    *text = *length ? field->via.str.ptr : "";
+    return true;
+}
+
 static bool take_number(const msgpack_object *field, int64_t *number)
 {
     if (field->type != MSGPACK_OBJECT_POSITIVE_INTEGER && field->type != MSGPACK_OBJECT_NEGATIVE_INTEGER)
@@ -26,12 +36,9 @@ static bool told_message(struct replica_event *event, const msgpack_object *fiel
     dlg_message *message = &event->message;
     if (!take_bytes(&fields[0], message->author.bytes, sizeof message->author.bytes) ||
         !take_bytes(&fields[1], message->recipient.bytes, sizeof message->recipient.bytes) ||
-        !take_number(&fields[2], &message->id) || !take_number(&fields[3], &message->created_us) ||
-        fields[4].type != MSGPACK_OBJECT_STR)
+        !take_number(&fields[2], &message->id) || !take_number(&fields[3], &message->created_us))
         return false;
-    event->json = fields[4].via.str.ptr;
-    event->json_length = fields[4].via.str.size;
-    return true;
+    return take_text(&fields[4], &event->json, &event->json_length);
 }
 
 static bool told_revoked(struct replica_event *event, const msgpack_object *fields)
@@ -43,12 +50,14 @@ static bool told_revoked(struct replica_event *event, const msgpack_object *fiel
 static bool told_counted(struct replica_event *event, const msgpack_object *fields)
 {
     int64_t kind;
-    if (!take_number(&fields[0], &kind) || kind < 0 || kind >= RATE_KINDS || fields[1].type != MSGPACK_OBJECT_STR ||
-        fields[1].via.str.size >= sizeof event->whose)
+    const char *whose;
+    size_t length;
+    if (!take_number(&fields[0], &kind) || kind < 0 || kind >= RATE_KINDS || !take_text(&fields[1], &whose, &length) ||
+        length >= sizeof event->whose)
         return false;
     event->counted = (enum rate_limit_kind)kind;
-    memcpy(event->whose, fields[1].via.str.ptr, fields[1].via.str.size);
-    event->whose[fields[1].via.str.size] = '\0';
+    memcpy(event->whose, whose, length);
+    event->whose[length] = '\0';
     return true;
 }
 
