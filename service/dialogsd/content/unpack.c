@@ -19,7 +19,7 @@ static json_t *array_of(const msgpack_object_array *array)
 }
 
 /* msgpack-c says nothing of where an empty one is. */
-static const char *text_at(const msgpack_object_str *text)
+static const char *packed_text(const msgpack_object_str *text)
 {
     return text->size ? text->ptr : "";
 }
@@ -29,7 +29,7 @@ static bool unpack_field(json_t *json, const msgpack_object_kv *field)
     if (field->key.type != MSGPACK_OBJECT_STR)
         return false;
     size_t length = field->key.via.str.size;
-    const char *name = text_at(&field->key.via.str);
+    const char *name = packed_text(&field->key.via.str);
     char copy[64];
     if (length >= sizeof copy || memchr(name, '\0', length))
         return length >= sizeof copy; /* a name that no call knows is left aside */
@@ -75,7 +75,7 @@ static json_t *value_of(const msgpack_object *object)
     case MSGPACK_OBJECT_FLOAT64:
         return json_real(object->via.f64);
     case MSGPACK_OBJECT_STR:
-        return json_stringn(text_at(&object->via.str), object->via.str.size);
+        return json_stringn(packed_text(&object->via.str), object->via.str.size);
     case MSGPACK_OBJECT_ARRAY:
         return array_of(&object->via.array);
     case MSGPACK_OBJECT_MAP:

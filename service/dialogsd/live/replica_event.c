@@ -14,7 +14,7 @@ static bool take_bytes(const msgpack_object *field, void *to, size_t size)
 }
 
 /* msgpack-c says nothing of where an empty one is. */
-static bool take_text(const msgpack_object *field, const char **text, size_t *length)
+static bool told_text(const msgpack_object *field, const char **text, size_t *length)
 {
     if (field->type != MSGPACK_OBJECT_STR)
         return false;
@@ -38,7 +38,7 @@ static bool told_message(struct replica_event *event, const msgpack_object *fiel
         !take_bytes(&fields[1], message->recipient.bytes, sizeof message->recipient.bytes) ||
         !take_number(&fields[2], &message->id) || !take_number(&fields[3], &message->created_us))
         return false;
-    return take_text(&fields[4], &event->json, &event->json_length);
+    return told_text(&fields[4], &event->json, &event->json_length);
 }
 
 static bool told_revoked(struct replica_event *event, const msgpack_object *fields)
@@ -52,7 +52,7 @@ static bool told_counted(struct replica_event *event, const msgpack_object *fiel
     int64_t kind;
     const char *whose;
     size_t length;
-    if (!take_number(&fields[0], &kind) || kind < 0 || kind >= RATE_KINDS || !take_text(&fields[1], &whose, &length) ||
+    if (!take_number(&fields[0], &kind) || kind < 0 || kind >= RATE_KINDS || !told_text(&fields[1], &whose, &length) ||
         length >= sizeof event->whose)
         return false;
     event->counted = (enum rate_limit_kind)kind;
