@@ -169,8 +169,17 @@ static void head_and_options(void **state)
     (void)state;
     bool closed;
     char request[2048];
+    const char *const heads[] = {"/events", dialog_path(&world.boris, "list"), "/healthz"};
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        snprintf(request, sizeof request, "HEAD %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", heads[i],
+                 world.anna.token);
+        char *back = talk(request, &closed);
+        assert_int_equal(count_of(back, "HTTP/1.1 200"), 1);
+        assert_string_equal(strstr(back, "\r\n\r\n"), "\r\n\r\n"); /* no body, and no end of one */
+        free(back);
+    }
     snprintf(request, sizeof request,
-             "HEAD /dialog/%s/list HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n"
+             "HEAD /dialog/%s/list?limit=5 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n"
              "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
              world.boris.id, world.anna.token);
     char *back = talk(request, &closed);

@@ -206,8 +206,7 @@ struct MHD_Response *stream_response(struct request_ctx *ctx)
         end_stream(stream);
         return NULL;
     }
-    struct MHD_Response *response =
-        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream, stream, end_stream);
+    struct MHD_Response *response = response_stream(ctx->method, BLOCK_BYTES, read_stream, stream, end_stream);
     if (!response)
         end_stream(stream);
     response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
