@@ -30,6 +30,7 @@ from strict_http import read_answers, read_error, read_requests
 
 CONNECTIONS = 6
 PATIENCE_S = 60
+LONG_DIALOG = 400  # messages: more than one page of a list of all
 STATUSES = {200, 204, 302, 304, 400, 401, 404, 405, 406, 409, 413, 414, 415, 422, 429, 431, 501, 503, 505}
 # What the service says of a request that it could not read; never of one that RFC 9112 allows.
 OF_FRAMING = re.compile("the first line has|a line of the head|a header('s name)? |send one (Host|Content-Length)|"
@@ -82,11 +83,14 @@ class User:
         assert status == 200, (method, path, status, data[:300])
         return json.loads(data) if data else None
 
+    def send(self, peer):
+        self.json("POST", f"/dialog/{peer.id}/send", {"text": "plain"}, {**JSON, "Authorization": "Bearer " + self.token})
+
     def works(self, peer):
-        """A plain request on a connection of its own."""
-        headers = {**JSON, "Authorization": "Bearer " + self.token}
-        self.json("POST", f"/dialog/{peer.id}/send", {"text": "plain"}, headers)
-        assert self.json("GET", f"/dialog/{peer.id}/list?limit=1", None, headers)[0]["text"] == "plain"
+        """Plain requests on connections of their own."""
+        self.send(peer)
+        listed = self.json("GET", f"/dialog/{peer.id}/list?limit=1", None, {"Authorization": "Bearer " + self.token})
+        assert listed[0]["text"] == "plain"
 
 
 # ---- One connection ----
@@ -191,6 +195,8 @@ class Fuzzer:
     def __init__(self, service, seed):
         self.service, self.seed = service, seed
         self.users = [User(service) for _ in range(4)]
+        for _ in range(LONG_DIALOG):
+            self.users[0].send(self.users[0])
         self.statuses, self.trouble, self.done = collections.Counter(), [], 0
         self.numbers, self.lock = itertools.count(), threading.Lock()
 

@@ -5,7 +5,7 @@ import uuid
 
 import msgpack
 
-METHODS = ["GET", "POST"] * 6 + ["HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT", "get", "M-SEARCH"]
+METHODS = ["GET", "POST"] * 4 + ["OPTIONS", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT", "get", "M-SEARCH"]
 VERSIONS = ["HTTP/1.0", "HTTP/1.2", "HTTP/1.9", "HTTP/2.0", "HTTP/0.9", "http/1.1", "HTTP/1.1 ", "HTTP/11", ""]
 ROUTES = [("POST", "/login"), ("POST", "/logout"), ("POST", "/user/register"), ("GET", "/user/get/{id}"),
           ("GET", "/user/search"), ("POST", "/dialog/{id}/send"), ("GET", "/dialog/{id}/list"), ("GET", "/events"),
@@ -96,7 +96,9 @@ class Grammar:
 
     def first_line(self):
         method, path = self.pick(ROUTES)
-        if self.chance(0.1):
+        if method == "GET" and self.chance(0.1):
+            method = "HEAD"
+        elif self.chance(0.1):
             method = self.pick(METHODS)
         version = "HTTP/1.1" if self.chance(0.93) else self.pick(VERSIONS)
         line = b" ".join([method.encode(), self.target(path), version.encode()]) + b"\r\n"
