@@ -135,9 +135,7 @@ size_t fuzz_seed(size_t index, uint8_t *seed)
                                   "0after=%00&offset=5",
                                   "2{\"text\":\"hello\",\"id\":null,\"birthdate\":\"1990-01-01T10:00:00.000+00:00\"}",
                                   "2{\"text\":\"a\\u0000b\",\"id\":\"x\",\"more\":[1e999,{\"a\":-0}]}",
-                                  "3\x82\xa4text\xa5hello\xa9"
-                                  "birthdate\xaa"
-                                  "1990-01-01"};
+                                  "3\202\244text\245hello\251birthdate\2521990-01-01"};
     if (index >= sizeof seeds / sizeof *seeds)
         return 0;
     memcpy(seed, seeds[index], strlen(seeds[index]));

@@ -264,9 +264,9 @@ static void ambiguous_heads(void **state)
 static void bytes_that_are_read_in_two_ways(void **state)
 {
     (void)state;
-#define BYTES(bytes)            \
-    {                           \
-        bytes, sizeof bytes - 1 \
+#define BYTES(bytes)               \
+    {                              \
+        (bytes), sizeof(bytes) - 1 \
     }
 #define CHUNKS(bytes) BYTES("POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" bytes)
     static const struct {
