@@ -18,9 +18,11 @@
  *              has a function that frees it, and that function accepts NULL.
  *   Time       A moment (`..._us`) is in microseconds since 1970-01-01 00:00 UTC. A duration is in
  *              microseconds too.
- *   Timeouts   0 means the default that the call names: for requests the setting `timeout_ms`. A negative
- *              timeout means no limit, as for poll(). A call that does not wait at all has a name of its own:
- *              dlg_reply_poll(), dlg_close_now().
+ *   Timeouts   Each call that asks the database has one: its own `timeout_us`, where it has that parameter. 0 there,
+ *              or a call without it, means the timeout of the calling thread: dlg_thread_timeout(). Where that is 0
+ *              too, the client's default counts: for requests the setting `timeout_ms`. A negative timeout means no
+ *              limit, as for poll(). A call that does not wait at all has a name of its own: dlg_reply_poll(),
+ *              dlg_close_now().
  *   Text       UTF-8 without NUL. A length counts bytes. DLG_NTS as a length means "terminated by NUL".
  *   Lists      `..._count` says how many entries there are. `..._at` returns entry `index`, from 0 on, and NULL
  *              past the end.

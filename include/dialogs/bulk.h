@@ -30,7 +30,7 @@ typedef struct dlg_progress {
 DLG_API int dlg_progress_init(dlg_progress *progress, uint32_t version);
 
 /*
- * Is called on the caller's own thread now and then.
+ * Is called on the caller's own thread now and then, and a few times a second while the work waits.
  *
  *   progress  the library's, valid during the call.
  *
@@ -51,6 +51,10 @@ typedef int (*dlg_progress_fn)(const dlg_progress *progress, void *payload);
  *   loader  receives the loader, to be freed with dlg_loader_free() before the client is closed.
  *
  * Blocks while it connects. Errors: those of every request.
+ *
+ * Timeouts of a loader, of a dump and of a restore: the database may be silent for the timeout of the thread, or else for
+ * the setting `bulk_timeout_ms`. Then the call ends with DLG_E_TIMEOUT. dlg_shutdown() ends it with DLG_E_CLOSED. After
+ * either, a loader keeps the chunk, and dlg_error_fate() tells what is known of it.
  */
 typedef struct dlg_loader dlg_loader;
 DLG_API int dlg_loader_open(dlg_loader **loader, dlg_client *client, dlg_error **error);
@@ -86,7 +90,8 @@ DLG_API int dlg_loader_user(dlg_loader *loader, const dlg_user *user, const char
  * between the phases. Its part is then visible once Citus has repeated the second phase: up to
  * citus.recover_2pc_interval (one minute) after the worker is back, or at once by recover_prepared_transactions().
  *
- * Blocks. Errors: DLG_E_EXISTS (conflicts; the other rows are stored), DLG_E_UNAVAILABLE, DLG_E_DATABASE, DLG_E_MEMORY.
+ * Blocks. Errors: DLG_E_EXISTS (conflicts; the other rows are stored), DLG_E_UNAVAILABLE, DLG_E_DATABASE,
+ * DLG_E_TIMEOUT, DLG_E_CLOSED, DLG_E_MEMORY.
  */
 DLG_API int dlg_loader_flush(dlg_loader *loader, dlg_error **error);
 

@@ -70,7 +70,7 @@ DLG_API const dlg_setting *dlg_setting_at(size_t index);
  *             docs/operations.md, section Failover, says what an acknowledgement is worth after a failover.
  *   settings  NULL for the defaults. Copied.
  *
- * Blocks up to the setting `open_timeout_ms`. With `open=lazy` it returns at once, whether the database is there
+ * Blocks up to the timeout of the thread, or else the setting `open_timeout_ms`. With `open=lazy` it returns at once, whether the database is there
  * or not. Requests then wait for the database within their own deadlines, and dlg_schema_install() makes the tables.
  *
  * A server that will go on to refuse until an operator changes something is not waited for: a wrong password (SQLSTATE
@@ -89,7 +89,8 @@ DLG_API int dlg_open(dlg_client **client, const char *conninfo, const dlg_settin
  * Ends the work of a client and keeps its memory. New requests are refused with DLG_E_CLOSED. Requests under way get
  * time to finish, and the rest is completed with DLG_E_CLOSED. Every callback has returned before dlg_shutdown()
  * returns. Threads that wait inside a call with the client are woken, and dlg_reply_fd() becomes readable and stays so.
- * But dlg_schema_install(), loads, dumps and restores that are under way go on to their end, on their own connections.
+ * dlg_schema_install(), loads, dumps and restores of other threads are such calls. They get the same time, and then end
+ * with DLG_E_CLOSED within seconds, whether the server answers or not. What they had not committed is undone.
  * After that every call with the client returns at once: DLG_E_CLOSED or NULL. dlg_reply_poll() and dlg_reply_next()
  * still hand out the replies that were in the queue. dlg_stats_get() and dlg_connection_state_get() still answer.
  *
@@ -132,9 +133,35 @@ DLG_API int dlg_ready(dlg_client *client);
  *
  *   version  NULL, or receives the schema's version after the call.
  *
- * Blocks up to the setting `open_timeout_ms`. Errors: DLG_E_SCHEMA, DLG_E_UNAVAILABLE, DLG_E_TIMEOUT.
+ * Blocks up to the timeout of the thread, or else the setting `open_timeout_ms`. Errors: DLG_E_SCHEMA,
+ * DLG_E_UNAVAILABLE, DLG_E_TIMEOUT, DLG_E_CLOSED (by dlg_shutdown(); it may be run again).
  */
 DLG_API int dlg_schema_install(int *version, dlg_client *client, dlg_error **error);
+
+/*
+ * Gives the calling thread a timeout for the calls that it makes from now on, with any client. It serves calls that have
+ * no `timeout_us` of their own, and those that are given 0 there. The calls of other threads keep theirs. An asynchronous
+ * call takes it when it is started.
+ *
+ * What it limits:
+ *   requests                    the whole call, in place of the setting `timeout_ms`. Messages, lists, users,
+ *                               passwords and tokens are requests.
+ *   dlg_open(),                 the whole call, in place of `open_timeout_ms`.
+ *   dlg_schema_install()
+ *   dlg_cluster_...             the whole call. Without it they have no limit.
+ *   dlg_loader_open()           the whole call, in place of `timeout_ms`.
+ *   other calls of a loader,    each silence of the database: a time in which it neither takes nor sends a byte. In
+ *   dlg_dump(), dlg_restore()   place of `bulk_timeout_ms`. A file, a pipe or a program at the other end may take any
+ *                               time: the progress function ends that wait.
+ *
+ * The call fails with DLG_E_TIMEOUT then. dlg_reply_next(), dlg_shutdown() and dlg_close() do not ask the database, and
+ * take no notice of it.
+ *
+ *   timeout_us  microseconds. 0: none, so that the client's defaults count, as in a new thread. Negative: no limit.
+ *
+ * Returns the timeout that was in force before, to be given back. Does not block.
+ */
+DLG_API int64_t dlg_thread_timeout(int64_t timeout_us);
 
 #define DLG_BATCH_SIZES 15 /* entries of dlg_stats.batch_sizes */
 

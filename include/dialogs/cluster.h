@@ -22,8 +22,8 @@ extern "C" {
  * thread, one after the other. It calls progress callbacks on the thread that works, with the payload of the
  * call. They may make any call but dlg_close().
  *
- *   Timeouts  The default of these calls is no limit: 0 and negative timeouts mean the same. When a positive timeout
- *             passes, the call ends with DLG_E_TIMEOUT.
+ *   Timeouts  0 means the timeout of the calling thread, see dlg_thread_timeout(), and no limit where that is 0 too. A
+ *             negative timeout means no limit. When a positive timeout passes, the call ends with DLG_E_TIMEOUT.
  *   Closing   dlg_close() ends these calls with DLG_E_CLOSED. The servers go on with a rebalance that was
  *             started, and undo every other change.
  *   Map       After a change of the cluster this client asks for the new map of shards at once. Other clients
@@ -199,7 +199,7 @@ DLG_API const dlg_cluster_progress *dlg_cluster_job(const dlg_cluster *cluster);
 typedef struct dlg_distribute_options {
     uint32_t version;
     int32_t shard_count; /* 1 to 64000; many times the number of nodes to come */
-    int64_t timeout_us;  /* 0 and negative: without limit */
+    int64_t timeout_us;  /* 0: as the thread has it; negative: without limit */
 } dlg_distribute_options;
 #define DLG_DISTRIBUTE_OPTIONS_VERSION 1
 #define DLG_DISTRIBUTE_OPTIONS_INIT {DLG_DISTRIBUTE_OPTIONS_VERSION, 32, 0}
@@ -231,7 +231,7 @@ DLG_API int dlg_cluster_distribute_async(dlg_client *client, const dlg_distribut
  * writers wait. Constraints, indexes and privileges stay. Drop a view on `dialogs` before. (Citus's own
  * undistribute_table() refuses tables with identity columns.)
  *
- *   timeout_us  0 and negative: without limit.
+ *   timeout_us  0: as the thread has it. Negative: without limit.
  *   progress    NULL, or is called with `payload`.
  *
  * Errors: DLG_E_NOT_CLUSTER, DLG_E_CANCELLED.
@@ -252,7 +252,7 @@ typedef struct dlg_node_options {
     const char *coordinator_host; /* how the new node reaches the coordinator, should that not be registered
                                      yet; NULL: as this client does */
     int32_t coordinator_port;     /* 0: as this client does */
-    int64_t timeout_us;           /* 0 and negative: without limit */
+    int64_t timeout_us;           /* 0: as the thread has it; negative: without limit */
 } dlg_node_options;
 #define DLG_NODE_OPTIONS_VERSION 1
 #define DLG_NODE_OPTIONS_INIT {DLG_NODE_OPTIONS_VERSION, 0, NULL, 0, 0}
@@ -303,7 +303,7 @@ typedef struct dlg_rebalance_options {
     dlg_transfer_mode mode;
     int32_t retries;    /* how often Citus may repeat a move that fails (after 5 s, 20 s, 60 s, ...) before the
                            rebalance is stopped; -1: as often as it does by itself, about half an hour */
-    int64_t timeout_us; /* 0 and negative: without limit. When it passes, the rebalance itself goes on. */
+    int64_t timeout_us; /* 0: as the thread has it; negative: without limit. When it passes, the rebalance goes on. */
 } dlg_rebalance_options;
 #define DLG_REBALANCE_OPTIONS_VERSION 1
 #define DLG_REBALANCE_OPTIONS_INIT \
@@ -393,7 +393,7 @@ DLG_API int dlg_cluster_rebalance_wait_async(dlg_client *client, const dlg_rebal
  * Stops the rebalance that is under way and removes what its unfinished move left. Finished moves stay. It returns
  * when the rebalance has stopped.
  *
- *   timeout_us  0 and negative: without limit.
+ *   timeout_us  0: as the thread has it. Negative: without limit.
  *
  * Errors: DLG_E_STATE when none is under way.
  */
@@ -432,7 +432,7 @@ typedef struct dlg_isolate_options {
     dlg_transfer_mode mode;
     const char *host; /* the node that is to have the shard; NULL: the one that has the rows now */
     int32_t port;
-    int64_t timeout_us; /* 0 and negative: without limit */
+    int64_t timeout_us; /* 0: as the thread has it; negative: without limit */
 } dlg_isolate_options;
 #define DLG_ISOLATE_OPTIONS_VERSION 1
 #define DLG_ISOLATE_OPTIONS_INIT {DLG_ISOLATE_OPTIONS_VERSION, DLG_TRANSFER_MODE_AUTO, NULL, 0, 0}

@@ -57,7 +57,7 @@ DLG_API int dlg_message_input_init(dlg_message_input *message, uint32_t version)
 typedef struct dlg_send_options {
     uint32_t version;
     uint32_t flags;     /* DLG_SEND_* */
-    int64_t timeout_us; /* 0: the setting `timeout_ms`; negative: without limit */
+    int64_t timeout_us; /* 0: as the thread has it, or the setting `timeout_ms`; negative: without limit */
     const char *key;    /* idempotency key, or NULL: see dlg_send() */
     size_t key_length;  /* 1 to DLG_KEY_LIMIT bytes of anything, or DLG_NTS */
 } dlg_send_options;
@@ -127,7 +127,7 @@ typedef struct dlg_list_options {
     int32_t limit;      /* messages in the page, 1 to DLG_PAGE_LIMIT */
     const char *before; /* a cursor: the page of messages just before it; "": the newest page */
     const char *after;  /* a cursor: the page just after it; "": the oldest page */
-    int64_t timeout_us; /* 0: the setting `timeout_ms`; negative: without limit */
+    int64_t timeout_us; /* 0: as the thread has it, or the setting `timeout_ms`; negative: without limit */
 } dlg_list_options;
 #define DLG_LIST_OPTIONS_VERSION 1
 #define DLG_LIST_OPTIONS_INIT                       \

@@ -44,6 +44,8 @@ static const struct setting table[] = {
      "how long one attempt to connect to one host may take, ms"},
     {"close_timeout_ms", NUMBER, AT(close_timeout_ms), "5000", RANGE(0, 86400000),
      "how long dlg_close() lets requests finish, ms"},
+    {"bulk_timeout_ms", NUMBER, AT(bulk_timeout_ms), "600000", RANGE(1, 86400000),
+     "how long the database may be silent during a load, a dump or a restore, ms"},
     {"backoff_min_ms", NUMBER, AT(backoff_min_ms), "50", RANGE(1, 60000), "first pause before connecting again, ms"},
     {"backoff_max_ms", NUMBER, AT(backoff_max_ms), "2000", RANGE(1, 600000),
      "longest pause before connecting again, ms; pauses double and carry jitter"},

@@ -23,6 +23,7 @@ struct dlg_settings {
     int64_t open_timeout_ms;
     int64_t connect_timeout_ms;
     int64_t close_timeout_ms;
+    int64_t bulk_timeout_ms;
     int64_t backoff_min_ms;
     int64_t backoff_max_ms;
     int64_t read_connections;

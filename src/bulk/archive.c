@@ -6,6 +6,7 @@
 #include "bulk/archive_writer.h"
 #include "bulk/loader.h"
 #include "client/client.h"
+#include "pg/row_stream.h"
 #include "pg/sqlstate.h"
 #include "pg/statement.h"
 
@@ -34,7 +35,8 @@ static int report(const struct listener *listener, const dlg_progress *progress,
 /* ---- Dump ---- */
 
 struct dump {
-    PGconn *connection;
+    struct row_stream stream;
+    struct patience writing; /* as long as the reader of the dump takes, but not after the client is closed */
     struct archive_writer *writer;
     struct listener listener;
     uint64_t total_messages;
@@ -43,13 +45,20 @@ struct dump {
 /* What a row of one table is in the archive. */
 typedef int (*dump_row)(struct archive_writer *writer, const PGresult *row, dlg_error **error);
 
-static int archive_refused(PGconn *connection, const PGresult *result, dlg_error **error)
+/* Takes the result. */
+static int archive_refused(struct row_stream *stream, PGresult *result, dlg_error **error)
 {
     const char *sqlstate = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
-    bool lost = !sqlstate || PQstatus(connection) != CONNECTION_OK;
-    error_set_sql(error, lost ? DLG_E_UNAVAILABLE : DLG_E_DATABASE, sqlstate, "the dump stopped",
-                  result ? PQresultErrorMessage(result) : PQerrorMessage(connection));
-    error_classify(error);
+    bool lost = !sqlstate || PQstatus(stream->conn) != CONNECTION_OK;
+    if (stream->error) {
+        error_give(error, stream->error);
+        stream->error = NULL;
+    } else {
+        error_set_sql(error, lost ? DLG_E_UNAVAILABLE : DLG_E_DATABASE, sqlstate, "the dump stopped",
+                      result ? PQresultErrorMessage(result) : PQerrorMessage(stream->conn));
+        error_classify(error);
+    }
+    PQclear(result);
     return dlg_error_code(*error);
 }
 
@@ -57,28 +66,27 @@ static int archive_refused(PGconn *connection, const PGresult *result, dlg_error
  * One snapshot for everything; a slow reader of the dump is no reason to be thrown out. Where row-level security would
  * hide rows, the dump fails: half of a backup is worse than none.
  */
-static int begin_snapshot(PGconn *connection, dlg_error **error)
+static int begin_snapshot(struct row_stream *stream, dlg_error **error)
 {
-    PGresult *result = PQexec(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
-                                          "SET LOCAL row_security = off;"
-                                          "SET LOCAL statement_timeout = 0;"
-                                          "SET LOCAL idle_in_transaction_session_timeout = 0");
-    int code = PQresultStatus(result) == PGRES_COMMAND_OK ? DLG_OK : archive_refused(connection, result, error);
+    PGresult *result = row_stream_run(stream, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+                                              "SET LOCAL row_security = off;"
+                                              "SET LOCAL statement_timeout = 0;"
+                                              "SET LOCAL idle_in_transaction_session_timeout = 0");
+    if (PQresultStatus(result) != PGRES_COMMAND_OK)
+        return archive_refused(stream, result, error);
     PQclear(result);
-    return code;
+    return DLG_OK;
 }
 
 static int count_messages(struct dump *dump, dlg_error **error)
 {
-    PGresult *result =
-        PQexecParams(dump->connection, "SELECT pg_catalog.count(*) FROM public.dialogs", 0, NULL, NULL, NULL, NULL, 1);
-    int code = DLG_OK;
-    if (PQresultStatus(result) == PGRES_TUPLES_OK)
-        dump->total_messages = (uint64_t)get_int64(PQgetvalue(result, 0, 0));
-    else
-        code = archive_refused(dump->connection, result, error);
+    static const struct row_stream_values none = {0};
+    PGresult *result = row_stream_query(&dump->stream, "SELECT pg_catalog.count(*) FROM public.dialogs", &none);
+    if (PQresultStatus(result) != PGRES_TUPLES_OK)
+        return archive_refused(&dump->stream, result, error);
+    dump->total_messages = (uint64_t)get_int64(PQgetvalue(result, 0, 0));
     PQclear(result);
-    return code;
+    return DLG_OK;
 }
 
 static int dump_report(const struct dump *dump, dlg_error **error)
@@ -89,24 +97,30 @@ static int dump_report(const struct dump *dump, dlg_error **error)
     return report(&dump->listener, &progress, error);
 }
 
+static int dump_tick(void *payload, dlg_error **error)
+{
+    return dump_report(payload, error);
+}
+
 /* Runs a query and writes its rows one by one, as they come. */
 static int dump_rows(struct dump *dump, const char *query, dump_row write, dlg_error **error)
 {
-    if (!PQsendQueryParams(dump->connection, query, 0, NULL, NULL, NULL, NULL, 1) ||
-        !PQsetSingleRowMode(dump->connection))
-        return archive_refused(dump->connection, NULL, error);
+    struct row_stream *stream = &dump->stream;
+    if (!row_stream_begin(stream, query))
+        return archive_refused(stream, NULL, error);
     int code = DLG_OK;
     PGresult *result;
-    for (uint64_t rows = 1; code == DLG_OK && (result = PQgetResult(dump->connection)) != NULL; rows++) {
-        if (PQresultStatus(result) == PGRES_SINGLE_TUPLE)
+    for (uint64_t rows = 1; code == DLG_OK && (result = row_stream_next(stream)) != NULL; rows++) {
+        ExecStatusType status = PQresultStatus(result);
+        if (status != PGRES_SINGLE_TUPLE && status != PGRES_TUPLES_OK)
+            return archive_refused(stream, result, error);
+        if (status == PGRES_SINGLE_TUPLE)
             code = write(dump->writer, result, error);
-        else if (PQresultStatus(result) != PGRES_TUPLES_OK)
-            code = archive_refused(dump->connection, result, error);
         PQclear(result);
         if (code == DLG_OK && rows % PROGRESS_ROWS == 0)
             code = dump_report(dump, error);
     }
-    return code;
+    return code == DLG_OK && stream->error ? archive_refused(stream, NULL, error) : code;
 }
 
 static const char *text_at(const PGresult *row, int column)
@@ -158,7 +172,7 @@ static int dump_message(struct archive_writer *writer, const PGresult *row, dlg_
 
 static int dump_all(struct dump *dump, dlg_error **error)
 {
-    int code = begin_snapshot(dump->connection, error);
+    int code = begin_snapshot(&dump->stream, error);
     if (code == DLG_OK)
         code = count_messages(dump, error);
     if (code == DLG_OK)
@@ -170,18 +184,41 @@ static int dump_all(struct dump *dump, dlg_error **error)
     return code == DLG_OK ? dump_report(dump, error) : code;
 }
 
+static int dump_run(struct dump *dump, dlg_client *client, int fd, dlg_error **error)
+{
+    PGconn *connection = client_connect(client, error);
+    if (!connection)
+        return dlg_error_code(*error);
+    row_stream_open(&dump->stream, connection);
+    dump->stream.patience = dump->writing = client_bulk_patience(client);
+    dump->stream.patience.tick = dump->writing.tick = dump_tick;
+    dump->stream.patience.payload = dump->writing.payload = dump;
+    dump->writing.silence_us = 0;
+    dump->writer = archive_writer_new(fd, clock_wall_us());
+    if (!dump->writer)
+        error_set(error, DLG_E_MEMORY, "out of memory");
+    else
+        archive_writer_wait(dump->writer, &dump->writing);
+    int code = dump->writer ? dump_all(dump, error) : DLG_E_MEMORY;
+    archive_writer_free(dump->writer);
+    row_stream_close(&dump->stream);
+    return code;
+}
+
 int dlg_dump(dlg_client *client, int fd, dlg_progress_fn progress, void *payload, dlg_error **error)
 {
     if (!client || fd < 0)
         return error_set(error, DLG_E_ARGUMENT, "dlg_dump() needs a client and an open file descriptor");
     dlg_error *failure = NULL;
-    struct dump dump = {.listener = {progress, payload}, .connection = client_connect(client, &failure)};
-    if (!dump.connection)
-        return error_give(error, failure);
-    dump.writer = archive_writer_new(fd, clock_wall_us());
-    int code = dump.writer ? dump_all(&dump, &failure) : error_set(&failure, DLG_E_MEMORY, "out of memory");
-    archive_writer_free(dump.writer);
-    PQfinish(dump.connection);
+    struct dump dump = {.listener = {progress, payload}};
+    struct admin_place place;
+    int code = client_may_wait(client, &failure);
+    if (code == DLG_OK)
+        code = admin_enter(&client->admin, &place, &failure);
+    if (code == DLG_OK) {
+        code = dump_run(&dump, client, fd, &failure);
+        admin_leave(&place);
+    }
     return code == DLG_OK ? code : error_give(error, failure);
 }
 
@@ -192,16 +229,22 @@ struct restore {
     int fd;
     bool checking; /* only looking whether the archive is whole */
     struct listener listener;
+    struct archive_reader *reader;
+    struct patience reading; /* as long as the source takes, but not after the client is closed */
+    dlg_error *ended;        /* why the reading ended early */
     uint64_t total_bytes;
 };
 
 static ssize_t read_fd(void *payload, char *bytes, size_t room)
 {
-    struct pollfd source = {.fd = *(int *)payload, .events = POLLIN};
+    struct restore *restore = payload;
     ssize_t count;
-    while ((count = read(source.fd, bytes, room)) < 0 && (errno == EINTR || errno == EAGAIN))
-        if (errno == EAGAIN)
-            poll(&source, 1, -1);
+    do {
+        errno = ECANCELED;
+        if (patience_await(&restore->reading, restore->fd, POLLIN, &restore->ended) != DLG_OK)
+            return -1;
+        count = read(restore->fd, bytes, room);
+    } while (count < 0 && (errno == EINTR || errno == EAGAIN));
     return count;
 }
 
@@ -215,13 +258,18 @@ static uint64_t size_ahead(int fd)
     return at >= 0 && at < status.st_size ? (uint64_t)(status.st_size - at) : 0;
 }
 
-static int restore_report(const struct restore *restore, const struct archive_reader *reader, dlg_error **error)
+static int restore_report(const struct restore *restore, dlg_error **error)
 {
     dlg_progress progress = DLG_PROGRESS_INIT;
     dlg_loader_progress(&progress, restore->loader);
-    progress.bytes = restore->checking ? 0 : archive_reader_offset(reader);
+    progress.bytes = restore->checking ? 0 : archive_reader_offset(restore->reader);
     progress.total_bytes = restore->total_bytes;
     return report(&restore->listener, &progress, error);
+}
+
+static int restore_tick(void *payload, dlg_error **error)
+{
+    return restore_report(payload, error);
 }
 
 static int restore_record(const struct restore *restore, const struct archive_reader *reader,
@@ -243,24 +291,28 @@ static int restore_records(struct restore *restore, struct archive_reader *reade
     for (uint64_t rows = 1; code == DLG_OK && record.tag != ARCHIVE_END; rows++) {
         code = restore_record(restore, reader, &record, error);
         if (code == DLG_OK && rows % PROGRESS_ROWS == 0)
-            code = restore_report(restore, reader, error);
+            code = restore_report(restore, error);
         if (code == DLG_OK)
             code = archive_reader_next(reader, &record, error);
     }
     if (code == DLG_OK)
         code = dlg_loader_flush(restore->loader, error);
     if (code == DLG_OK)
-        code = restore_report(restore, reader, error);
+        code = restore_report(restore, error);
     return code == DLG_OK ? loader_conflicts(restore->loader, error) : code;
 }
 
 static int restore_once(struct restore *restore, dlg_error **error)
 {
-    struct archive_reader *reader = archive_reader_new(read_fd, &restore->fd);
-    if (!reader)
+    restore->reader = archive_reader_new(read_fd, restore);
+    if (!restore->reader)
         return error_set(error, DLG_E_MEMORY, "out of memory");
-    int code = restore_records(restore, reader, error);
-    archive_reader_free(reader);
+    int code = restore_records(restore, restore->reader, error);
+    archive_reader_free(restore->reader);
+    if (!restore->ended)
+        return code;
+    code = error_give(error, restore->ended); /* and not that the file could not be read */
+    restore->ended = NULL;
     return code;
 }
 
@@ -280,17 +332,35 @@ static int restore_all(struct restore *restore, dlg_error **error)
     return restore_once(restore, error);
 }
 
+static int restore_run(struct restore *restore, dlg_client *client, dlg_error **error)
+{
+    restore->reading = client_bulk_patience(client);
+    restore->reading.silence_us = 0;
+    restore->reading.tick = restore_tick;
+    restore->reading.payload = restore;
+    int code = dlg_loader_open(&restore->loader, client, error);
+    if (code == DLG_OK) {
+        loader_collect_conflicts(restore->loader);
+        loader_listen(restore->loader, restore_tick, restore);
+        code = restore_all(restore, error);
+    }
+    dlg_loader_free(restore->loader);
+    return code;
+}
+
 int dlg_restore(dlg_client *client, int fd, dlg_progress_fn progress, void *payload, dlg_error **error)
 {
     if (!client || fd < 0)
         return error_set(error, DLG_E_ARGUMENT, "dlg_restore() needs a client and an open file descriptor");
     dlg_error *failure = NULL;
     struct restore restore = {.fd = fd, .listener = {progress, payload}, .total_bytes = size_ahead(fd)};
-    int code = dlg_loader_open(&restore.loader, client, &failure);
+    struct admin_place place;
+    int code = client_may_wait(client, &failure);
+    if (code == DLG_OK)
+        code = admin_enter(&client->admin, &place, &failure);
     if (code == DLG_OK) {
-        loader_collect_conflicts(restore.loader);
-        code = restore_all(&restore, &failure);
+        code = restore_run(&restore, client, &failure);
+        admin_leave(&place);
     }
-    dlg_loader_free(restore.loader);
     return code == DLG_OK ? code : error_give(error, failure);
 }

@@ -4,17 +4,21 @@
 #include "bulk/archive_scan.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <msgpack.h>
 #include <poll.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { FLUSH_SIZE = 64 * 1024 };
 
 struct archive_writer {
     int fd;
+    bool waits; /* for room, before it writes: a pipe, a socket */
+    const struct patience *patience;
     bool failed; /* no memory for what was packed */
     msgpack_sbuffer buffer;
     msgpack_packer packer;
@@ -32,21 +36,23 @@ static int pack_bytes(void *data, const char *bytes, size_t size)
     return writer->failed ? -1 : 0;
 }
 
-static int write_all(int fd, const char *bytes, size_t size, dlg_error **error)
+static int write_all(const struct archive_writer *writer, const char *bytes, size_t size, dlg_error **error)
 {
-    while (size > 0) {
-        ssize_t written = write(fd, bytes, size);
+    int code = DLG_OK;
+    while (code == DLG_OK && size > 0) {
+        if (writer->waits)
+            code = patience_await(writer->patience, writer->fd, POLLOUT, error);
+        if (code != DLG_OK)
+            break;
+        ssize_t written = write(writer->fd, bytes, writer->waits && size > PIPE_BUF ? PIPE_BUF : size);
         if (written >= 0) {
             bytes += written;
             size -= (size_t)written;
-        } else if (errno == EAGAIN) {
-            struct pollfd room = {.fd = fd, .events = POLLOUT};
-            poll(&room, 1, -1);
-        } else if (errno != EINTR) {
-            return error_set(error, DLG_E_FILE, "cannot write the archive: %s", strerror(errno));
+        } else if (errno != EINTR && errno != EAGAIN) {
+            code = error_set(error, DLG_E_FILE, "cannot write the archive: %s", strerror(errno));
         }
     }
-    return DLG_OK;
+    return code;
 }
 
 static int flush(struct archive_writer *writer, dlg_error **error)
@@ -54,7 +60,7 @@ static int flush(struct archive_writer *writer, dlg_error **error)
     if (writer->failed)
         return error_set(error, DLG_E_MEMORY, "out of memory");
     crypto_generichash_update(&writer->hash, (const unsigned char *)writer->buffer.data, writer->buffer.size);
-    int code = write_all(writer->fd, writer->buffer.data, writer->buffer.size, error);
+    int code = write_all(writer, writer->buffer.data, writer->buffer.size, error);
     writer->done.bytes += writer->buffer.size;
     msgpack_sbuffer_clear(&writer->buffer);
     return code;
@@ -118,13 +124,28 @@ static void pack_header(msgpack_packer *packer, int64_t created_us)
     pack_optional(packer, dlg_version());
 }
 
+/* A regular file has room; what is no file at all says so when it is written. */
+static bool is_awaited(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && !S_ISREG(status.st_mode);
+}
+
+void archive_writer_wait(struct archive_writer *writer, const struct patience *patience)
+{
+    writer->patience = patience;
+}
+
 struct archive_writer *archive_writer_new(int fd, int64_t created_us)
 {
+    static const struct patience endless = {.deadline_us = INT64_MAX};
     struct archive_writer *writer = aligned_alloc(_Alignof(struct archive_writer), sizeof *writer);
     if (!writer)
         return NULL;
     memset(writer, 0, sizeof *writer);
     writer->fd = fd;
+    writer->waits = is_awaited(fd);
+    writer->patience = &endless;
     writer->done.version = DLG_PROGRESS_VERSION;
     msgpack_sbuffer_init(&writer->buffer);
     msgpack_packer_init(&writer->packer, writer, pack_bytes);

@@ -78,17 +78,22 @@ static bool is_between_nodes(const dlg_error *error)
 }
 
 /* Takes the result; DONE when it is one of the two good kinds. */
-static enum copy_batch_outcome judge(PGresult *result, PGconn *connection, dlg_error **error)
+static enum copy_batch_outcome judge(PGresult *result, struct row_stream *stream, dlg_error **error)
 {
     ExecStatusType status = PQresultStatus(result);
+    if (stream->error) {
+        error_give(error, stream->error);
+        stream->error = NULL;
+        return COPY_BATCH_STOPPED;
+    }
     if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
         PQclear(result);
         return COPY_BATCH_DONE;
     }
     const char *sqlstate = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
-    bool lost = !sqlstate || PQstatus(connection) != CONNECTION_OK;
+    bool lost = !sqlstate || PQstatus(stream->conn) != CONNECTION_OK;
     error_set_sql(error, lost ? DLG_E_UNAVAILABLE : DLG_E_DATABASE, sqlstate, "a batch was not loaded",
-                  result ? PQresultErrorMessage(result) : PQerrorMessage(connection));
+                  result ? PQresultErrorMessage(result) : PQerrorMessage(stream->conn));
     error_classify(error);
     PQclear(result);
     return error_is_transient(*error) || is_between_nodes(*error) ? COPY_BATCH_AGAIN : COPY_BATCH_REFUSED;
@@ -118,57 +123,64 @@ static enum copy_batch_outcome note_conflicts(const struct copy_buffer *rows, co
 }
 
 /* Rows were skipped: are they there as they were given, or are others? An edited one may have another text by now. */
-static enum copy_batch_outcome compare_rows(const struct copy_buffer *rows, PGconn *connection,
+static enum copy_batch_outcome compare_rows(const struct copy_buffer *rows, struct row_stream *stream,
                                             struct copy_conflicts *conflicts, dlg_error **error)
 {
-    PGresult *equal = copy_buffer_compare(rows, connection);
+    PGresult *equal = copy_buffer_compare(rows, stream);
     if (PQresultStatus(equal) != PGRES_TUPLES_OK)
-        return judge(equal, connection, error);
+        return judge(equal, stream, error);
     enum copy_batch_outcome outcome = note_conflicts(rows, equal, conflicts, error);
     PQclear(equal);
     return outcome;
 }
 
-static enum copy_batch_outcome write_rows(const struct copy_buffer *rows, PGconn *connection, bool insert,
+static enum copy_batch_outcome write_rows(const struct copy_buffer *rows, struct row_stream *stream, bool insert,
                                           struct copy_batch_result *done, dlg_error **error)
 {
     if (!rows->count)
         return COPY_BATCH_DONE;
-    PGresult *result = insert ? copy_buffer_insert(rows, connection) : copy_buffer_copy(rows, connection);
+    PGresult *result = insert ? copy_buffer_insert(rows, stream) : copy_buffer_copy(rows, stream);
     size_t count = insert ? (size_t)PQntuples(result) : rows->count;
-    enum copy_batch_outcome outcome = judge(result, connection, error);
+    enum copy_batch_outcome outcome = judge(result, stream, error);
     if (outcome != COPY_BATCH_DONE)
         return outcome;
     done->written += count;
-    return count < rows->count && rows->table->compare ? compare_rows(rows, connection, &done->conflicts, error)
+    return count < rows->count && rows->table->compare ? compare_rows(rows, stream, &done->conflicts, error)
                                                        : COPY_BATCH_DONE;
 }
 
-static enum copy_batch_outcome advance_sequence(const struct copy_batch *batch, PGconn *connection, dlg_error **error)
+static enum copy_batch_outcome advance_sequence(const struct copy_batch *batch, struct row_stream *stream,
+                                                dlg_error **error)
 {
     if (!batch->sequence_id)
         return COPY_BATCH_DONE;
     char id[8];
     put_int64(id, batch->sequence_id);
-    PGresult *result = PQexecParams(connection, sequence_sql, 1, (const Oid[]){OID_INT8}, (const char *[]){id},
-                                    (const int[]){sizeof id}, (const int[]){1}, 1);
-    return judge(result, connection, error);
+    const struct row_stream_values values = {.count = 1,
+                                             .types = (const Oid[]){OID_INT8},
+                                             .bytes = (const char *const[]){id},
+                                             .lengths = (const int[]){sizeof id}};
+    return judge(row_stream_query(stream, sequence_sql, &values), stream, error);
 }
 
 /* Explicit BEGIN and COMMIT: on Citus rows of several nodes are then committed together. */
-enum copy_batch_outcome copy_batch_write(const struct copy_batch *batch, PGconn *connection, bool insert,
+enum copy_batch_outcome copy_batch_write(const struct copy_batch *batch, struct row_stream *stream, bool insert,
                                          struct copy_batch_result *result, dlg_error **error)
 {
     *result = (struct copy_batch_result){0};
-    enum copy_batch_outcome outcome = judge(PQexec(connection, "BEGIN"), connection, error);
+    enum copy_batch_outcome outcome = judge(row_stream_run(stream, "BEGIN"), stream, error);
     if (outcome == COPY_BATCH_DONE)
-        outcome = write_rows(&batch->users, connection, insert, result, error);
+        outcome = write_rows(&batch->users, stream, insert, result, error);
     if (outcome == COPY_BATCH_DONE)
-        outcome = write_rows(&batch->messages, connection, insert, result, error);
+        outcome = write_rows(&batch->messages, stream, insert, result, error);
     if (outcome == COPY_BATCH_DONE)
-        outcome = advance_sequence(batch, connection, error);
-    if (outcome == COPY_BATCH_DONE)
-        return judge(PQexec(connection, "COMMIT"), connection, error);
-    PQclear(PQexec(connection, "ROLLBACK"));
+        outcome = advance_sequence(batch, stream, error);
+    if (outcome == COPY_BATCH_DONE) {
+        outcome = judge(row_stream_run(stream, "COMMIT"), stream, error);
+        result->committing = outcome == COPY_BATCH_AGAIN || outcome == COPY_BATCH_STOPPED;
+        return outcome;
+    }
+    if (outcome != COPY_BATCH_STOPPED)
+        PQclear(row_stream_run(stream, "ROLLBACK"));
     return outcome;
 }

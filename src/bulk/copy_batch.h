@@ -1,4 +1,4 @@
-/* copy_batch.h - rows that are loaded together, in one transaction on a connection of the caller's own. */
+/* copy_batch.h - rows that are loaded together, in one transaction on a stream of the caller's own. */
 #ifndef DIALOGS_COPY_BATCH_H
 #define DIALOGS_COPY_BATCH_H
 
@@ -18,14 +18,16 @@ struct copy_batch {
 
 enum copy_batch_outcome {
     COPY_BATCH_DONE,
-    COPY_BATCH_AGAIN,  /* may go well another time, on a new connection */
-    COPY_BATCH_REFUSED /* the database will not have it: nothing is written */
+    COPY_BATCH_AGAIN,   /* may go well another time, on a new connection */
+    COPY_BATCH_REFUSED, /* the database will not have it: nothing is written */
+    COPY_BATCH_STOPPED  /* the waiting ended */
 };
 
 /* What became of the rows of a batch. */
 struct copy_batch_result {
     size_t written;                  /* rows that are new */
     struct copy_conflicts conflicts; /* messages that are not there as they were given */
+    bool committing;                 /* unless it is DONE: it may be written nevertheless */
 };
 
 void copy_batch_init(struct copy_batch *batch);
@@ -36,7 +38,7 @@ void copy_batch_free(struct copy_batch *batch);
  * Writes the batch: by COPY, which stops at a row that is there already, or with `insert` by INSERT,
  * which skips it. `error`, not NULL, says why it was not DONE.
  */
-enum copy_batch_outcome copy_batch_write(const struct copy_batch *batch, PGconn *connection, bool insert,
+enum copy_batch_outcome copy_batch_write(const struct copy_batch *batch, struct row_stream *stream, bool insert,
                                          struct copy_batch_result *result, dlg_error **error);
 
 #endif

@@ -76,45 +76,29 @@ void copy_buffer_free(struct copy_buffer *rows)
     copy_buffer_clear(rows);
 }
 
-static bool copy_feed(PGconn *connection, const char *bytes, size_t size)
+static bool copy_feed(struct row_stream *stream, const char *bytes, size_t size)
 {
     enum { PIECE = 256 * 1024 };
     for (size_t sent = 0; sent < size;) {
         size_t piece = size - sent < PIECE ? size - sent : PIECE;
-        if (PQputCopyData(connection, bytes + sent, (int)piece) != 1)
+        if (!row_stream_put(stream, bytes + sent, piece))
             return false;
         sent += piece;
     }
     return true;
 }
 
-/* Of the results of a statement the one that tells most: the first that failed, else the first. */
-static PGresult *copy_finish(PGconn *connection)
+PGresult *copy_buffer_copy(const struct copy_buffer *rows, struct row_stream *stream)
 {
-    PGresult *kept = NULL;
-    PGresult *result;
-    while ((result = PQgetResult(connection)) != NULL) {
-        if (kept && (PQresultStatus(kept) != PGRES_COMMAND_OK || PQresultStatus(result) == PGRES_COMMAND_OK)) {
-            PQclear(result);
-            continue;
-        }
-        PQclear(kept);
-        kept = result;
-    }
-    return kept;
-}
-
-PGresult *copy_buffer_copy(const struct copy_buffer *rows, PGconn *connection)
-{
-    PGresult *started = PQexec(connection, rows->table->copy);
+    PGresult *started = row_stream_run(stream, rows->table->copy);
     if (PQresultStatus(started) != PGRES_COPY_IN)
         return started;
     PQclear(started);
     char end[ROW_HEAD_SIZE];
     put_int16(end, -1);
-    bool fed = copy_feed(connection, copy_header, COPY_HEADER_SIZE) && copy_feed(connection, rows->bytes, rows->size) &&
-               copy_feed(connection, end, sizeof end);
-    return PQputCopyEnd(connection, fed ? NULL : "the rows could not be sent") == 1 ? copy_finish(connection) : NULL;
+    bool fed = copy_feed(stream, copy_header, COPY_HEADER_SIZE) && copy_feed(stream, rows->bytes, rows->size) &&
+               copy_feed(stream, end, sizeof end);
+    return fed ? row_stream_put_end(stream) : NULL;
 }
 
 /* ---- Rows and columns ---- */
@@ -229,28 +213,28 @@ static void arrays_add_column(struct arrays *arrays, const struct copy_buffer *r
     arrays_add(arrays, array, size, rows->table->array_types[column]);
 }
 
-static PGresult *arrays_run(struct arrays *arrays, const char *sql, PGconn *connection)
+static PGresult *arrays_run(struct arrays *arrays, const char *sql, struct row_stream *stream)
 {
-    static const int formats[COPY_BUFFER_COLUMNS] = {1, 1, 1, 1, 1, 1, 1, 1};
-    PGresult *result = NULL;
-    if (arrays->complete)
-        result = PQexecParams(connection, sql, arrays->count, arrays->types, (const char *const *)arrays->bytes,
-                              arrays->lengths, formats, 1);
+    const struct row_stream_values values = {.count = arrays->count,
+                                             .types = arrays->types,
+                                             .bytes = (const char *const *)arrays->bytes,
+                                             .lengths = arrays->lengths};
+    PGresult *result = arrays->complete ? row_stream_query(stream, sql, &values) : NULL;
     for (int i = 0; i < arrays->count; i++)
         free(arrays->bytes[i]);
     return result;
 }
 
-PGresult *copy_buffer_insert(const struct copy_buffer *rows, PGconn *connection)
+PGresult *copy_buffer_insert(const struct copy_buffer *rows, struct row_stream *stream)
 {
     struct arrays arrays = {.complete = true};
     for (int i = 0; i < rows->table->columns; i++)
         arrays_add_column(&arrays, rows, i);
-    return arrays_run(&arrays, rows->table->insert, connection);
+    return arrays_run(&arrays, rows->table->insert, stream);
 }
 
 /* Of messages the id, the author, the recipient, and the digest of the text. */
-PGresult *copy_buffer_compare(const struct copy_buffer *rows, PGconn *connection)
+PGresult *copy_buffer_compare(const struct copy_buffer *rows, struct row_stream *stream)
 {
     enum { TEXT = 3 };
     struct arrays arrays = {.complete = true};
@@ -259,5 +243,5 @@ PGresult *copy_buffer_compare(const struct copy_buffer *rows, PGconn *connection
     size_t size = 0;
     char *digests = digest_array(rows, TEXT, &size);
     arrays_add(&arrays, digests, size, OID_BYTEA_ARRAY);
-    return arrays_run(&arrays, rows->table->compare, connection);
+    return arrays_run(&arrays, rows->table->compare, stream);
 }

@@ -5,8 +5,7 @@
 #ifndef DIALOGS_COPY_BUFFER_H
 #define DIALOGS_COPY_BUFFER_H
 
-#include <dialogs.h>
-#include <libpq-fe.h>
+#include "pg/row_stream.h"
 
 enum { COPY_BUFFER_COLUMNS = 8 };
 
@@ -49,12 +48,12 @@ const char *copy_buffer_next(const struct copy_buffer *rows, const char *row);
 struct copy_buffer_value copy_buffer_column(const char *row, int column);
 
 /*
- * Each runs one statement on a connection in a transaction and returns its result, to be cleared:
+ * Each runs one statement on a stream in a transaction and returns its result, to be cleared:
  * PGRES_COMMAND_OK, or PGRES_TUPLES_OK with a row for each that was new, or for each that is there as given. NULL: no
- * connection, or no memory.
+ * connection, no memory, or the stream's error.
  */
-PGresult *copy_buffer_copy(const struct copy_buffer *rows, PGconn *connection);
-PGresult *copy_buffer_insert(const struct copy_buffer *rows, PGconn *connection);
-PGresult *copy_buffer_compare(const struct copy_buffer *rows, PGconn *connection);
+PGresult *copy_buffer_copy(const struct copy_buffer *rows, struct row_stream *stream);
+PGresult *copy_buffer_insert(const struct copy_buffer *rows, struct row_stream *stream);
+PGresult *copy_buffer_compare(const struct copy_buffer *rows, struct row_stream *stream);
 
 #endif

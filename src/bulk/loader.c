@@ -23,32 +23,49 @@ enum { COPY_BATCH_ROWS = 10000, COPY_BATCH_BYTES = 8 * 1024 * 1024 };
 
 struct dlg_loader {
     dlg_client *client;
-    PGconn *connection; /* NULL while there is none */
+    struct row_stream stream;
     struct copy_batch batch;
     bool insert;                     /* the last batch met rows that were there already */
     bool collects;                   /* conflicts are told by loader_conflicts(), not by each flush */
     struct copy_conflicts conflicts; /* not told yet */
     dlg_progress done;
+    loader_tick tick; /* while it waits; or NULL */
+    void *payload;
 };
+
+static int connect_loader(dlg_loader *loader, dlg_error **error)
+{
+    PGconn *connection = client_connect(loader->client, error);
+    if (!connection)
+        return dlg_error_code(*error);
+    row_stream_open(&loader->stream, connection);
+    return DLG_OK;
+}
 
 int dlg_loader_open(dlg_loader **loader, dlg_client *client, dlg_error **error)
 {
     if (!client || !loader)
         return error_set(error, DLG_E_ARGUMENT,
                          "dlg_loader_open() needs a client and the address of a pointer for the loader");
-    dlg_error *failure = NULL;
-    PGconn *connection = client_connect(client, &failure);
-    if (!connection)
-        return error_give(error, failure);
     dlg_loader *made = calloc(1, sizeof *made);
-    if (!made) {
-        PQfinish(connection);
+    if (!made)
         return error_set(error, DLG_E_MEMORY, "out of memory");
-    }
     made->client = client;
-    made->connection = connection;
     made->done.version = DLG_PROGRESS_VERSION;
     copy_batch_init(&made->batch);
+    dlg_error *failure = NULL;
+    struct admin_place place;
+    int code = client_may_wait(client, &failure);
+    if (code == DLG_OK)
+        code = admin_enter(&client->admin, &place, &failure);
+    if (code == DLG_OK) {
+        code = connect_loader(made, &failure);
+        admin_leave(&place);
+    }
+    if (code != DLG_OK) {
+        free(made);
+        return error_give(error, failure);
+    }
     *loader = made;
     return DLG_OK;
 }
@@ -57,7 +74,7 @@ void dlg_loader_free(dlg_loader *loader)
 {
     if (!loader)
         return;
-    PQfinish(loader->connection);
+    row_stream_close(&loader->stream);
     copy_batch_free(&loader->batch);
     free(loader);
 }
@@ -72,37 +89,57 @@ int dlg_loader_progress(dlg_progress *progress, const dlg_loader *loader)
 
 /* ---- Sending a batch ---- */
 
-static void wait_before(unsigned attempts)
-{
-    int64_t pause_us = backoff_us(attempts, BACKOFF_LEAST_US, BACKOFF_MOST_US);
-    struct timespec left = {.tv_sec = pause_us / 1000000, .tv_nsec = pause_us % 1000000 * 1000};
-    while (nanosleep(&left, &left) != 0)
-        ;
-}
-
-/* After a failure on a new connection: the old one may be lost, or lead to a server that was primary once. */
-static void disconnect(dlg_loader *loader)
-{
-    PQfinish(loader->connection);
-    loader->connection = NULL;
-}
-
 /*
  * One attempt, with a second one by INSERT when COPY failed: a row may be there already. How an error
  * of COPY says so is not the same everywhere: from another node of Citus it has no SQLSTATE of its own.
  */
 static enum copy_batch_outcome attempt(dlg_loader *loader, struct copy_batch_result *result, dlg_error **error)
 {
-    if (!loader->connection)
-        loader->connection = client_connect(loader->client, error);
-    if (!loader->connection)
+    struct row_stream *stream = &loader->stream;
+    *result = (struct copy_batch_result){0};
+    if (!stream->conn && connect_loader(loader, error) != DLG_OK)
         return dlg_error_code(*error) == DLG_E_UNAVAILABLE ? COPY_BATCH_AGAIN : COPY_BATCH_REFUSED;
-    enum copy_batch_outcome outcome =
-        copy_batch_write(&loader->batch, loader->connection, loader->insert, result, error);
-    if (outcome == COPY_BATCH_DONE || loader->insert || PQstatus(loader->connection) != CONNECTION_OK)
+    enum copy_batch_outcome outcome = copy_batch_write(&loader->batch, stream, loader->insert, result, error);
+    if (outcome == COPY_BATCH_DONE || outcome == COPY_BATCH_STOPPED || loader->insert ||
+        PQstatus(stream->conn) != CONNECTION_OK)
         return outcome;
     loader->insert = true;
-    return copy_batch_write(&loader->batch, loader->connection, true, result, error);
+    return copy_batch_write(&loader->batch, stream, true, result, error);
+}
+
+/* With attempts on new connections: the old one may be lost, or lead to a server that was primary once. */
+static enum copy_batch_outcome attempt_until_done(dlg_loader *loader, struct copy_batch_result *result,
+                                                  dlg_error **error)
+{
+    enum copy_batch_outcome outcome = attempt(loader, result, error);
+    /* From the first failure on, and in time alone: a node that comes back refuses at once until it is there. */
+    int64_t deadline_us = clock_monotonic_us() + client_settings(loader->client)->open_timeout_ms * 1000;
+    bool committing = result->committing;
+    for (unsigned repeats = 0; outcome == COPY_BATCH_AGAIN && clock_monotonic_us() < deadline_us; repeats++) {
+        row_stream_close(&loader->stream);
+        admin_pause(&loader->client->admin, backoff_us(repeats, BACKOFF_LEAST_US, BACKOFF_MOST_US));
+        outcome = attempt(loader, result, error);
+        committing = committing || result->committing;
+    }
+    if (outcome == COPY_BATCH_STOPPED)
+        row_stream_close(&loader->stream);
+    if (outcome != COPY_BATCH_DONE)
+        error_set_fate(*error, committing ? DLG_FATE_POSSIBLY_WRITTEN : DLG_FATE_NOT_WRITTEN);
+    return outcome;
+}
+
+void loader_listen(dlg_loader *loader, loader_tick tick, void *payload)
+{
+    loader->tick = tick;
+    loader->payload = payload;
+}
+
+static struct patience loader_patience(const dlg_loader *loader)
+{
+    struct patience patience = client_bulk_patience(loader->client);
+    patience.tick = loader->tick;
+    patience.payload = loader->payload;
+    return patience;
 }
 
 static void keep_conflicts(dlg_loader *loader, const struct copy_conflicts *conflicts)
@@ -143,25 +180,19 @@ int dlg_loader_flush(dlg_loader *loader, dlg_error **error)
     if (!loader)
         return error_set(error, DLG_E_ARGUMENT, "dlg_loader_flush() needs a loader");
     int code = client_may_wait(loader->client, error);
+    if (code != DLG_OK || (!loader->batch.users.count && !loader->batch.messages.count))
+        return code;
+    dlg_error *failure = NULL;
+    struct copy_batch_result result = {0};
+    struct admin_place place;
+    code = admin_enter(&loader->client->admin, &place, error);
     if (code != DLG_OK)
         return code;
-    if (!loader->batch.users.count && !loader->batch.messages.count)
-        return DLG_OK;
-    dlg_error *failure = NULL;
-    struct copy_batch_result result;
-    enum copy_batch_outcome outcome = attempt(loader, &result, &failure);
-    /* From the first failure on, and in time alone: a node that comes back refuses at once until it is there. */
-    int64_t deadline_us = clock_monotonic_us() + client_settings(loader->client)->open_timeout_ms * 1000;
-    unsigned repeats = 0;
-    for (; outcome == COPY_BATCH_AGAIN && clock_monotonic_us() < deadline_us; repeats++) {
-        disconnect(loader);
-        wait_before(repeats);
-        outcome = attempt(loader, &result, &failure);
-    }
-    if (outcome != COPY_BATCH_DONE) {
-        error_set_fate(failure, repeats > 0 ? DLG_FATE_POSSIBLY_WRITTEN : DLG_FATE_NOT_WRITTEN);
+    loader->stream.patience = loader_patience(loader);
+    enum copy_batch_outcome outcome = attempt_until_done(loader, &result, &failure);
+    admin_leave(&place);
+    if (outcome != COPY_BATCH_DONE)
         return error_give(error, failure);
-    }
     dlg_error_free(failure);
     count_copied(loader, &result);
     copy_batch_clear(&loader->batch);

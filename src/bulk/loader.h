@@ -17,4 +17,8 @@ int loader_restore_user(dlg_loader *loader, const dlg_user *user, const char *pa
 void loader_collect_conflicts(dlg_loader *loader);
 int loader_conflicts(dlg_loader *loader, dlg_error **error);
 
+/* Is called a few times a second while the loader waits; any code but DLG_OK, with its error, ends the waiting. */
+typedef int (*loader_tick)(void *payload, dlg_error **error);
+void loader_listen(dlg_loader *loader, loader_tick tick, void *payload);
+
 #endif

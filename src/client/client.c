@@ -1,6 +1,7 @@
 #include "client/client.h"
 
 #include "base/log.h"
+#include "base/timeout.h"
 #include "base/trace.h"
 #include "base/versioned.h"
 #include "client/schema.h"
@@ -62,10 +63,17 @@ dlg_client *client_of(const struct request *request)
 
 PGconn *client_connect(dlg_client *client, dlg_error **error)
 {
-    if (client_may_wait(client, error) != DLG_OK)
-        return NULL;
-    int64_t deadline_us = clock_monotonic_us() + client->settings->timeout_ms * 1000;
-    return admin_connection_open(client->conninfo, client->settings, deadline_us, error);
+    const struct patience patience = {.deadline_us =
+                                          clock_deadline(timeout_choose(0, client->settings->timeout_ms * 1000)),
+                                      .stop = &client->admin.stop};
+    return admin_connection_open(client->conninfo, client->settings, &patience, error);
+}
+
+struct patience client_bulk_patience(const dlg_client *client)
+{
+    int64_t silence_us = timeout_choose(0, client->settings->bulk_timeout_ms * 1000);
+    return (struct patience){
+        .deadline_us = INT64_MAX, .silence_us = silence_us < 0 ? 0 : silence_us, .stop = &client->admin.stop};
 }
 
 /* ---- Keys ---- */
@@ -184,18 +192,23 @@ static int client_locate(dlg_client *client, const char *conninfo, dlg_error **e
     return client->conninfo ? DLG_OK : error_set(error, DLG_E_MEMORY, "out of memory");
 }
 
+/* The end of the session ends what it does: a silent server gets little grace. */
+enum { SCHEMA_GRACE_US = 1000000 };
+
 static int client_schema(dlg_client *client, int64_t deadline_us, bool install, int *version, dlg_error **error)
 {
     dlg_error *why = NULL;
-    PGconn *conn = admin_connection_open(client->conninfo, client->settings, deadline_us, &why);
+    const struct patience patience = {
+        .deadline_us = deadline_us, .grace_us = SCHEMA_GRACE_US, .stop = &client->admin.stop};
+    PGconn *conn = admin_connection_open(client->conninfo, client->settings, &patience, &why);
     if (!conn)
         return error_give(error, why);
     bool feed = client->settings->feed == FEED_ON;
     int found = 0;
-    int code = pooler_check(conn, client->conninfo, client->settings, deadline_us, error);
+    int code = pooler_check(conn, client->conninfo, client->settings, &patience, error);
     if (code == DLG_OK)
-        code = install ? schema_install(conn, feed, deadline_us, &found, error)
-                       : schema_check(conn, feed, deadline_us, &found, error);
+        code = install ? schema_install(conn, feed, &patience, &found, error)
+                       : schema_check(conn, feed, &patience, &found, error);
     PQfinish(conn);
     if (version)
         *version = found;
@@ -204,10 +217,15 @@ static int client_schema(dlg_client *client, int64_t deadline_us, bool install, 
     return code;
 }
 
+static int64_t open_deadline_us(const dlg_client *client)
+{
+    return clock_deadline(timeout_choose(0, client->settings->open_timeout_ms * 1000));
+}
+
 static int client_start(dlg_client *client, const char *conninfo, dlg_error **error)
 {
     const dlg_settings *settings = client->settings;
-    int64_t deadline_us = clock_monotonic_us() + settings->open_timeout_ms * 1000;
+    int64_t deadline_us = open_deadline_us(client);
     int code = given_key_check(client, error);
     if (code == DLG_OK)
         code = client_locate(client, conninfo, error);
@@ -372,11 +390,15 @@ int dlg_ready(dlg_client *client)
 
 int dlg_schema_install(int *version, dlg_client *client, dlg_error **error)
 {
+    struct admin_place place;
     int code = client_may_wait(client, error);
+    if (code == DLG_OK)
+        code = admin_enter(&client->admin, &place, error);
     if (code != DLG_OK)
         return code;
-    int64_t deadline_us = clock_monotonic_us() + client->settings->open_timeout_ms * 1000;
-    return client_schema(client, deadline_us, true, version, error);
+    code = client_schema(client, open_deadline_us(client), true, version, error);
+    admin_leave(&place);
+    return code;
 }
 
 int dlg_stats_get(dlg_stats *stats, dlg_client *client)

@@ -41,7 +41,13 @@ dlg_client *client_of(const struct request *request);
 /* What client_check() does, and the signing keys, opened when first asked for. Any thread. */
 int client_keyring(dlg_client *client, struct keyring **keyring, dlg_error **error);
 
-/* A blocking connection of the caller's own, to be closed with PQfinish(); NULL on failure. */
+/*
+ * A blocking connection of the caller's own, to be closed with PQfinish(); NULL on failure. For work between
+ * admin_enter() and admin_leave().
+ */
 PGconn *client_connect(dlg_client *client, dlg_error **error);
+
+/* How long streams of rows wait for the server. */
+struct patience client_bulk_patience(const dlg_client *client);
 
 #endif

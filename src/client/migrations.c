@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,14 +51,14 @@ struct step_attempt {
     PGconn *conn;
     const struct sql_migration *step;
     int number; /* the version after it; 0: no migration */
-    int64_t deadline_us;
+    const struct patience *patience;
     dlg_error *error;
 };
 
-static int number_read(PGconn *conn, const char *sql, int64_t deadline_us, int *number, dlg_error **error)
+static int number_read(PGconn *conn, const char *sql, const struct patience *patience, int *number, dlg_error **error)
 {
     dlg_error *why = NULL;
-    PGresult *result = admin_connection_run(conn, sql, deadline_us, &why);
+    PGresult *result = admin_connection_run(conn, sql, patience, &why);
     if (!result)
         return error_give(error, why);
     *number = PQntuples(result) ? atoi(PQgetvalue(result, 0, 0)) : 0;
@@ -67,20 +66,20 @@ static int number_read(PGconn *conn, const char *sql, int64_t deadline_us, int *
     return DLG_OK;
 }
 
-static int version_read(PGconn *conn, int64_t deadline_us, int *version, dlg_error **error)
+static int version_read(PGconn *conn, const struct patience *patience, int *version, dlg_error **error)
 {
-    int code = number_read(conn, "SELECT (pg_catalog.to_regclass('public.dlg_schema') IS NOT NULL)::integer",
-                           deadline_us, version, error);
+    int code = number_read(conn, "SELECT (pg_catalog.to_regclass('public.dlg_schema') IS NOT NULL)::integer", patience,
+                           version, error);
     if (code != DLG_OK || *version == 0)
         return code;
-    return number_read(conn, "SELECT coalesce(pg_catalog.max(version), 0) FROM public.dlg_schema", deadline_us, version,
+    return number_read(conn, "SELECT coalesce(pg_catalog.max(version), 0) FROM public.dlg_schema", patience, version,
                        error);
 }
 
-int migrations_version(PGconn *conn, int64_t deadline_us, int *version, dlg_error **error)
+int migrations_version(PGconn *conn, const struct patience *patience, int *version, dlg_error **error)
 {
     dlg_error *why = NULL;
-    if (version_read(conn, deadline_us, version, &why) != DLG_OK && strcmp(dlg_error_sqlstate(why), "42501") == 0) {
+    if (version_read(conn, patience, version, &why) != DLG_OK && strcmp(dlg_error_sqlstate(why), "42501") == 0) {
         int code = error_set_sql(error, DLG_E_DATABASE, "42501",
                                  "the version of the tables cannot be read (GRANT USAGE ON SCHEMA public and SELECT ON "
                                  "public.dlg_schema to this role)",
@@ -107,7 +106,7 @@ int migrations_refuse(int version, int known, dlg_error **error)
  * What another role's table or view brings along, such as triggers, would run as the superuser who installs. That role
  * may have made it in advance. Tables of the database's owner and of superusers are nobody's trap.
  */
-static int owners_check(PGconn *conn, int64_t deadline_us, dlg_error **error)
+static int owners_check(PGconn *conn, const struct patience *patience, dlg_error **error)
 {
     static const char sql[] =
         "SELECT c.relname, pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class c "
@@ -117,7 +116,7 @@ static int owners_check(PGconn *conn, int64_t deadline_us, dlg_error **error)
         "JOIN pg_catalog.pg_database d ON d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() "
         "WHERE n.nspname OPERATOR(pg_catalog.=) 'public'::pg_catalog.name AND NOT owner.rolsuper "
         "AND owner.oid OPERATOR(pg_catalog.<>) d.datdba AND c.relname OPERATOR(pg_catalog.~) '^(dialogs$|dlg_)'";
-    PGresult *result = admin_connection_run(conn, sql, deadline_us, error);
+    PGresult *result = admin_connection_run(conn, sql, patience, error);
     if (!result)
         return dlg_error_code(*error);
     int code = DLG_OK;
@@ -136,7 +135,7 @@ static int owners_check(PGconn *conn, int64_t deadline_us, dlg_error **error)
 
 static int run(struct step_attempt *at, const char *sql)
 {
-    PGresult *result = admin_connection_run(at->conn, sql, at->deadline_us, &at->error);
+    PGresult *result = admin_connection_run(at->conn, sql, at->patience, &at->error);
     PQclear(result);
     return result ? DLG_OK : dlg_error_code(at->error);
 }
@@ -148,12 +147,12 @@ static int text_choose(struct step_attempt *at, const char **text)
     if (at->step->plain == at->step->distributed)
         return DLG_OK;
     code = number_read(at->conn, "SELECT (pg_catalog.to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL)::integer",
-                       at->deadline_us, &distributed, &at->error);
+                       at->patience, &distributed, &at->error);
     if (code == DLG_OK && distributed)
         code = number_read(at->conn,
                            "SELECT pg_catalog.count(*) FROM pg_catalog.pg_dist_partition "
                            "WHERE logicalrelid = pg_catalog.to_regclass('public.dialogs')",
-                           at->deadline_us, &distributed, &at->error);
+                           at->patience, &distributed, &at->error);
     if (distributed)
         *text = at->step->distributed;
     return code;
@@ -172,8 +171,7 @@ static int invalid_drop(struct step_attempt *at, const char *text)
         "WHERE NOT i.indisvalid AND n.nspname = 'public' AND c.relname ~ '^[a-z0-9_]+$' "
         "AND $1 ~ ('\\m' || c.relname || '\\M')";
     const char *values[] = {text, at->step->alone ? "CONCURRENTLY" : ""};
-    struct admin_patience patience = {.deadline_us = at->deadline_us};
-    PGresult *result = admin_connection_query(at->conn, sql, 2, values, &patience, &at->error);
+    PGresult *result = admin_connection_query(at->conn, sql, 2, values, at->patience, &at->error);
     int code = result ? DLG_OK : dlg_error_code(at->error);
     for (int row = 0; code == DLG_OK && row < PQntuples(result); row++)
         code = run(at, PQgetvalue(result, row, 0));
@@ -194,7 +192,7 @@ static int step_apply(struct step_attempt *at)
     int code = DLG_OK, version = at->number - 1;
     const char *text = NULL;
     if (at->number)
-        code = migrations_version(at->conn, at->deadline_us, &version, &at->error);
+        code = migrations_version(at->conn, at->patience, &version, &at->error);
     if (code != DLG_OK || version != at->number - 1)
         return code; /* another process was faster */
     code = text_choose(at, &text);
@@ -207,17 +205,19 @@ static int step_apply(struct step_attempt *at)
 
 /* ---- Until it is done ---- */
 
+/* The end of the session undoes it too. */
 static void undo(struct step_attempt *at, const struct frame *frame)
 {
-    if (PQstatus(at->conn) == CONNECTION_OK && clock_monotonic_us() < at->deadline_us)
-        PQclear(admin_connection_run(at->conn, frame->undo, at->deadline_us, NULL));
+    if (PQstatus(at->conn) == CONNECTION_OK && clock_monotonic_us() < at->patience->deadline_us &&
+        !patience_is_stopped(at->patience))
+        PQclear(admin_connection_run(at->conn, frame->undo, at->patience, NULL));
 }
 
 static int step_try(struct step_attempt *at, bool *locked)
 {
     const struct frame *frame = at->step->alone ? &alone : &transaction;
     int got = 0;
-    int code = number_read(at->conn, frame->begin, at->deadline_us, &got, &at->error);
+    int code = number_read(at->conn, frame->begin, at->patience, &got, &at->error);
     *locked = got;
     if (code == DLG_OK && got)
         code = step_apply(at);
@@ -241,13 +241,15 @@ static int step_until_done(struct step_attempt *at)
         if (code == DLG_OK ? locked : !is_busy(at->error))
             return code;
         int64_t pause_us = code == DLG_OK ? PAUSE_LOCKED_US : PAUSE_BUSY_US;
-        if (clock_monotonic_us() + pause_us >= at->deadline_us)
+        if (patience_is_stopped(at->patience))
+            return error_set(&at->error, DLG_E_CLOSED, "the client was closed before the tables were upgraded");
+        if (clock_monotonic_us() + pause_us >= at->patience->deadline_us)
             return error_set(&at->error, DLG_E_TIMEOUT,
                              code == DLG_OK ? "another process is upgrading them"
                                             : "transactions that use a table do not end (see pg_stat_activity)");
         dlg_error_free(at->error);
         at->error = NULL;
-        poll(NULL, 0, (int)(pause_us / 1000));
+        patience_pause(at->patience, pause_us);
     }
 }
 
@@ -273,27 +275,28 @@ static int explain_step(struct step_attempt *at, dlg_error **error)
     return code;
 }
 
-int migrations_apply(PGconn *conn, const struct sql_migration *steps, int count, int64_t deadline_us, dlg_error **error)
+int migrations_apply(PGconn *conn, const struct sql_migration *steps, int count, const struct patience *patience,
+                     dlg_error **error)
 {
     dlg_error *why = NULL;
-    if (owners_check(conn, deadline_us, &why) != DLG_OK)
+    if (owners_check(conn, patience, &why) != DLG_OK)
         return error_give(error, why);
     for (;;) {
         int version = 0;
-        int code = migrations_version(conn, deadline_us, &version, error);
+        int code = migrations_version(conn, patience, &version, error);
         if (code != DLG_OK || version == count)
             return code;
         if (version > count)
             return migrations_refuse(version, count, error);
-        struct step_attempt at = {
-            .conn = conn, .step = &steps[version], .number = version + 1, .deadline_us = deadline_us};
+        struct step_attempt at = {.conn = conn, .step = &steps[version], .number = version + 1, .patience = patience};
         if (step_until_done(&at) != DLG_OK)
             return explain_step(&at, error);
     }
 }
 
-int migrations_run_script(PGconn *conn, const struct sql_migration *script, int64_t deadline_us, dlg_error **error)
+int migrations_run_script(PGconn *conn, const struct sql_migration *script, const struct patience *patience,
+                          dlg_error **error)
 {
-    struct step_attempt at = {.conn = conn, .step = script, .deadline_us = deadline_us};
+    struct step_attempt at = {.conn = conn, .step = script, .patience = patience};
     return step_until_done(&at) == DLG_OK ? DLG_OK : explain_step(&at, error);
 }

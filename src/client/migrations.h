@@ -6,18 +6,19 @@
 #include "pg/admin_connection.h"
 
 /* The version that the tables are of; 0: they are not there. */
-int migrations_version(PGconn *conn, int64_t deadline_us, int *version, dlg_error **error);
+int migrations_version(PGconn *conn, const struct patience *patience, int *version, dlg_error **error);
 
 /*
  * Applies those of `steps` that the tables lack. Each step and its row in public.dlg_schema are one transaction, so
  * that an interrupted migration can be run again. Any number of processes may do this at once: one of them works, the
  * others wait. DLG_E_SCHEMA: the tables are of a version greater than `count`, or the server refuses a step.
  */
-int migrations_apply(PGconn *conn, const struct sql_migration *steps, int count, int64_t deadline_us,
+int migrations_apply(PGconn *conn, const struct sql_migration *steps, int count, const struct patience *patience,
                      dlg_error **error);
 
 /* Runs a script that is no migration under the same lock. It must be harmless to run it twice. */
-int migrations_run_script(PGconn *conn, const struct sql_migration *script, int64_t deadline_us, dlg_error **error);
+int migrations_run_script(PGconn *conn, const struct sql_migration *script, const struct patience *patience,
+                          dlg_error **error);
 
 /* The error for tables of a later version than `known`. */
 int migrations_refuse(int version, int known, dlg_error **error);

@@ -49,8 +49,8 @@ static int joining_node_judge(struct cluster_task *task, const PGresult *result)
 static PGresult *joining_node_ask(struct cluster_task *task, PGconn *conn, const char *sql, const char *tables)
 {
     const char *values[] = {tables};
-    struct admin_patience patience = {.deadline_us = clock_monotonic_us() + NODE_ANSWER_US,
-                                      .stop = &task->client->admin.stop};
+    struct patience patience = {.deadline_us = clock_monotonic_us() + NODE_ANSWER_US,
+                                .stop = &task->client->admin.stop};
     return admin_connection_query(conn, sql, tables ? 1 : 0, values, &patience, &task->error);
 }
 
@@ -99,7 +99,9 @@ static int joining_node_visit(struct cluster_task *task, const char *tables)
     node_address_name(task->options.host, task->options.port, name, sizeof name);
     char *conninfo = node_address_conninfo(task->client->settings, task->conn, name);
     struct connect_attempt target = {.conninfo = conninfo};
-    multi_connect_all(&target, 1, clock_monotonic_us() + task->client->settings->connect_timeout_ms * 1000);
+    const struct patience patience = {.deadline_us =
+                                          clock_monotonic_us() + task->client->settings->connect_timeout_ms * 1000};
+    multi_connect_all(&target, 1, &patience);
     int code;
     if (multi_connect_succeeded(&target)) {
         code = joining_node_check(task, target.conn, tables);

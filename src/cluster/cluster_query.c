@@ -69,9 +69,10 @@ static PGconn *open_session(struct cluster_task *task, dlg_error **error)
 {
     const dlg_client *client = task->client;
     int64_t deadline_us = clock_monotonic_us() + client->settings->timeout_ms * 1000;
-    deadline_us = sooner(deadline_us, task->deadline_us);
-    PGconn *conn = admin_connection_open(client->conninfo, client->settings, deadline_us, error);
-    PGresult *result = conn ? admin_connection_run(conn, "SELECT " SETUP, deadline_us, error) : NULL;
+    const struct patience patience = {.deadline_us = sooner(deadline_us, task->deadline_us),
+                                      .stop = &task->client->admin.stop};
+    PGconn *conn = admin_connection_open(client->conninfo, client->settings, &patience, error);
+    PGresult *result = conn ? admin_connection_run(conn, "SELECT " SETUP, &patience, error) : NULL;
     if (!result) {
         PQfinish(conn);
         return NULL;
@@ -105,7 +106,7 @@ PGconn *cluster_watch(struct cluster_task *task)
 
 PGresult *cluster_query(struct cluster_task *task, PGconn *conn, const char *sql, int count, const char *const *values)
 {
-    struct admin_patience patience = {
+    struct patience patience = {
         .deadline_us = sooner(clock_monotonic_us() + ANSWER_US, task->deadline_us),
         .stop = &task->client->admin.stop,
     };
@@ -125,7 +126,7 @@ int cluster_execute(struct cluster_task *task, const char *sql, int count, const
 PGresult *cluster_long_query(struct cluster_task *task, const char *sql, int count, const char *const *values,
                              int (*tick)(void *task, dlg_error **error))
 {
-    struct admin_patience patience = {
+    struct patience patience = {
         .deadline_us = task->deadline_us,
         .stop = &task->client->admin.stop,
         .tick = tick,
@@ -143,12 +144,12 @@ PGresult *cluster_long_query(struct cluster_task *task, const char *sql, int cou
 /* Also when the task is to end: this is what has to be done nevertheless. */
 void cluster_attempt(struct cluster_task *task, const char *sql, int count, const char *const *values)
 {
-    struct admin_patience patience = {.deadline_us = clock_monotonic_us() + ATTEMPT_US};
+    struct patience patience = {.deadline_us = clock_monotonic_us() + ATTEMPT_US};
     bool usable =
         task->conn && PQstatus(task->conn) == CONNECTION_OK && PQtransactionStatus(task->conn) == PQTRANS_IDLE;
     if (!usable) {
         PQfinish(task->conn);
-        task->conn = admin_connection_open(task->client->conninfo, task->client->settings, patience.deadline_us, NULL);
+        task->conn = admin_connection_open(task->client->conninfo, task->client->settings, &patience, NULL);
     }
     if (task->conn)
         PQclear(admin_connection_query(task->conn, sql, count, values, &patience, NULL));

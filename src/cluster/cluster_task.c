@@ -1,5 +1,6 @@
 /* cluster_task.c - the life of a call of dlg_cluster_*: its options, its thread, its one completion. */
 #include "cluster/cluster_task.h"
+#include "base/timeout.h"
 #include "base/versioned.h"
 #include "cluster/cluster_snapshot.h"
 #include "cluster/rebalance.h"
@@ -43,7 +44,7 @@ int cluster_task_new(dlg_client *client, int (*run)(struct cluster_task *), dlg_
     made->run = run;
     made->report = report;
     made->payload = payload;
-    made->deadline_us = INT64_MAX;
+    cluster_take_timeout(made, 0);
     cluster_progress_clear(made);
     made->progress.phase = "connecting";
     *task = made;
@@ -52,7 +53,7 @@ int cluster_task_new(dlg_client *client, int (*run)(struct cluster_task *), dlg_
 
 void cluster_take_timeout(struct cluster_task *task, int64_t timeout_us)
 {
-    task->deadline_us = clock_deadline(timeout_us ? timeout_us : -1);
+    task->deadline_us = clock_deadline(timeout_choose(timeout_us, -1));
 }
 
 int cluster_take_host(struct cluster_task *task, const char *host, int32_t port, dlg_error **error)

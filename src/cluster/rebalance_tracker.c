@@ -178,9 +178,9 @@ int tracker_poll(struct cluster_task *task, struct tracker *tracker)
 
 static bool leftovers_remain(struct cluster_task *task)
 {
-    PGresult *result = task->conn ? admin_connection_run(task->conn, "SELECT FROM pg_catalog.pg_dist_cleanup LIMIT 1",
-                                                         clock_monotonic_us() + STOP_LIMIT_US, NULL)
-                                  : NULL;
+    static const char sql[] = "SELECT FROM pg_catalog.pg_dist_cleanup LIMIT 1";
+    const struct patience patience = {.deadline_us = clock_monotonic_us() + STOP_LIMIT_US};
+    PGresult *result = task->conn ? admin_connection_run(task->conn, sql, &patience, NULL) : NULL;
     bool remain = result && PQntuples(result) > 0;
     PQclear(result);
     return remain;

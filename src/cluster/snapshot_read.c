@@ -179,13 +179,19 @@ int cluster_snapshot_read(struct cluster_task *task, dlg_cluster **snapshot)
 
 /* ---- Reaching nodes ---- */
 
+static struct patience node_patience(const struct cluster_task *task)
+{
+    int64_t patience_us = task->client->settings->connect_timeout_ms * 1000;
+    return (struct patience){.deadline_us = clock_monotonic_us() + patience_us, .stop = &task->client->admin.stop};
+}
+
 /* Another server may answer at an address, as when a setting is wrong or an address was given to somebody else. */
 static void identity_check(struct cluster_task *task, dlg_cluster *snapshot, struct snapshot_node *node, PGconn *conn)
 {
     dlg_error *error = NULL;
-    int64_t deadline_us = clock_monotonic_us() + task->client->settings->connect_timeout_ms * 1000;
+    const struct patience patience = node_patience(task);
     PGresult *result =
-        admin_connection_run(conn, "SELECT groupid FROM pg_catalog.pg_dist_local_group", deadline_us, &error);
+        admin_connection_run(conn, "SELECT groupid FROM pg_catalog.pg_dist_local_group", &patience, &error);
     int64_t group = result && PQntuples(result) == 1 ? field_number(result, 0, 0) : -1;
     if (!result)
         node->node.unreachable = snapshot_keep(snapshot, dlg_error_message(error));
@@ -227,7 +233,8 @@ int cluster_reach_read(struct cluster_task *task, dlg_cluster *snapshot)
                                    : node_address_same(task->conn);
         targets[i].conninfo = conninfos[i];
     }
-    multi_connect_all(targets, count, clock_monotonic_us() + task->client->settings->connect_timeout_ms * 1000);
+    const struct patience patience = node_patience(task);
+    multi_connect_all(targets, count, &patience);
     for (size_t i = 0; i < count; i++) {
         multi_connect_take(task, snapshot, snapshot_node_at(snapshot, i), &targets[i]);
         free(conninfos[i]);

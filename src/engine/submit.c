@@ -1,6 +1,7 @@
 #include "engine/submit.h"
 
 #include "base/log.h"
+#include "base/timeout.h"
 #include "engine/turn.h"
 
 #include <errno.h>
@@ -76,7 +77,7 @@ static int engine_submit(struct engine *engine, struct request *request, int64_t
     int cancellable; /* a thread that was cancelled in here would keep a lock */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellable);
     request->engine = engine;
-    request->deadline_us = clock_deadline(timeout_us ? timeout_us : engine->settings->timeout_ms * 1000);
+    request->deadline_us = clock_deadline(timeout_choose(timeout_us, engine->settings->timeout_ms * 1000));
     atomic_fetch_add(&engine->callers, 1);
     int code = request_enter(engine, request, entry) ? DLG_OK : request_refuse(engine, error);
     atomic_fetch_sub(&engine->callers, 1);

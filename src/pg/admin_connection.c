@@ -8,37 +8,15 @@
 #include "pg/session.h"
 #include "pg/sqlstate.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static void ignore_notice(void *nothing, const PGresult *result)
 {
     (void)nothing;
     (void)result;
-}
-
-/* True: the descriptor is ready. */
-static bool wait_ready(PGconn *conn, short events, int64_t deadline_us)
-{
-    for (;;) {
-        int64_t left = deadline_us - clock_monotonic_us();
-        if (left <= 0)
-            return false;
-        struct pollfd descriptor = {.fd = PQsocket(conn), .events = events};
-        int ms = left > 60000000 ? 60000 : (int)(left / 1000) + 1;
-        int count = poll(&descriptor, 1, ms);
-        if (count > 0 || (count < 0 && errno != EINTR))
-            return true;
-    }
-}
-
-static bool wait_readable(PGconn *conn, int64_t deadline_us)
-{
-    return wait_ready(conn, POLLIN, deadline_us);
 }
 
 /* ---- Connecting ---- */
@@ -59,7 +37,7 @@ static bool is_senseless(const char *conninfo, PGconn *conn)
  * Catalog queries are small, but their estimated costs need not be: compiled, they take seconds. Behind a pooler, whose
  * greeting names another process, the session may be lent to others and keeps its settings.
  */
-static void session_set(struct attempt *attempt, int64_t timeout_ms, int64_t deadline_us)
+static void session_set(struct attempt *attempt, int64_t timeout_ms, const struct patience *patience)
 {
     char sql[768];
     connect_limit(attempt->conn, timeout_ms);
@@ -68,7 +46,7 @@ static void session_set(struct attempt *attempt, int64_t timeout_ms, int64_t dea
         "SELECT CASE WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) %d "
         "THEN pg_catalog.concat(pg_catalog.set_config('jit', 'off', false), " SESSION_CLIENT_CHECK("false") ") END",
         PQbackendPID(attempt->conn));
-    PQclear(admin_connection_run(attempt->conn, sql, deadline_us, &attempt->error));
+    PQclear(admin_connection_run(attempt->conn, sql, patience, &attempt->error));
 }
 
 /* A parameter that the server reports (14 and later). */
@@ -79,10 +57,10 @@ static bool is_on(PGconn *conn, const char *parameter)
 }
 
 static void attempt_finish(struct attempt *attempt, const struct host_list *hosts, int64_t timeout_ms,
-                           int64_t deadline_us)
+                           const struct patience *patience)
 {
     struct connect_attempt target = {.conn = attempt->conn};
-    multi_connect_wait(&target, 1, deadline_us);
+    multi_connect_wait(&target, 1, patience);
     if (multi_connect_is_pending(&target)) {
         error_set(&attempt->error, DLG_E_UNAVAILABLE, "the database did not answer in time");
         attempt->is_late = true;
@@ -97,13 +75,13 @@ static void attempt_finish(struct attempt *attempt, const struct host_list *host
         error_set(&attempt->error, DLG_E_UNAVAILABLE,
                   "the server is read-only (default_transaction_read_only) and cannot take messages");
     } else {
-        session_set(attempt, timeout_ms, deadline_us);
+        session_set(attempt, timeout_ms, patience);
     }
 }
 
 /* Leaves a connection, or an error. */
 static void attempt_connect(struct attempt *attempt, const char *conninfo, struct host_list *hosts, int64_t timeout_ms,
-                            int64_t deadline_us)
+                            const struct patience *patience)
 {
     attempt->conn = connect_begin(conninfo, hosts, "libdialogs");
     if (!attempt->conn) {
@@ -117,15 +95,8 @@ static void attempt_connect(struct attempt *attempt, const char *conninfo, struc
     } else if (PQstatus(attempt->conn) == CONNECTION_BAD) {
         attempt->error = refusal_error(attempt->conn);
     } else {
-        attempt_finish(attempt, hosts, timeout_ms, deadline_us);
+        attempt_finish(attempt, hosts, timeout_ms, patience);
     }
-}
-
-static void pause_us(int64_t us)
-{
-    struct timespec left = {us / 1000000, us % 1000000 * 1000};
-    while (nanosleep(&left, &left) < 0 && errno == EINTR)
-        ;
 }
 
 /* Between rounds through all hosts. */
@@ -146,7 +117,22 @@ static void attempt_end(struct attempt *attempt, dlg_error **why)
         error_give(why, attempt->error);
 }
 
-PGconn *admin_connection_open(const char *conninfo, const dlg_settings *settings, int64_t deadline_us,
+/* For one attempt. */
+static struct patience attempt_patience(const struct patience *patience, const dlg_settings *settings)
+{
+    struct patience one = *patience;
+    int64_t give_up_us = clock_deadline(settings->connect_timeout_ms * 1000);
+    one.deadline_us = give_up_us < patience->deadline_us ? give_up_us : patience->deadline_us;
+    return one;
+}
+
+/* Whether the next attempt would begin too late, or is not wanted. */
+static bool is_too_late(const struct patience *patience, int64_t pause_us)
+{
+    return patience_is_stopped(patience) || clock_monotonic_us() + pause_us >= patience->deadline_us;
+}
+
+PGconn *admin_connection_open(const char *conninfo, const dlg_settings *settings, const struct patience *patience,
                               dlg_error **error)
 {
     struct host_list hosts = {0};
@@ -155,21 +141,22 @@ PGconn *admin_connection_open(const char *conninfo, const dlg_settings *settings
     size_t refusals = 0; /* one after the other; when every host refuses, another round would end the same way */
     for (unsigned attempts = 1;; attempts++) {
         attempt = (struct attempt){0};
-        int64_t give_up_us = clock_deadline(settings->connect_timeout_ms * 1000);
-        attempt_connect(&attempt, conninfo, &hosts, settings->timeout_ms,
-                        give_up_us < deadline_us ? give_up_us : deadline_us);
+        struct patience one = attempt_patience(patience, settings);
+        attempt_connect(&attempt, conninfo, &hosts, settings->timeout_ms, &one);
         if (!attempt.error)
             break;
         refusals = dlg_error_retriable(attempt.error) ? 0 : refusals + 1;
         attempt_end(&attempt, &why);
         int64_t pause = pause_after(attempts, &hosts);
-        if (refusals == host_list_count(&hosts) || clock_monotonic_us() + pause >= deadline_us)
+        if (refusals == host_list_count(&hosts) || is_too_late(patience, pause))
             break;
         host_list_next(&hosts);
-        pause_us(pause);
+        patience_pause(patience, pause);
     }
     host_list_free(&hosts);
     if (!attempt.conn) {
+        if (patience_is_stopped(patience))
+            error_set(&why, DLG_E_CLOSED, "the client was closed before it was connected");
         error_give(error, why);
         return NULL;
     }
@@ -180,12 +167,11 @@ PGconn *admin_connection_open(const char *conninfo, const dlg_settings *settings
 
 /* ---- Waiting ---- */
 
-enum { SLICE_US = 100000, TICK_US = 300000, GRACE_US = 5000000 };
+enum { GRACE_US = 5000000 };
 
 struct wait {
     PGconn *conn;
-    const struct admin_patience *patience;
-    int64_t tick_at_us;
+    struct patience_wait patience;
     int ended;          /* why, DLG_OK: not yet */
     int64_t give_up_us; /* after the end: for the server to take notice */
     bool given_up;      /* it did not */
@@ -196,55 +182,40 @@ struct wait {
  * Through a connection of its own: PQcancel() would wait for a server that is silent. Behind a pooler the greeting
  * names a process of the pooler's, and what has its number on the server may be anybody's.
  */
-static void cancel(PGconn *conn)
+static void cancel(PGconn *conn, int64_t grace_us)
 {
     static const char sql[] = "SELECT CASE WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $2::integer "
                               "THEN pg_catalog.pg_cancel_backend($1::integer) END";
     char process[16], own[16];
     const char *values[] = {process, own};
-    struct admin_patience patience = {.deadline_us = clock_monotonic_us() + GRACE_US};
+    const struct patience patience = {.deadline_us = clock_monotonic_us() + grace_us};
     char *conninfo = node_address_same(conn);
     struct connect_attempt other = {.conninfo = conninfo};
     if (!conninfo)
         return;
-    multi_connect_all(&other, 1, patience.deadline_us);
+    multi_connect_all(&other, 1, &patience);
     snprintf(process, sizeof process, "%d", PQbackendPID(conn));
     snprintf(own, sizeof own, "%d", PQbackendPID(other.conn));
     if (multi_connect_succeeded(&other) && PQsendQueryParams(other.conn, sql, 2, NULL, values, NULL, NULL, 0))
-        wait_readable(other.conn, patience.deadline_us);
+        patience_await(&patience, PQsocket(other.conn), POLLIN, NULL);
     multi_connect_close(&other, 1);
     free(conninfo);
-}
-
-static int patience_end(struct wait *wait, int64_t now_us)
-{
-    const struct admin_patience *patience = wait->patience;
-    if (patience->stop && atomic_load(patience->stop))
-        return error_set(&wait->error, DLG_E_CLOSED, "the client was closed before the work was done");
-    if (now_us >= patience->deadline_us)
-        return error_set(&wait->error, DLG_E_TIMEOUT, "the deadline passed before the database was done");
-    if (!patience->tick || now_us < wait->tick_at_us)
-        return DLG_OK;
-    int code = patience->tick(patience->payload, &wait->error);
-    wait->tick_at_us = clock_monotonic_us() + TICK_US;
-    return code;
 }
 
 /* Waits for something to read, at most for a while. */
 static void wait_on(struct wait *wait)
 {
-    int64_t now_us = clock_monotonic_us();
-    wait->given_up = wait->ended && now_us >= wait->give_up_us;
+    const struct patience *patience = wait->patience.patience;
+    int64_t grace_us = patience->grace_us ? patience->grace_us : GRACE_US;
+    wait->given_up = wait->ended && clock_monotonic_us() >= wait->give_up_us;
     if (wait->given_up)
         return;
-    if (!wait->ended && (wait->ended = patience_end(wait, now_us)) != DLG_OK) {
-        cancel(wait->conn);
-        wait->give_up_us = clock_monotonic_us() + GRACE_US;
+    if (!wait->ended && (wait->ended = patience_end(&wait->patience, &wait->error)) != DLG_OK) {
+        cancel(wait->conn, grace_us);
+        wait->give_up_us = clock_monotonic_us() + grace_us;
     }
-    bool eager = wait->patience->stop || wait->patience->tick;
-    int64_t until_us = wait->ended ? wait->give_up_us : wait->patience->deadline_us;
-    now_us = clock_monotonic_us();
-    wait_readable(wait->conn, eager && until_us > now_us + SLICE_US ? now_us + SLICE_US : until_us);
+    patience_poll(&wait->patience, PQsocket(wait->conn), POLLIN,
+                  wait->ended ? wait->give_up_us : patience->deadline_us);
 }
 
 static PGresult *next_result(struct wait *wait)
@@ -310,16 +281,18 @@ static PGresult *finish(struct wait *wait, bool sent, dlg_error **error)
     return NULL;
 }
 
-PGresult *admin_connection_run(PGconn *conn, const char *sql, int64_t deadline_us, dlg_error **error)
+PGresult *admin_connection_run(PGconn *conn, const char *sql, const struct patience *patience, dlg_error **error)
 {
-    struct admin_patience patience = {.deadline_us = deadline_us};
-    struct wait wait = {.conn = conn, .patience = &patience};
+    struct wait wait = {.conn = conn};
+    patience_begin(&wait.patience, patience);
     return finish(&wait, PQsendQuery(conn, sql), error);
 }
 
 PGresult *admin_connection_query(PGconn *conn, const char *sql, int count, const char *const *values,
-                                 const struct admin_patience *patience, dlg_error **error)
+                                 const struct patience *patience, dlg_error **error)
 {
-    struct wait wait = {.conn = conn, .patience = patience};
+    struct wait wait = {.conn = conn};
+    patience_begin(&wait.patience, patience);
+    wait.patience.tick_at_us = 0;
     return finish(&wait, PQsendQueryParams(conn, sql, count, NULL, values, NULL, NULL, 0), error);
 }

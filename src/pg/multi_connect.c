@@ -48,6 +48,8 @@ void connect_limit(PGconn *conn, int64_t timeout_ms)
         setsockopt(PQsocket(conn), IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof limit); /* fails where TCP is not */
 }
 
+enum { SLICE_US = 100000 }; /* of waiting, between two looks at the stop */
+
 /* Those that wait, in `polled`; how many. */
 static nfds_t prepare(const struct connect_attempt *targets, size_t count, struct pollfd *polled)
 {
@@ -63,18 +65,19 @@ static nfds_t prepare(const struct connect_attempt *targets, size_t count, struc
     return waiting;
 }
 
-void multi_connect_wait(struct connect_attempt *targets, size_t count, int64_t deadline_us)
+void multi_connect_wait(struct connect_attempt *targets, size_t count, const struct patience *patience)
 {
     struct pollfd *polled = calloc(count + 1, sizeof *polled);
     for (size_t i = 0; i < count; i++) {
         bool failed = !targets[i].conn || PQstatus(targets[i].conn) == CONNECTION_BAD;
         targets[i].state = failed ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
     }
-    while (polled && prepare(targets, count, polled)) {
-        int64_t left_us = deadline_us - clock_monotonic_us();
+    while (polled && prepare(targets, count, polled) && !patience_is_stopped(patience)) {
+        int64_t left_us = patience->deadline_us - clock_monotonic_us();
+        int64_t slice_us = patience->stop ? SLICE_US : 60000000;
         if (left_us <= 0)
             break;
-        poll(polled, (nfds_t)count, left_us > 60000000 ? 60000 : (int)(left_us / 1000) + 1);
+        poll(polled, (nfds_t)count, (int)((left_us < slice_us ? left_us : slice_us) / 1000) + 1);
         for (size_t i = 0; i < count; i++)
             if (polled[i].revents)
                 targets[i].state = PQconnectPoll(targets[i].conn);
@@ -82,11 +85,11 @@ void multi_connect_wait(struct connect_attempt *targets, size_t count, int64_t d
     free(polled);
 }
 
-void multi_connect_all(struct connect_attempt *targets, size_t count, int64_t deadline_us)
+void multi_connect_all(struct connect_attempt *targets, size_t count, const struct patience *patience)
 {
     for (size_t i = 0; i < count; i++)
         targets[i].conn = targets[i].conninfo ? connect_begin(targets[i].conninfo, NULL, "libdialogs") : NULL;
-    multi_connect_wait(targets, count, deadline_us);
+    multi_connect_wait(targets, count, patience);
 }
 
 void multi_connect_reason(const struct connect_attempt *target, char *text, size_t size)

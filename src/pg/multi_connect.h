@@ -6,6 +6,7 @@
 #define DIALOGS_MULTI_CONNECT_H
 
 #include "pg/host_list.h"
+#include "pg/patience.h"
 
 #include <stdint.h>
 
@@ -32,12 +33,12 @@ struct connect_attempt {
     PostgresPollingStatusType state;
 };
 
-/* Waits for connections that were begun, until each has succeeded or failed, or `deadline_us` (monotonic) has passed.
+/* Waits for connections that were begun, until each has succeeded or failed, the deadline has passed or the stop came.
  */
-void multi_connect_wait(struct connect_attempt *targets, size_t count, int64_t deadline_us);
+void multi_connect_wait(struct connect_attempt *targets, size_t count, const struct patience *patience);
 
 /* Begins all and waits for them. */
-void multi_connect_all(struct connect_attempt *targets, size_t count, int64_t deadline_us);
+void multi_connect_all(struct connect_attempt *targets, size_t count, const struct patience *patience);
 
 static inline bool multi_connect_succeeded(const struct connect_attempt *target)
 {

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/settings.h"
+#include "pg/patience.h"
 
 #include <libpq-fe.h>
 
@@ -16,9 +17,9 @@ dlg_error *pooler_error(const dlg_error *why);
 
 /*
  * Whether the session of `conn` stays the same, also while another holds one. DLG_OK where there is no pooler. Blocks
- * until `deadline_us`.
+ * as long as `patience` lasts.
  */
-int pooler_check(PGconn *conn, const char *conninfo, const dlg_settings *settings, int64_t deadline_us,
+int pooler_check(PGconn *conn, const char *conninfo, const dlg_settings *settings, const struct patience *patience,
                  dlg_error **error);
 
 #endif

@@ -48,7 +48,8 @@ static int apply(const struct sql_migration *steps, int count, int timeout_ms, d
 {
     PGconn *conn = PQconnectdb(test_cluster_conninfo(cluster, 0));
     assert_int_equal(PQstatus(conn), CONNECTION_OK);
-    int code = migrations_apply(conn, steps, count, clock_monotonic_us() + timeout_ms * INT64_C(1000), error);
+    const struct patience patience = {.deadline_us = clock_monotonic_us() + timeout_ms * INT64_C(1000)};
+    int code = migrations_apply(conn, steps, count, &patience, error);
     PQfinish(conn);
     return code;
 }

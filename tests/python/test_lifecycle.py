@@ -1,5 +1,6 @@
 """Closing, forking, signals, abandoned work, the end of the interpreter."""
 
+import asyncio
 import gc
 import os
 import signal
@@ -87,6 +88,43 @@ def test_a_client_that_nobody_closed(conninfo):
     with pytest.warns(ResourceWarning, match="not closed"):
         del db
         gc.collect()
+
+
+def test_every_call_takes_a_timeout(silent, anna):
+    with dialogs.open(silent, open="lazy") as client, open(os.devnull, "wb") as nowhere:
+        token = client.issue_token(anna)
+        for call in (lambda: client.users.create("secret", timeout=0.1), lambda: client.users.get(anna, timeout=0.1),
+                     lambda: client.users.search("A", timeout=0.1), lambda: client.auth(anna, "secret", timeout=0.1),
+                     lambda: client.users.set_password(anna, "secret", timeout=0.1),
+                     lambda: client.check_token(token, timeout=0.1), lambda: client.revoke_token(token, timeout=0.1),
+                     lambda: asyncio.run(client.users.aget(anna, timeout=0.1)),
+                     lambda: asyncio.run(client.aauth(anna, "secret", timeout=0.1)),
+                     lambda: client.install_schema(timeout=0.1), lambda: client.loader(timeout=0.1),
+                     lambda: client.dump(nowhere, timeout=0.1), lambda: client.cluster.status(timeout=0.1)):
+            with pytest.raises((dialogs.TimeoutError, dialogs.UnavailableError)):
+                call()
+        client.close(0.001)
+
+
+def test_closing_ends_bulk_work_of_other_threads(conninfo, anna, boris):
+    with dialogs.open(conninfo) as client:
+        loader = client.loader()
+        source, sink = os.pipe()  # nothing ever comes
+        failures = []
+
+        def restore():
+            try:
+                client.restore(source)
+            except dialogs.Error as error:
+                failures.append(type(error))
+        thread = threading.Thread(target=restore)
+        thread.start()
+        loader.message(anna, boris, "not flushed")
+        client.close(0.1)
+        thread.join()
+        assert failures in ([dialogs.ClosedError], [dialogs.CancelledError])
+        os.close(source)
+        os.close(sink)
 
 
 def test_a_deadline_passes(silent, anna, boris):

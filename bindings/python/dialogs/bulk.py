@@ -12,7 +12,7 @@ from .errors import Error
 from .reference import describes
 from .users import user_tuple
 from .values import Progress, Text, UserId, snapshot, time_us
-from .waiting import Waiting, Watch
+from .waiting import Waiting, Watch, limited
 
 
 class HasFileno(Protocol):
@@ -46,10 +46,12 @@ class Loader:
     run an interrupted load again.
     """
 
-    def __init__(self, client: Waiting) -> None:
+    def __init__(self, client: Waiting, timeout: Optional[float] = None) -> None:
         self._lock = threading.Lock()
         self._client = client  # a client lives as long as its loaders
-        self._raw = native.dlg_loader_open(client._handle)
+        self._timeout = timeout
+        with limited(timeout):
+            self._raw = native.dlg_loader_open(client._handle)
 
     def __enter__(self) -> "Loader":
         return self
@@ -69,7 +71,7 @@ class Loader:
         key  an idempotency key instead of an id: loading or sending under the same key stores one message
         """
         row = (id, author, recipient, text, time_us(created), time_us(updated), key)
-        with self._lock:
+        with self._lock, limited(self._timeout):
             native.dlg_loader_message(self._raw, row)
 
     def user(self, *, id: Optional[UserId] = None, first_name: Optional[str] = None,
@@ -78,12 +80,12 @@ class Loader:
              password_hash: Optional[str] = None) -> None:
         """Adds one user. db.hash_password() makes password_hash. With None the user cannot log in."""
         row = user_tuple(id, first_name, second_name, birthdate, biography, city)
-        with self._lock:
+        with self._lock, limited(self._timeout):
             native.dlg_loader_user(self._raw, row, password_hash)
 
     def flush(self) -> None:
         """Commits all rows so far."""
-        with self._lock:
+        with self._lock, limited(self._timeout):
             native.dlg_loader_flush(self._raw)
 
     @property
@@ -107,9 +109,12 @@ class Bulk(Waiting):
         super().__init__(handle, patience)
         self._loaders = weakref.WeakSet()
 
-    def loader(self) -> Loader:
-        """Returns a Loader for very many rows: `with db.loader() as loader: loader.message(a, b, "hi")`."""
-        loader = Loader(self)
+    def loader(self, *, timeout: Optional[float] = None) -> Loader:
+        """Returns a Loader for very many rows: `with db.loader() as loader: loader.message(a, b, "hi")`.
+
+        timeout  how many seconds the database may be silent; None is the setting bulk_timeout_ms
+        """
+        loader = Loader(self, timeout)
         self._loaders.add(loader)
         return loader
 
@@ -118,26 +123,30 @@ class Bulk(Waiting):
             loader.close()
 
     @describes("dlg_dump")
-    def dump(self, file: File, *, progress: Optional[Callable[[Progress], object]] = None) -> None:
+    def dump(self, file: File, *, progress: Optional[Callable[[Progress], object]] = None,
+             timeout: Optional[float] = None) -> None:
         """Writes all users and messages to a file or a descriptor.
 
         progress  called with a dialogs.Progress now and then; an exception in it stops the work
+        timeout   how many seconds the database may be silent; None is the setting bulk_timeout_ms
         """
-        self._bulk(native.dlg_dump, file, progress)
+        self._bulk(native.dlg_dump, file, progress, timeout)
 
     @describes("dlg_restore")
-    def restore(self, file: File, *, progress: Optional[Callable[[Progress], object]] = None) -> None:
-        """Reads such a file back. Existing rows are skipped. `progress` is as for dump().
+    def restore(self, file: File, *, progress: Optional[Callable[[Progress], object]] = None,
+                timeout: Optional[float] = None) -> None:
+        """Reads such a file back. Existing rows are skipped. `progress` and `timeout` are as for dump().
 
         Messages whose ids others have do not stop it. At its end it raises dialogs.ExistsError for them.
         """
-        self._bulk(native.dlg_restore, file, progress)
+        self._bulk(native.dlg_restore, file, progress, timeout)
 
     def _bulk(self, function: Callable[..., Any], file: File,
-              progress: Optional[Callable[[Progress], object]]) -> None:
+              progress: Optional[Callable[[Progress], object]], timeout: Optional[float]) -> None:
         watch = Watch(_progress, progress, lambda: not native.is_open(self._handle))
         try:
-            function(self._handle, _descriptor(file), native.call_new(watch, False))
+            with limited(timeout):
+                function(self._handle, _descriptor(file), native.call_new(watch, False))
         except Error:
             watch.reraise()
             raise

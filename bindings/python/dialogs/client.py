@@ -20,6 +20,7 @@ from .reference import describes
 from .users import Users
 from .values import (Claims, ConnectionState, Message, Page, Receipt, Setting, Stats, Text, UserId, microseconds,
                      snapshot)
+from .waiting import limited
 
 _clients: "weakref.WeakSet[Client]" = weakref.WeakSet()
 
@@ -66,8 +67,10 @@ class Client(Bulk):
         """Closes the client and returns how many requests were cut off. Closing again does nothing.
 
         Requests under way get `timeout` seconds to finish. None is the setting close_timeout_ms. Then they end with
-        dialogs.ClosedError. Loaders are closed first. What they did not flush is discarded.
+        dialogs.ClosedError, and so do loads, dumps and restores of other threads. What loaders did not flush is
+        discarded.
         """
+        native.shutdown(self._handle, microseconds(timeout))
         self._close_loaders()
         left: int = native.close(self._handle, microseconds(timeout))
         self._forget()
@@ -102,9 +105,10 @@ class Client(Bulk):
         return snapshot(Stats, native.dlg_stats_get(self._handle))
 
     @describes("dlg_schema_install")
-    def install_schema(self) -> int:
+    def install_schema(self, *, timeout: Optional[float] = None) -> int:
         """Creates or upgrades the tables and returns the version of the schema."""
-        return int(native.dlg_schema_install(self._handle))
+        with limited(timeout):
+            return int(native.dlg_schema_install(self._handle))
 
     @property
     def users(self) -> Users:
@@ -206,13 +210,13 @@ class Client(Bulk):
     # ---- Authentication ----
 
     @describes("dlg_auth_async")
-    def auth(self, user: UserId, password: Text) -> str:
+    def auth(self, user: UserId, password: Text, *, timeout: Optional[float] = None) -> str:
         """Checks a password and returns a token."""
-        return self._run(native.dlg_auth_async, user, password)
+        return self._run(native.dlg_auth_async, user, password, timeout=timeout)
 
-    async def aauth(self, user: UserId, password: Text) -> str:
+    async def aauth(self, user: UserId, password: Text, *, timeout: Optional[float] = None) -> str:
         """auth() for asyncio."""
-        return await self._arun(native.dlg_auth_async, user, password)
+        return await self._arun(native.dlg_auth_async, user, password, timeout=timeout)
 
     @describes("dlg_token_issue")
     def issue_token(self, user: UserId) -> str:
@@ -226,26 +230,26 @@ class Client(Bulk):
         return Claims(user, expires)
 
     @describes("dlg_token_check_async")
-    def check_token(self, token: Text) -> Claims:
+    def check_token(self, token: Text, *, timeout: Optional[float] = None) -> Claims:
         """verify_token(), and asks the database whether the token was revoked or is older than the user's password."""
         claims = self.verify_token(token)
-        self._run(native.dlg_token_check_async, token)
+        self._run(native.dlg_token_check_async, token, timeout=timeout)
         return claims
 
-    async def acheck_token(self, token: Text) -> Claims:
+    async def acheck_token(self, token: Text, *, timeout: Optional[float] = None) -> Claims:
         """check_token() for asyncio."""
         claims = self.verify_token(token)
-        await self._arun(native.dlg_token_check_async, token)
+        await self._arun(native.dlg_token_check_async, token, timeout=timeout)
         return claims
 
     @describes("dlg_token_revoke_async")
-    def revoke_token(self, token: Text) -> None:
+    def revoke_token(self, token: Text, *, timeout: Optional[float] = None) -> None:
         """Revokes a token until it would have expired; check_token() refuses it then."""
-        self._run(native.dlg_token_revoke_async, token)
+        self._run(native.dlg_token_revoke_async, token, timeout=timeout)
 
-    async def arevoke_token(self, token: Text) -> None:
+    async def arevoke_token(self, token: Text, *, timeout: Optional[float] = None) -> None:
         """revoke_token() for asyncio."""
-        await self._arun(native.dlg_token_revoke_async, token)
+        await self._arun(native.dlg_token_revoke_async, token, timeout=timeout)
 
     @describes("dlg_ticket_issue")
     def issue_ticket(self, user: UserId, purpose: Text, lifetime: float) -> str:

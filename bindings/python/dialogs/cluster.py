@@ -69,13 +69,13 @@ class Cluster:
         self._client = client
 
     @describes("dlg_cluster_status_async")
-    def status(self) -> ClusterStatus:
+    def status(self, *, timeout: Optional[float] = None) -> ClusterStatus:
         """Returns nodes, shards, sizes and problems of the cluster, and the hottest recipients."""
-        return _status(self._client._run(native.dlg_cluster_status_async))
+        return _status(self._client._run(native.dlg_cluster_status_async, timeout=timeout))
 
-    async def astatus(self) -> ClusterStatus:
+    async def astatus(self, *, timeout: Optional[float] = None) -> ClusterStatus:
         """status() for asyncio."""
-        return _status(await self._client._arun(native.dlg_cluster_status_async))
+        return _status(await self._client._arun(native.dlg_cluster_status_async, timeout=timeout))
 
     @describes("dlg_cluster_distribute_async")
     def distribute(self, *, shard_count: int = 32, timeout: Optional[float] = None, progress: Callback = None) -> None:

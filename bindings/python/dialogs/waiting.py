@@ -7,13 +7,27 @@ import contextlib
 import os
 import time
 import weakref
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from . import native
 from .errors import ClosedError, Error, Fate, ForkedError, OverloadError, make
+from .values import microseconds
 
 #: Replies taken in one turn of an event loop.
 TURN = 500
+
+
+@contextlib.contextmanager
+def limited(timeout: Optional[float]) -> Iterator[None]:
+    """The calls inside have this timeout in seconds. None: the client's."""
+    if timeout is None:
+        yield
+        return
+    before = native.dlg_thread_timeout(microseconds(timeout))
+    try:
+        yield
+    finally:
+        native.dlg_thread_timeout(before)
 
 
 def settle(future: "asyncio.Future[Any]", error: Optional[Error], value: Any) -> None:
@@ -81,7 +95,8 @@ class Waiting:
         """Starts a call; while the queue is full it waits for room, as long as the call itself may take."""
         call = native.call_new(progress, False)
         try:
-            function(self._handle, *arguments, call)
+            with limited(timeout):
+                function(self._handle, *arguments, call)
         except OverloadError:
             self._start_with_room(function, arguments, call, timeout)
         return call
@@ -92,7 +107,8 @@ class Waiting:
         while True:
             time.sleep(0.001)
             try:
-                function(self._handle, *arguments, call)
+                with limited(timeout):
+                    function(self._handle, *arguments, call)
                 return
             except OverloadError:
                 if time.monotonic() >= end:
@@ -110,7 +126,8 @@ class Waiting:
 
     # ---- asyncio ----
 
-    async def _arun(self, function: Callable[..., Any], *arguments: Any, progress: Any = None) -> Any:
+    async def _arun(self, function: Callable[..., Any], *arguments: Any, progress: Any = None,
+                    timeout: Optional[float] = None) -> Any:
         loop = asyncio.get_running_loop()
         if loop not in self._readers:
             self._listen(loop)
@@ -119,7 +136,8 @@ class Waiting:
         key = native.call_key(call)
         self._pending[key] = (call, future)
         try:
-            function(self._handle, *arguments, call)
+            with limited(timeout):
+                function(self._handle, *arguments, call)
         except BaseException:
             del self._pending[key]
             raise

@@ -65,6 +65,9 @@ PyObject *handle_capsule(dlg_client *client);
 struct handle *handle_enter(PyObject *capsule); /* NULL with an exception set when it is closed */
 void handle_leave(struct handle *handle);       /* NULL is fine */
 
+/* Ends what is under way on other threads, and refuses more; None. After a close it does nothing. */
+PyObject *handle_shutdown(PyObject *capsule, int64_t timeout_us);
+
 /* How many requests were cut off; NULL with an exception set. A second close does nothing. */
 PyObject *handle_close(PyObject *capsule, int64_t timeout_us);
 bool handle_is_open(PyObject *capsule);

@@ -103,6 +103,30 @@ static void handle_wait(struct handle *handle)
     }
 }
 
+PyObject *handle_shutdown(PyObject *capsule, int64_t timeout_us)
+{
+    struct handle *handle = PyCapsule_GetPointer(capsule, handle_name);
+    if (!handle)
+        return NULL;
+    if (progress_depth > 0) { /* the work that calls back would wait for itself */
+        value_raise(DLG_E_STATE, NULL);
+        return NULL;
+    }
+    dlg_client *client = handle->client;
+    if (!client || handle->closing)
+        Py_RETURN_NONE;
+    handle->users++;
+    PyThreadState *state = PyEval_SaveThread();
+    int code = dlg_shutdown(NULL, client, timeout_us);
+    PyEval_RestoreThread(state);
+    handle_leave(handle);
+    if (code != DLG_OK && code != DLG_E_FORKED) {
+        value_raise(code, NULL);
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
 PyObject *handle_close(PyObject *capsule, int64_t timeout_us)
 {
     struct handle *handle = PyCapsule_GetPointer(capsule, handle_name);

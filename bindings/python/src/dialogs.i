@@ -372,6 +372,7 @@ static int cluster_progress(const dlg_cluster_progress *progress, void *payload)
 %nothread dlg_stats_get;
 %nothread dlg_reply_fd;
 %nothread dlg_cancel;
+%nothread dlg_thread_timeout;
 %nothread dlg_send_async;
 %nothread dlg_list_async;
 %nothread dlg_feed_async;
@@ -396,6 +397,8 @@ static int cluster_progress(const dlg_cluster_progress *progress, void *payload)
 void values_bind(PyObject *make_error, PyObject *uuid, PyObject *message, PyObject *page, PyObject *receipt);
 %rename(close) handle_close;
 PyObject *handle_close(PyObject *capsule, int64_t timeout_us);
+%rename(shutdown) handle_shutdown;
+PyObject *handle_shutdown(PyObject *capsule, int64_t timeout_us);
 %rename(is_open) handle_is_open;
 bool handle_is_open(PyObject *capsule);
 PyObject *call_new(PyObject *progress, bool queued);

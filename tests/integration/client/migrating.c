@@ -17,7 +17,8 @@ int migrating_apply(const char *conninfo, const struct sql_migration *steps, int
                     dlg_error **error)
 {
     PGconn *conn = sql_connect(conninfo);
-    int code = migrations_apply(conn, steps, count, now_us() + timeout_ms * INT64_C(1000), error);
+    const struct patience patience = {.deadline_us = now_us() + timeout_ms * INT64_C(1000)};
+    int code = migrations_apply(conn, steps, count, &patience, error);
     PQfinish(conn);
     return code;
 }
