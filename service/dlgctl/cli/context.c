@@ -1,5 +1,6 @@
 #include "cli/context.h"
 
+#include "cli/safe_text.h"
 #include "common/data_dir.h"
 #include "common/log_level.h"
 #include "common/private_environment.h"
@@ -37,7 +38,9 @@ static void print_complaint(const struct dlgctl *ctl, const char *format, va_lis
     bool colour = dlgctl_coloured(STDERR_FILENO);
     char text[SAID_MOST];
     vsnprintf(text, sizeof text, format, arguments);
-    fprintf(stderr, "%s%s:%s %s\n", colour ? "\033[31m" : "", ctl->program, colour ? "\033[0m" : "", text);
+    fprintf(stderr, "%s%s:%s ", colour ? "\033[31m" : "", ctl->program, colour ? "\033[0m" : "");
+    safe_text_print(stderr, text, strlen(text), ""); /* it may quote what others wrote */
+    fputc('\n', stderr);
 }
 
 int dlgctl_complain(const struct dlgctl *ctl, const char *format, ...)

@@ -1,6 +1,7 @@
 /* dialog_commands.c - the commands send and list. */
 #include "commands/dialog_commands.h"
 
+#include "cli/safe_text.h"
 #include "cli/time_format.h"
 #include "show/show.h"
 
@@ -148,10 +149,10 @@ static void print_message(const struct list_command *list, const dlg_message *me
         printf("\033[2m%s\033[0m  \033[%dm", created, second ? 36 : 33);
     else
         printf("%s  ", created);
-    show_text(stdout, name, strlen(name), "");
+    safe_text_print(stdout, name, strlen(name), NULL);
     printf("%s%s%s%s\n    ", list->coloured ? "\033[0m" : "", *updated ? " (edited " : "", updated,
            *updated ? ")" : "");
-    show_text(stdout, message->text, message->length, "    ");
+    safe_text_print(stdout, message->text, message->length, "    ");
     putchar('\n');
 }
 

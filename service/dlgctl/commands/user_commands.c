@@ -2,6 +2,7 @@
 #include "commands/user_commands.h"
 
 #include "cli/password_prompt.h"
+#include "cli/safe_text.h"
 #include "cli/time_format.h"
 #include "show/show.h"
 
@@ -149,12 +150,13 @@ static int run_login(struct dlgctl *ctl, int argc, char **argv)
 
 /* ---- user show ---- */
 
-static void print_field(const char *name, const char *value)
+/* `indent` is of the lines after the first; NULL: it has one line. */
+static void print_field(const char *name, const char *value, const char *indent)
 {
     if (!value || !*value)
         return;
     printf("%-12s ", name);
-    show_text(stdout, value, strlen(value), "             ");
+    safe_text_print(stdout, value, strlen(value), indent);
     putchar('\n');
 }
 
@@ -163,13 +165,13 @@ static void print_user(const dlg_user *user)
     char id[DLG_UUID_TEXT_SIZE], created[TIME_TEXT_SIZE];
     dlg_uuid_format(id, &user->id);
     time_format_local(user->created_us, created);
-    print_field("id", id);
-    print_field("first name", user->first_name);
-    print_field("second name", user->second_name);
-    print_field("birthdate", user->birthdate);
-    print_field("city", user->city);
-    print_field("biography", user->biography);
-    print_field("created", created);
+    print_field("id", id, NULL);
+    print_field("first name", user->first_name, NULL);
+    print_field("second name", user->second_name, NULL);
+    print_field("birthdate", user->birthdate, NULL);
+    print_field("city", user->city, NULL);
+    print_field("biography", user->biography, "             ");
+    print_field("created", created, NULL);
 }
 
 static json_t *json_optional(const char *text)

@@ -85,6 +85,45 @@ static void list_is_for_reading(void **state)
     tool_check(0, TOOL("list", BOB, BOB), "", NULL);
 }
 
+/* On a terminal and elsewhere, as text and as JSON. What is stored stays as it was sent. */
+static void nobodys_text_plays_tricks_with_a_screen(void **state)
+{
+    static const char trick[] = "a\xe2\x80\xae"
+                                "b\xe2\x81\xa6"
+                                "c\xe2\x80\xa8"
+                                "d\302\233"
+                                "2Je\177 \xd0\x9f\xf0\x9f\x98\x80";
+    (void)state;
+    tool_check_input(0, "p\n",
+                     TOOL("user", "add", "--id", ANN, "--first-name", "Ann\n2026-01-02 03:04:05  Bob", "--second-name",
+                          "\xe2\x80\xae"
+                          "eeL"));
+    tool_check(0, TOOL("send", ANN, BOB, trick), NULL, NULL);
+    for (int terminal = 0; terminal < 2; terminal++) {
+        struct child child = {.terminal = terminal};
+        setenv("NO_COLOR", "1", 1);
+        tool_run(&child, tool_database(), TOOL("list", ANN, BOB));
+        tool_wrote(&child, "  Ann\\x0a2026-01-02 03:04:05  Bob \\u202eeeL");
+        tool_wrote(&child, "    a\\u202eb\\u2066c\\u2028d\\x9b2Je\\x7f \xd0\x9f\xf0\x9f\x98\x80");
+        child_free(&child);
+        child = (struct child){.terminal = terminal};
+        tool_run(&child, tool_database(), TOOL("list", "--json", ANN, BOB));
+        tool_wrote(&child, "\"a\\u202eb\\u2066c\\u2028d\\u009b2Je\\u007f \xd0\x9f\xf0\x9f\x98\x80\"");
+        unsetenv("NO_COLOR");
+        if (!terminal) {
+            json_t *message = json_loads(child.out, 0, NULL);
+            assert_string_equal(json_string_value(json_object_get(message, "text")), trick);
+            json_decref(message);
+        }
+        child_free(&child);
+    }
+    tool_check(0, TOOL("user", "show", ANN), "first name   Ann\\x0a2026", NULL);
+    assert_int_equal(database_number(tool_database(),
+                                     "SELECT count(*) FROM users WHERE first_name LIKE 'Ann' || chr(10) "
+                                     "|| '%' AND second_name = U&'\\202EeeL'"),
+                     1);
+}
+
 static void colours_are_for_terminals(void **state)
 {
     (void)state;
@@ -193,10 +232,11 @@ static void a_closed_pipe_is_quiet(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TOOL_TEST(send_and_list_are_exact), TOOL_TEST(send_takes_arguments_and_keys),
-        TOOL_TEST(list_is_for_reading),     TOOL_TEST(colours_are_for_terminals),
-        TOOL_TEST(pages_go_both_ways),      TOOL_TEST(a_long_dialog_comes_whole),
-        TOOL_TEST(follow_shows_what_comes), TOOL_TEST(a_closed_pipe_is_quiet),
+        TOOL_TEST(send_and_list_are_exact),   TOOL_TEST(send_takes_arguments_and_keys),
+        TOOL_TEST(list_is_for_reading),       TOOL_TEST(nobodys_text_plays_tricks_with_a_screen),
+        TOOL_TEST(colours_are_for_terminals), TOOL_TEST(pages_go_both_ways),
+        TOOL_TEST(a_long_dialog_comes_whole), TOOL_TEST(follow_shows_what_comes),
+        TOOL_TEST(a_closed_pipe_is_quiet),
     };
     return cmocka_run_group_tests(tests, tool_group_setup, tool_group_teardown);
 }
