@@ -25,6 +25,7 @@ RUN apt-get update \
 COPY --from=build /staged/usr/local /usr/local
 COPY packaging/docker/entrypoint.sh /usr/local/bin/dialogs-entrypoint
 COPY packaging/docker/load.sh /usr/local/bin/dialogs-load
+COPY packaging/docker/published.sh /usr/local/share/dialogs/published.sh
 RUN ldconfig
 
 USER dialogsd

@@ -4,8 +4,15 @@
 #   DIALOGSD_DB     the database, as libpq takes it
 #   SERVICE         where the service is, http://app:5000
 #   SERVICE_WAIT    for how many seconds at most to wait for it
-#   LOAD_USERS, LOAD_MESSAGES, LOAD_PASSWORD   how much, and the password of all these users
+#   LOAD_USERS, LOAD_MESSAGES, LOAD_PASSWORD   how much, and the password of all these users (string)
+#   PUBLISH         the address on which the service is published (127.0.0.1)
 set -eu
+. "${DIALOGS_SCRIPTS:-/usr/local/share/dialogs}/published.sh"
+
+if is_published && [ -z "${LOAD_PASSWORD-}" ]; then
+    echo "load: the service is published on $PUBLISH, and everybody knows the password of demo users: choose LOAD_PASSWORD" >&2
+    exit 1
+fi
 
 service=${SERVICE:-http://app:5000}
 left=${SERVICE_WAIT:-300}

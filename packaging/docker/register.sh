@@ -5,6 +5,8 @@
 #   COORDINATOR_HOST, COORDINATOR_PORT   where the coordinator is, for this worker and for all nodes
 #   WORKER_HOST, WORKER_PORT             where the others find this worker (this container's name)
 #   PGUSER, PGPASSWORD, PGDATABASE       as for psql; the same on all nodes
+#   SERVICE_ROLE, SERVICE_PASSWORD       the role of the service (dialogsd), as which nodes reach each other; without a
+#                                        password nothing is written down
 #   REGISTERED                           a file that is there when it is done (/tmp/registered)
 #
 # Ends with 0 when registered, with 1 when only a person can help.
@@ -134,5 +136,10 @@ fi
 until is_known; do
     wait_for "metadata"
 done
+if [ -n "${SERVICE_PASSWORD-}" ]; then
+    until sql -h "$worker" -p "$worker_port" -v role="${SERVICE_ROLE:-dialogsd}" -f "$(dirname "$0")/authinfo.sql"; do
+        wait_for "server"
+    done
+fi
 say "$worker:$worker_port is a node of $coordinator:$coordinator_port"
 : >"$registered"

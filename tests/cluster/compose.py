@@ -53,7 +53,7 @@ class Compose(unittest.TestCase):
         for services in self.each("citus", "redis"):
             self.assertEqual({name: service.get("profiles") for name, service in services.items()},
                              {"coordinator": ["citus"], "worker": ["citus"], "data-loader": ["citus"],
-                              "redis": ["redis"], "app": None})
+                              "tables": ["citus"], "role": ["citus"], "redis": ["redis"], "app": None})
 
     def test_the_coordinator_is_where_everybody_looks_for_it(self):
         for services in self.each("citus"):
@@ -83,11 +83,44 @@ class Compose(unittest.TestCase):
 
     def test_the_password_is_the_same_everywhere(self):
         for services in self.each("citus", POSTGRES_PASSWORD="another"):
-            for name in ("coordinator", "worker", "app", "data-loader"):
+            for name in ("coordinator", "worker", "tables", "role"):
                 self.assertEqual(services[name]["environment"]["PGPASSWORD"], "another")
             for name in ("coordinator", "worker"):
                 self.assertEqual(services[name]["environment"]["POSTGRES_PASSWORD"], "another")
                 self.assertEqual(services[name]["environment"]["POSTGRES_HOST_AUTH_METHOD"], "scram-sha-256")
+
+    def test_the_service_is_no_superuser(self):
+        for services in self.each("citus", SERVICE_PASSWORD="its own", POSTGRES_PASSWORD="another"):
+            for name in ("app", "data-loader"):
+                environment = services[name]["environment"]
+                self.assertEqual((environment["PGUSER"], environment["PGPASSWORD"]), ("dialogsd", "its own"))
+                self.assertNotIn("another", environment.values())
+            for name in ("coordinator", "worker", "role"):
+                self.assertEqual(services[name]["environment"]["SERVICE_PASSWORD"], "its own")
+
+    def test_demo_users_are_asked_for(self):
+        for services in self.each():
+            self.assertEqual(str(services["app"]["environment"]["DIALOGSD_DEMO"]), "0")
+        for services in self.each(DEMO="1"):
+            self.assertEqual(str(services["app"]["environment"]["DIALOGSD_DEMO"]), "1")
+
+    def test_known_passwords_are_refused_where_others_reach_the_ports(self):
+        """By the scripts; tests/cluster/service.sh has what they say."""
+        for services in self.each("citus", PUBLISH="0.0.0.0"):
+            for name in ("coordinator", "data-loader"):
+                self.assertEqual(services[name]["environment"]["PUBLISH"], "0.0.0.0")
+            self.assertEqual(services["coordinator"]["entrypoint"], ["sh", "/opt/dialogs/coordinator.sh"])
+
+    def test_containers_have_no_more_rights_than_they_need(self):
+        for services in self.each("citus", "redis"):
+            for name, service in services.items():
+                self.assertEqual(service["cap_drop"], ["ALL"], name)
+                self.assertEqual(service["security_opt"], ["no-new-privileges:true"], name)
+                if name in ("coordinator", "worker"):
+                    self.assertEqual(set(service["cap_add"]), {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"})
+                else:
+                    self.assertNotIn("cap_add", service, name)
+                    self.assertTrue(service["read_only"], name)
 
     def test_images_are_pinned(self):
         for services in self.each("citus", "redis"):
@@ -101,13 +134,13 @@ class Compose(unittest.TestCase):
         with open(os.path.join(TOP, "include", "dialogs", "base.h"), encoding="utf-8") as header:
             version = ".".join(re.findall(r"#define DLG_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", header.read()))
         for services in self.each("citus"):
-            for name in ("app", "data-loader"):
+            for name in ("app", "data-loader", "tables"):
                 self.assertEqual(services[name]["image"], "libdialogs:" + version)
 
     def test_everything_that_stays_has_a_health_check_and_comes_back(self):
         for services in self.each("citus", "redis"):
             for name, service in services.items():
-                if name == "data-loader":
+                if name in ("data-loader", "tables", "role"):
                     self.assertNotEqual(service.get("restart", "no"), "unless-stopped")
                     continue
                 self.assertEqual(service["restart"], "unless-stopped")
@@ -119,6 +152,8 @@ class Compose(unittest.TestCase):
                 return {on: how["condition"] for on, how in services[name].get("depends_on", {}).items()}
 
             self.assertEqual(conditions("worker"), {"coordinator": "service_healthy"})
+            self.assertEqual(conditions("tables"), {"coordinator": "service_healthy"})
+            self.assertEqual(conditions("role"), {"tables": "service_completed_successfully"})
             self.assertEqual(conditions("data-loader"), {"worker": "service_healthy", "app": "service_healthy"})
 
 

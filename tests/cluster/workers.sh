@@ -12,7 +12,7 @@ mapfile -t settings < <(compose '["services"]["worker"]["command"]')
 PATH=$PWD/tests/cluster/image:$PATH
 export PGUSER=highload PGDATABASE=highload PGPASSWORD=secret
 export POSTGRES_USER=highload POSTGRES_DB=highload POSTGRES_PASSWORD=secret POSTGRES_HOST_AUTH_METHOD=scram-sha-256
-export COORDINATOR_HOST=127.0.0.1 COORDINATOR_PORT=$port
+export COORDINATOR_HOST=127.0.0.1 COORDINATOR_PORT=$port SERVICE_PASSWORD="it's \\ its own"
 declare -A servers
 
 # A container takes everything in it along when it ends: here, that is a process group. Before it is a server it does
@@ -79,6 +79,14 @@ one=$(sql -c "SELECT groupid FROM pg_dist_node WHERE nodeport = $((port + 1))")
 two=$((3 - one))
 expect 'the list of nodes' "$(workers | tr , '\n' | sort -k3 | xargs)" "0 127.0.0.1 0 $one 127.0.0.1 1 $two 127.0.0.1 2"
 expect 'wal_level on the workers' "$(sql -c "SELECT string_agg(result, ' ') FROM run_command_on_workers('SHOW wal_level')")" 'logical logical'
+
+# A worker that comes when the service has its role is told its password.
+sql -c 'CREATE ROLE dialogsd LOGIN'
+stop one
+start one $((port + 1))
+registered one
+expect 'the password of the role' "$(sql -p $((port + 1)) -c 'SELECT rolename, authinfo FROM pg_dist_authinfo')" \
+    "dialogsd|password='it\\'s \\\\ its own'"
 
 sql <<'END' >/dev/null
 CREATE TABLE dialogs (id int, to_user_id uuid, PRIMARY KEY (id, to_user_id));
