@@ -228,7 +228,9 @@ DLG_API int dlg_stats_get(dlg_stats *stats, dlg_client *client);
 typedef struct dlg_reply dlg_reply;
 
 /*
- * Receives a reply on the client's I/O thread. It may start asynchronous calls and must not block.
+ * Receives a reply on the client's I/O thread. It may start asynchronous calls and must not block: the client serves
+ * nobody else meanwhile, and the deadlines of other requests pass. A callback that takes 0.1 s or longer is a warning in
+ * the log (dlg_settings_log()). It must return: no C++ exception and no longjmp() may leave it.
  *
  *   reply    the callee's, to be freed with dlg_reply_free().
  *   payload  as given with the call.
@@ -262,7 +264,8 @@ DLG_API void dlg_reply_free(dlg_reply *reply);
 
 /*
  * Returns a file descriptor that is readable while replies wait in the queue. It is for poll(), epoll, select()
- * and asyncio only: do not read from it. The client owns it, and dlg_close() closes it. After dlg_shutdown() it stays
+ * and asyncio only: do not read from it. With EPOLLET there is one edge for all replies that come before the queue was
+ * empty: after each edge call dlg_reply_poll() until it returns NULL. The client owns it, and dlg_close() closes it. After dlg_shutdown() it stays
  * readable: stop watching it when dlg_reply_poll() returns NULL then. -1 when `client` cannot be used.
  */
 DLG_API int dlg_reply_fd(dlg_client *client);

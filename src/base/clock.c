@@ -24,6 +24,11 @@ int64_t clock_monotonic_us(void)
     return clock_read(CLOCK_MONOTONIC);
 }
 
+int64_t clock_coarse_us(void)
+{
+    return clock_read(CLOCK_MONOTONIC_COARSE);
+}
+
 int64_t clock_deadline(int64_t timeout_us)
 {
     int64_t now = clock_monotonic_us();

@@ -13,6 +13,9 @@
 /* Monotonic microseconds, for timers. */
 int64_t clock_monotonic_us(void);
 
+/* The same, up to a few milliseconds late, for a fifth of the price. */
+int64_t clock_coarse_us(void);
+
 /* The monotonic moment that far from now; INT64_MAX, never, when the timeout is negative or too far. */
 int64_t clock_deadline(int64_t timeout_us);
 

@@ -1,6 +1,7 @@
 #include "engine/complete.h"
 
 #include "base/assertion.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "engine/recipients.h"
 
@@ -56,12 +57,28 @@ static void request_post(struct request *request)
     request_release(request);
 }
 
+/* A callback that takes so long is told: nobody else is served meanwhile. */
+enum { SLOW_CALLBACK_US = 100000 };
+
+static void callback_run(struct engine *engine, struct request *request)
+{
+    int64_t begin_us = clock_coarse_us();
+    request->callback((dlg_reply *)(void *)request, request->payload);
+    int64_t took_us = clock_coarse_us() - begin_us;
+    if (took_us < SLOW_CALLBACK_US)
+        return;
+    engine->held_from_us = begin_us;
+    engine->held_until_us = begin_us + took_us;
+    LOG(engine->settings, DLG_LOG_LEVEL_WARNING, "dispatch",
+        "a callback took %.1f s: no other request was served meanwhile", (double)took_us / 1e6);
+}
+
 static void request_deliver(struct engine *engine, struct request *request)
 {
     if (request->awaited)
         request_post(request);
     else if (request->callback)
-        request->callback((dlg_reply *)(void *)request, request->payload);
+        callback_run(engine, request);
     else
         reply_enqueue(engine, request);
 }

@@ -68,6 +68,7 @@ struct engine {
     int64_t next_waiting_us;
     int64_t next_deadline_us;
     int64_t now_us;
+    int64_t held_from_us, held_until_us; /* the last slow callback */
     size_t undelivered;
     struct topology topology;
     struct watermark *watermark; /* while the thread runs */

@@ -35,12 +35,26 @@ static bool is_under_way(const struct request *request)
     return false;
 }
 
+/* The database may have answered long ago. */
+static bool was_held(const struct engine *engine, const struct request *request)
+{
+    enum { COARSE_US = 20000 };
+    return engine->held_from_us - COARSE_US < request->deadline_us &&
+           request->deadline_us < engine->held_until_us + COARSE_US;
+}
+
 /* Why a request whose time is over was not done: unless it waits for an answer, what the database last said. */
 static dlg_error *timeout_error(const struct engine *engine, const struct request *request)
 {
     dlg_error *error = NULL;
     const struct node *node = topology_first(&engine->topology);
     bool waits = is_under_way(request);
+    if (was_held(engine, request))
+        error_set(&error, DLG_E_TIMEOUT,
+                  "the deadline passed while a callback kept the I/O thread for %.1f s: callbacks must not block",
+                  (double)(engine->held_until_us - engine->held_from_us) / 1e6);
+    if (error)
+        return error;
     if (!waits && request->last_error)
         return error_copy(request->last_error);
     if (!waits && !atomic_load(&engine->ready) && node->last_error)

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -93,6 +94,40 @@ static void follow_until_told(dlg_client *client, struct lines *lines, const cha
 }
 
 /* A transaction that does not end: followers still see what is new, but the operator should know. */
+static void sleep_in_callback(dlg_reply *reply, void *payload)
+{
+    dlg_reply_free(reply);
+    usleep(4000000);
+    sem_post(payload);
+}
+
+/* The callback is to blame, and not the database. */
+static void a_slow_callback_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    struct lines *lines = calloc(1, sizeof *lines);
+    struct pair pair = pair_new();
+    dlg_client *client = open_logged(fixture, DLG_LOG_LEVEL_WARNING, lines);
+    dlg_list_options options = DLG_LIST_OPTIONS_INIT;
+    dlg_error *error = NULL;
+    sem_t slept;
+    sem_init(&slept, 0, 0);
+    sql_run(fixture->sql, "BEGIN; LOCK TABLE dialogs");
+    options.timeout_us = 300000; /* ends in the callback of the one before */
+    assert_ok(dlg_list_async(client, &pair.ann, &pair.ben, &options, sleep_in_callback, &slept, &error), error);
+    options.timeout_us = 3000000;
+    dlg_page *page = NULL;
+    int code = dlg_list(&page, client, &pair.ann, &pair.ben, &options, &error);
+    assert_non_null(strstr(dlg_error_message(error), "while a callback kept the I/O thread for"));
+    assert_fails(code, DLG_E_TIMEOUT, error);
+    sem_wait(&slept);
+    sql_run(fixture->sql, "ROLLBACK");
+    client_close(client);
+    assert_non_null(strstr(lines->text, "warning dispatch: a callback took "));
+    sem_destroy(&slept);
+    free(lines);
+}
+
 static void the_log_tells_that_the_watermark_stands_still(void **state)
 {
     struct fixture *fixture = *state;
@@ -244,6 +279,7 @@ int main(int argc, char **argv)
         return traced(argv[2]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_log_tells_connections_batches_and_losses),
+        cmocka_unit_test(a_slow_callback_is_told),
         cmocka_unit_test(the_log_tells_that_the_watermark_stands_still),
         cmocka_unit_test(a_level_leaves_out_what_is_below),
         cmocka_unit_test(an_unknown_level_is_refused),
