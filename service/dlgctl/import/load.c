@@ -3,7 +3,7 @@
 #include "cli/password_prompt.h"
 #include "cli/time_format.h"
 #include "common/service_clock.h"
-#include "show/show.h"
+#include "cli/safe_text.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -85,7 +85,7 @@ static void say_line(struct load *load, uint64_t line, const char *outcome, cons
 {
     progress_clear(&load->progress);
     fprintf(stderr, "%s:%llu: %s: ", load->path, (unsigned long long)line, outcome);
-    show_text(stderr, problem, strlen(problem), "");
+    safe_text_print(stderr, problem, strlen(problem), NULL);
     fputc('\n', stderr);
 }
 
