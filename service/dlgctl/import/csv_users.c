@@ -273,7 +273,7 @@ static bool name_unknown(struct csv_users *users)
             used += (size_t)snprintf(users->message + used, sizeof users->message - used, "%s\"%s\"",
                                      used ? ", " : "unknown columns: ", row_field(users, i));
     if (used >= sizeof users->message)
-        strcpy(users->message + sizeof users->message - sizeof "...", "...");
+        memcpy(users->message + sizeof users->message - sizeof "...", "...", sizeof "...");
     users->problem = users->message;
     return used > 0;
 }
