@@ -77,7 +77,7 @@ class DatabaseError(Error):
 
 
 class SchemaError(Error):
-    """The tables are missing, too old, too new, or of another shape."""
+    """The tables are missing, too old, too new, or of another shape; the database is not UTF8."""
 
 
 class NotFoundError(Error, LookupError):
