@@ -33,7 +33,10 @@
  *   Blocking   A call that has an `..._async` twin blocks until the answer is there. The other calls do not
  *              block, unless a comment says otherwise.
  *   Fork       A client does not survive fork(). In the child every call returns DLG_E_FORKED, and dlg_close()
- *              only frees memory.
+ *              only frees memory and closes the child's copies of sockets. Copies of connections that are being made
+ *              at the moment of fork(), and those of loaders, stay with the child: the server keeps such a session
+ *              until the child ends or calls exec(). All descriptors are close-on-exec. A program that forks without
+ *              exec() opens its clients afterwards.
  *   Structs    A struct that the caller owns begins with `version`. Initialise it with its DLG_..._INIT
  *              macro, or with its dlg_..._init() function where macros cannot be used. The library reads
  *              and writes only the members that this version has. A struct that the library owns may

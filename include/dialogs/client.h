@@ -116,6 +116,10 @@ DLG_API int dlg_shutdown(size_t *undelivered, dlg_client *client, int64_t timeou
  *
  * Blocks. Errors: DLG_E_STATE on the client's own I/O thread and inside its progress callbacks. The client
  * stays open then.
+ *
+ * In some languages a callback has to wait for one thread of theirs, such as the main thread of Node. That thread must
+ * not call dlg_shutdown() or dlg_close() while such a callback may come: each would wait for the other. Such a program
+ * uses the reply queue (callback NULL), or closes on another thread.
  */
 DLG_API int dlg_close(size_t *undelivered, dlg_client *client, int64_t timeout_us);
 
