@@ -74,7 +74,10 @@ void dlg_loader_free(dlg_loader *loader)
 {
     if (!loader)
         return;
-    row_stream_close(&loader->stream);
+    if (engine_is_forked(&loader->client->engine))
+        row_stream_forget(&loader->stream);
+    else
+        row_stream_close(&loader->stream);
     copy_batch_free(&loader->batch);
     free(loader);
 }

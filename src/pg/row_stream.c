@@ -1,6 +1,7 @@
 #include "pg/row_stream.h"
 
 #include <poll.h>
+#include <unistd.h>
 
 /* What does not block never waits inside libpq. */
 void row_stream_open(struct row_stream *stream, PGconn *conn)
@@ -12,6 +13,13 @@ void row_stream_open(struct row_stream *stream, PGconn *conn)
 void row_stream_close(struct row_stream *stream)
 {
     PQfinish(stream->conn);
+    stream->conn = NULL;
+}
+
+void row_stream_forget(struct row_stream *stream)
+{
+    if (stream->conn && PQsocket(stream->conn) >= 0)
+        close(PQsocket(stream->conn));
     stream->conn = NULL;
 }
 

@@ -26,7 +26,8 @@ struct row_stream_values {
 
 /* Takes a connection over. */
 void row_stream_open(struct row_stream *stream, PGconn *conn);
-void row_stream_close(struct row_stream *stream); /* for another row_stream_open() too; `error` stays */
+void row_stream_close(struct row_stream *stream);  /* for another row_stream_open() too; `error` stays */
+void row_stream_forget(struct row_stream *stream); /* instead, in a forked child: the parent's session goes on */
 
 /*
  * Runs SQL, several statements too, or one statement with values. Of several answers it is the one that tells most: the

@@ -1,10 +1,13 @@
 /* fork(): the child has no client, and does the parent's no harm. */
 #include "fixture.h"
 
+#include <arpa/inet.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -213,6 +216,88 @@ static void closing_in_the_child_closes_its_sockets(void **state)
     client_close(inherited.client);
 }
 
+static int free_loader(void *loader)
+{
+    dlg_loader_free(loader);
+    return 0;
+}
+
+/* Nor does the end of a child's copy of a loader end the parent's session. */
+static void a_loader_is_freed_in_the_child_in_silence(void **state)
+{
+    struct fixture *fixture = *state;
+    dlg_loader *loader = NULL;
+    dlg_error *error = NULL;
+    char conninfo[600], pids[256];
+    snprintf(conninfo, sizeof conninfo, "%s application_name=before_fork", test_server_conninfo(fixture->server));
+    dlg_client *client = client_open(conninfo, "");
+    assert_ok(dlg_loader_open(&loader, client, &error), error);
+    static const char all[] = "SELECT array_agg(pid) FROM pg_stat_activity WHERE application_name = 'before_fork'";
+    snprintf(pids, sizeof pids, "%s", sql_text(fixture->sql, all));
+    in_child(free_loader, loader);
+    struct pair pair = pair_new();
+    dlg_message_input message = DLG_MESSAGE_INPUT_INIT;
+    message.author = pair.ann;
+    message.recipient = pair.ben;
+    message.text = "x";
+    message.length = 1;
+    message.created_us = now_us();
+    assert_ok(dlg_loader_message(loader, &message, &error), error);
+    assert_ok(dlg_loader_flush(loader, &error), error);
+    assert_int_equal(sql_number(fixture->sql,
+                                "SELECT count(*) FROM unnest('%s'::integer[]) before(pid) WHERE NOT "
+                                "EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = before.pid)",
+                                pids),
+                     0);
+    dlg_loader_free(loader);
+    client_close(client);
+}
+
+/* New descriptors that exec() would keep. */
+static int inheritable(const bool *before)
+{
+    int count = 0;
+    for (int fd = 0; fd < 256; fd++) {
+        int flags = fcntl(fd, F_GETFD);
+        count += !before[fd] && flags >= 0 && !(flags & FD_CLOEXEC);
+    }
+    return count;
+}
+
+/* Whatever another program is given by exec(), it is none of a client's descriptors: connected, connecting, or others.
+ */
+static void no_descriptor_survives_exec(void **state)
+{
+    struct fixture *fixture = *state;
+    bool before[256];
+    for (int fd = 0; fd < 256; fd++)
+        before[fd] = fcntl(fd, F_GETFD) >= 0;
+    int hole = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); /* takes connections and says nothing */
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    assert_int_equal(bind(hole, (struct sockaddr *)&address, size) | listen(hole, 10), 0);
+    assert_int_equal(getsockname(hole, (struct sockaddr *)&address, &size), 0);
+    char nowhere[64];
+    snprintf(nowhere, sizeof nowhere, "host=127.0.0.1 port=%d user=x", ntohs(address.sin_port));
+    dlg_client *ready = client_open(test_server_conninfo(fixture->server), "");
+    int sockets = sockets_open();
+    dlg_client *connecting = client_open(nowhere, "open=lazy");
+    dlg_loader *loader = NULL;
+    assert_ok(dlg_loader_open(&loader, ready, NULL), NULL);
+    for (int i = 0; sockets_open() < sockets + 2; i++) {
+        assert_true(i < 6000);
+        usleep(10000);
+    }
+    for (int i = 0; inheritable(before) > 0; i++) { /* libpq sets the flag just after it has made a socket */
+        assert_true(i < 6000);
+        usleep(10000);
+    }
+    dlg_loader_free(loader);
+    dlg_close_now(NULL, connecting);
+    client_close(ready);
+    close(hole);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +305,8 @@ int main(void)
         cmocka_unit_test(forking_in_the_middle_of_work_harms_nobody),
         cmocka_unit_test(a_child_may_open_its_own),
         cmocka_unit_test(closing_in_the_child_closes_its_sockets),
+        cmocka_unit_test(a_loader_is_freed_in_the_child_in_silence),
+        cmocka_unit_test(no_descriptor_survives_exec),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }
