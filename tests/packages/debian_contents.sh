@@ -44,7 +44,7 @@ has libdialogs0 -rw-r--r-- "$lib/libdialogs.so.$version"
 has libdialogs0 lrwxrwxrwx "$lib/libdialogs.so.0"
 has libdialogs-dev lrwxrwxrwx "$lib/libdialogs.so"
 has libdialogs-dev -rw-r--r-- usr/include/dialogs.h usr/include/dialogs/base.h "$lib/libdialogs.a" "$lib/pkgconfig/libdialogs.pc" \
-    "$lib/cmake/dialogs/dialogs-config.cmake"
+    "$lib/cmake/dialogs/dialogs-config.cmake" usr/share/libdialogs/swig/dialogs.i
 has dialogsd -rwxr-xr-x usr/bin/dialogsd
 has dialogsd -rw-r----- etc/dialogsd/dialogsd.env
 has dialogsd -rw-r--r-- lib/systemd/system/dialogsd.service usr/share/dialogsd/swagger/index.html \
