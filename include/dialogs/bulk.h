@@ -34,8 +34,9 @@ DLG_API int dlg_progress_init(dlg_progress *progress, uint32_t version);
  *
  *   progress  the library's, valid during the call.
  *
- * Returns 0 to go on. Any other value stops the work with DLG_E_CANCELLED. It must return: no C++ exception and no
- * longjmp() may leave it. The work would stay under way then, with its connection, and dlg_close() would wait for it.
+ * Returns 0 to go on. Any other value stops the work with DLG_E_CANCELLED. An exception of C++, or the end
+ * of the thread, may leave it: the work then ends with its connection, and some of its memory is lost. A longjmp() must
+ * not: the work would stay under way, and dlg_close() would wait for it.
  */
 typedef int (*dlg_progress_fn)(const dlg_progress *progress, void *payload);
 

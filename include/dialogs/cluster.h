@@ -52,7 +52,7 @@ typedef struct dlg_cluster_progress {
  * Is called a few times a second. Texts are valid during the call.
  *
  * Returns 0 to go on. Any other value stops the work with DLG_E_CANCELLED. The servers stop a rebalance, keep its
- * finished moves and remove what the unfinished one left. Other work is undone. It must return, as a dlg_progress_fn.
+ * finished moves and remove what the unfinished one left. Other work is undone. What may leave it is said at dlg_progress_fn.
  */
 typedef int (*dlg_cluster_progress_fn)(const dlg_cluster_progress *progress, void *payload);
 

@@ -199,10 +199,13 @@ static int dump_run(struct dump *dump, dlg_client *client, int fd, dlg_error **e
         error_set(error, DLG_E_MEMORY, "out of memory");
     else
         archive_writer_wait(dump->writer, &dump->writing);
-    int code = dump->writer ? dump_all(dump, error) : DLG_E_MEMORY;
+    return dump->writer ? dump_all(dump, error) : DLG_E_MEMORY;
+}
+
+static void dump_end(struct dump *dump)
+{
     archive_writer_free(dump->writer);
     row_stream_close(&dump->stream);
-    return code;
 }
 
 int dlg_dump(dlg_client *client, int fd, dlg_progress_fn progress, void *payload, dlg_error **error)
@@ -210,15 +213,13 @@ int dlg_dump(dlg_client *client, int fd, dlg_progress_fn progress, void *payload
     if (!client || fd < 0)
         return error_set(error, DLG_E_ARGUMENT, "dlg_dump() needs a client and an open file descriptor");
     dlg_error *failure = NULL;
-    struct dump dump = {.listener = {progress, payload}};
-    struct admin_place place;
+    ADMIN_PLACE(place);
+    struct dump dump __attribute__((cleanup(dump_end))) = {.listener = {progress, payload}};
     int code = client_may_wait(client, &failure);
     if (code == DLG_OK)
         code = admin_enter(&client->admin, &place, &failure);
-    if (code == DLG_OK) {
+    if (code == DLG_OK)
         code = dump_run(&dump, client, fd, &failure);
-        admin_leave(&place);
-    }
     return code == DLG_OK ? code : error_give(error, failure);
 }
 
@@ -309,6 +310,7 @@ static int restore_once(struct restore *restore, dlg_error **error)
         return error_set(error, DLG_E_MEMORY, "out of memory");
     int code = restore_records(restore, restore->reader, error);
     archive_reader_free(restore->reader);
+    restore->reader = NULL;
     if (!restore->ended)
         return code;
     code = error_give(error, restore->ended); /* and not that the file could not be read */
@@ -344,8 +346,13 @@ static int restore_run(struct restore *restore, dlg_client *client, dlg_error **
         loader_listen(restore->loader, restore_tick, restore);
         code = restore_all(restore, error);
     }
-    dlg_loader_free(restore->loader);
     return code;
+}
+
+static void restore_end(struct restore *restore)
+{
+    archive_reader_free(restore->reader);
+    dlg_loader_free(restore->loader);
 }
 
 int dlg_restore(dlg_client *client, int fd, dlg_progress_fn progress, void *payload, dlg_error **error)
@@ -353,14 +360,13 @@ int dlg_restore(dlg_client *client, int fd, dlg_progress_fn progress, void *payl
     if (!client || fd < 0)
         return error_set(error, DLG_E_ARGUMENT, "dlg_restore() needs a client and an open file descriptor");
     dlg_error *failure = NULL;
-    struct restore restore = {.fd = fd, .listener = {progress, payload}, .total_bytes = size_ahead(fd)};
-    struct admin_place place;
+    ADMIN_PLACE(place);
+    struct restore restore __attribute__((cleanup(restore_end))) = {
+        .fd = fd, .listener = {progress, payload}, .total_bytes = size_ahead(fd)};
     int code = client_may_wait(client, &failure);
     if (code == DLG_OK)
         code = admin_enter(&client->admin, &place, &failure);
-    if (code == DLG_OK) {
+    if (code == DLG_OK)
         code = restore_run(&restore, client, &failure);
-        admin_leave(&place);
-    }
     return code == DLG_OK ? code : error_give(error, failure);
 }

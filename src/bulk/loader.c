@@ -54,14 +54,12 @@ int dlg_loader_open(dlg_loader **loader, dlg_client *client, dlg_error **error)
     made->done.version = DLG_PROGRESS_VERSION;
     copy_batch_init(&made->batch);
     dlg_error *failure = NULL;
-    struct admin_place place;
+    ADMIN_PLACE(place);
     int code = client_may_wait(client, &failure);
     if (code == DLG_OK)
         code = admin_enter(&client->admin, &place, &failure);
-    if (code == DLG_OK) {
+    if (code == DLG_OK)
         code = connect_loader(made, &failure);
-        admin_leave(&place);
-    }
     if (code != DLG_OK) {
         free(made);
         return error_give(error, failure);
@@ -187,13 +185,12 @@ int dlg_loader_flush(dlg_loader *loader, dlg_error **error)
         return code;
     dlg_error *failure = NULL;
     struct copy_batch_result result = {0};
-    struct admin_place place;
+    ADMIN_PLACE(place);
     code = admin_enter(&loader->client->admin, &place, error);
     if (code != DLG_OK)
         return code;
     loader->stream.patience = loader_patience(loader);
     enum copy_batch_outcome outcome = attempt_until_done(loader, &result, &failure);
-    admin_leave(&place);
     if (outcome != COPY_BATCH_DONE)
         return error_give(error, failure);
     dlg_error_free(failure);

@@ -71,6 +71,8 @@ int admin_enter(struct admin *admin, struct admin_place *place, dlg_error **erro
 void admin_leave(struct admin_place *place)
 {
     struct admin *admin = place->admin;
+    if (!admin)
+        return;
     here = place->outer;
     pthread_mutex_lock(&admin->lock);
     admin->calls--;

@@ -29,12 +29,20 @@ void admin_forget(struct admin *admin); /* instead of both, in a forked child */
 
 /* On the stack of a thread that is inside a piece of work; a callback there may begin another. */
 struct admin_place {
-    struct admin *admin;
+    struct admin *admin; /* NULL: not inside */
     struct admin_place *outer;
 };
 
-/* Around a piece of work, on the thread that does it. The first fails with DLG_E_CLOSED when all is to end. */
+/*
+ * A place for the rest of its block, however the block is left: at its end, or when an exception of C++ or the end of
+ * the thread leaves a callback (the library is compiled with -fexceptions). What is cleaned up so before, stands behind.
+ */
+#define ADMIN_PLACE(name) struct admin_place name __attribute__((cleanup(admin_leave))) = {NULL, NULL}
+
+/* The thread begins a piece of work. Fails with DLG_E_CLOSED when all is to end. */
 int admin_enter(struct admin *admin, struct admin_place *place, dlg_error **error);
+
+/* ADMIN_PLACE() does it. */
 void admin_leave(struct admin_place *place);
 
 /* Whether the caller is inside a piece of work, e.g. in a callback. */

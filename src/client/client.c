@@ -390,15 +390,11 @@ int dlg_ready(dlg_client *client)
 
 int dlg_schema_install(int *version, dlg_client *client, dlg_error **error)
 {
-    struct admin_place place;
+    ADMIN_PLACE(place);
     int code = client_may_wait(client, error);
     if (code == DLG_OK)
         code = admin_enter(&client->admin, &place, error);
-    if (code != DLG_OK)
-        return code;
-    code = client_schema(client, open_deadline_us(client), true, version, error);
-    admin_leave(&place);
-    return code;
+    return code == DLG_OK ? client_schema(client, open_deadline_us(client), true, version, error) : code;
 }
 
 int dlg_stats_get(dlg_stats *stats, dlg_client *client)

@@ -103,23 +103,27 @@ int cluster_take_rebalance(struct cluster_task *task, const dlg_rebalance_option
 
 /* ---- Running ---- */
 
+static void task_disconnect(struct cluster_task **task)
+{
+    PQfinish((*task)->watch);
+    PQfinish((*task)->conn);
+    (*task)->watch = (*task)->conn = NULL;
+}
+
 static int task_run(struct cluster_task *task)
 {
-    struct admin_place place;
+    ADMIN_PLACE(place);
+    struct cluster_task *connected __attribute__((cleanup(task_disconnect))) = task;
     int code = admin_enter(&task->client->admin, &place, &task->error);
     if (code != DLG_OK)
         return code;
-    code = task->run(task);
-    PQfinish(task->watch);
-    PQfinish(task->conn);
-    task->watch = task->conn = NULL;
+    code = task->run(connected);
     if (code == DLG_OK) { /* what was tried on the way and did not matter */
         dlg_error_free(task->error);
         task->error = NULL;
     } else if (!task->error) {
         error_set(&task->error, code, "out of memory");
     }
-    admin_leave(&place);
     return code;
 }
 

@@ -322,6 +322,50 @@ static void end_jobs(struct fixture *fixture, bool frozen)
         sql_number(fixture->sql, "SELECT count(*) FROM dialogs WHERE user_id = '%s'", uuid_text(&pair.ann)), 0);
 }
 
+static int end_the_thread(const dlg_progress *progress, void *payload)
+{
+    (void)progress;
+    (void)payload;
+    pthread_exit(NULL);
+}
+
+static void *dump_and_leave(void *argument)
+{
+    struct job *job = argument;
+    job->code = dlg_dump(job->client, job->fd, end_the_thread, NULL, NULL);
+    return NULL;
+}
+
+static void *restore_and_leave(void *argument)
+{
+    struct job *job = argument;
+    job->code = dlg_restore(job->client, job->fd, end_the_thread, NULL, NULL);
+    return NULL;
+}
+
+/* A thread that ends within a progress function, as by an exception, takes its work with it. */
+static void work_that_its_thread_leaves_ends_with_its_session(void **state)
+{
+    enum { LEFT = -12345 };
+    struct fixture *fixture = *state;
+    dlg_client *client = open_named(fixture);
+    sql_run(fixture->sql,
+            "CREATE TEMP TABLE before AS SELECT pid FROM pg_stat_activity WHERE application_name = 'closing'");
+    struct job jobs[] = {{.fd = open("/dev/null", O_WRONLY), .code = LEFT}, {.fd = archive_new(client), .code = LEFT}};
+    job_start(&jobs[0], client, dump_and_leave);
+    job_start(&jobs[1], client, restore_and_leave);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(jobs[i].thread, NULL);
+        assert_int_equal(jobs[i].code, LEFT);
+        close(jobs[i].fd);
+    }
+    while (sql_number(fixture->sql,
+                      "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'closing' AND pid NOT IN "
+                      "(SELECT pid FROM before)"))
+        pause_ms(5);
+    client_close(client);
+}
+
 static void a_shutdown_ends_bulk_work_that_waits_for_the_database(void **state)
 {
     end_jobs(*state, false);
@@ -395,6 +439,7 @@ int main(void)
         cmocka_unit_test(bulk_work_ends_when_the_database_is_silent),
         cmocka_unit_test(nothing_waits_for_a_server_that_is_frozen),
         cmocka_unit_test(progress_functions_stop_work_that_waits),
+        cmocka_unit_test(work_that_its_thread_leaves_ends_with_its_session),
         cmocka_unit_test(a_shutdown_ends_bulk_work_that_waits_for_the_database),
         cmocka_unit_test(a_shutdown_ends_bulk_work_whose_server_is_frozen),
         cmocka_unit_test(a_shutdown_ends_bulk_work_at_pipes),
