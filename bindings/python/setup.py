@@ -49,7 +49,7 @@ class BuildWithSwig(build_py):
 setup(
     version=header.version(HEADER),
     cmdclass={"build_py": BuildWithSwig},
-    ext_modules=[Extension("dialogs._native", [str(WRAPPER), "src/calls.c", "src/values.c"],
+    ext_modules=[Extension("dialogs._native", [str(WRAPPER), "src/calls.c", "src/log_lines.c", "src/values.c"],
                            depends=["src/binding.h"], include_dirs=["src", INCLUDE],
                            libraries=["dialogs"], library_dirs=[LIBRARY], runtime_library_dirs=ELSEWHERE,
                            extra_compile_args=["-fvisibility=hidden"], extra_link_args=["-Wl,-z,nodelete"])],

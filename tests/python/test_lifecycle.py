@@ -299,3 +299,84 @@ def test_an_exit_in_a_with_block_closes(conninfo):
             sys.exit(3)
     """
     run(program, conninfo, status=3)
+
+
+# ---- The log ----
+
+def test_the_log_goes_to_logging(conninfo, anna, boris, caplog):
+    caplog.set_level("DEBUG", logger="dialogs")
+    with dialogs.open(conninfo, log_level="debug") as db:
+        db.send(anna, boris, "not for the log")
+    end = time.monotonic() + 30
+    while not any("closed" in record.getMessage() for record in caplog.records) and time.monotonic() < end:
+        time.sleep(0.01)
+    names = {record.name for record in caplog.records}
+    assert {"dialogs.client", "dialogs.connection", "dialogs.dispatch"} <= names
+    assert any(record.levelname == "INFO" and "opened by libdialogs" in record.getMessage() for record in caplog.records)
+    assert "not for the log" not in caplog.text
+
+
+def test_a_level_that_is_none(conninfo):
+    with pytest.raises(ValueError):
+        dialogs.open(conninfo, log_level="loud")
+    with pytest.raises(ValueError):
+        dialogs.open(conninfo, log_level=True)
+
+
+def test_nothing_is_logged_unasked_nor_on_stderr(conninfo):
+    program = """
+        import sys, dialogs
+        for level in (None, "debug"):
+            with dialogs.open(sys.argv[1], log_level=level) as db:
+                db.page("387ac1c1-6581-4ace-a113-707c8585fe28", "aa45b640-d501-4101-83f2-de96b672129f")
+    """
+    assert run(program, conninfo) == ("", "")
+
+
+def test_the_last_lines_come_before_the_interpreter_ends(conninfo):
+    program = """
+        import logging, sys, dialogs
+        logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(name)s %(message)s")
+        dialogs.open(sys.argv[1], log_level="info").close()
+    """
+    said, problems = run(program, conninfo)
+    assert "dialogs.client closed" in said and problems == ""
+
+
+def test_a_forked_child_logs_anew(conninfo):
+    program = """
+        import logging, os, sys, dialogs
+        logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(process)d %(name)s %(message)s")
+        with dialogs.open(sys.argv[1], log_level="info"):
+            child = os.fork()
+            if child == 0:
+                dialogs.open(sys.argv[1], log_level="info").close()
+                raise SystemExit(0)
+            assert os.waitpid(child, 0)[1] == 0
+        print("child", child)
+    """
+    said, problems = run(program, conninfo)
+    child = said.split("child ")[1].split()[0]
+    assert f"{child} dialogs.client opened by" in said and problems == ""
+
+
+def test_slow_handlers_lose_lines_and_say_so(conninfo, anna, boris, caplog):
+    import logging
+
+    class Slow(logging.Handler):
+        def emit(self, record):
+            time.sleep(0.005)
+
+    slow = Slow()
+    logging.getLogger("dialogs").addHandler(slow)
+    try:
+        caplog.set_level("DEBUG", logger="dialogs")
+        with dialogs.open(conninfo, log_level="debug") as db:
+            for _ in range(1500):
+                db.page(anna, boris)
+    finally:
+        logging.getLogger("dialogs").removeHandler(slow)
+    end = time.monotonic() + 60
+    while not any("were lost" in record.getMessage() for record in caplog.records) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert any("were lost" in record.getMessage() for record in caplog.records)

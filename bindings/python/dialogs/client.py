@@ -16,6 +16,7 @@ from . import native
 from .bulk import Bulk
 from .cluster import Cluster
 from .errors import Error
+from .log import listen
 from .reference import describes
 from .users import Users
 from .values import (Claims, ConnectionState, Message, Page, Receipt, Setting, Stats, Text, UserId, microseconds,
@@ -313,9 +314,11 @@ class _Opening:
         return self.handle
 
 
-def _chosen(values: "dict[str, Union[str, int]]") -> Any:
+def _chosen(values: "dict[str, Union[str, int]]", log_level: Union[int, str, None]) -> Any:
     chosen = native.dlg_settings_new()
     try:
+        if log_level is not None:
+            listen(chosen, log_level)
         for name, value in values.items():
             if isinstance(value, bool) or not isinstance(value, (str, int)):
                 raise TypeError(f"the setting {name} is str or int, not {type(value).__name__}")
@@ -327,14 +330,18 @@ def _chosen(values: "dict[str, Union[str, int]]") -> Any:
 
 
 @describes("dlg_open")
-def open(conninfo: Optional[str] = None, **settings: Union[str, int]) -> Client:
+def open(conninfo: Optional[str] = None, *, log_level: Union[int, str, None] = None,
+         **settings: Union[str, int]) -> Client:
     """Opens a client: dialogs.open("embedded:./data"), dialogs.open("postgresql://host/database", timeout_ms=500).
 
     Each setting of docs/configuration.md is a keyword. dialogs.settings() lists them. Use the client in a with block.
+
+    log_level  what the client does goes to the loggers "dialogs.SUBSYSTEM" of logging, down to this level: "debug",
+               "info", "warning", "error", or a number of logging. None: nothing
     """
     if conninfo is not None and not isinstance(conninfo, str):
         raise TypeError(f"a conninfo is str, not {type(conninfo).__name__}")
-    chosen = _chosen(settings)
+    chosen = _chosen(settings, log_level)
     patience = int(native.dlg_settings_get(chosen, "timeout_ms")) / 1000
     close_patience = int(native.dlg_settings_get(chosen, "close_timeout_ms")) / 1000
     client = Client(_Opening(conninfo, chosen).result(), patience)
@@ -342,9 +349,10 @@ def open(conninfo: Optional[str] = None, **settings: Union[str, int]) -> Client:
     return client
 
 
-async def aopen(conninfo: Optional[str] = None, **settings: Union[str, int]) -> Client:
+async def aopen(conninfo: Optional[str] = None, *, log_level: Union[int, str, None] = None,
+                **settings: Union[str, int]) -> Client:
     """open() for asyncio: `async with await dialogs.aopen(...) as db`."""
-    return await asyncio.to_thread(open, conninfo, **settings)
+    return await asyncio.to_thread(open, conninfo, log_level=log_level, **settings)
 
 
 @atexit.register

@@ -51,6 +51,18 @@ PyObject *value_append(PyObject *result, PyObject *value);
 void progress_enter(void);
 void progress_leave(void);
 
+/* ---- The log ---- */
+
+/* Lines up to this level of what the settings' clients do go into the queue. A code. */
+int log_listen(dlg_settings *settings, int level);
+
+/* The next line: (level, subsystem, text or None, how many were lost before it). Waits for a moment, without the GIL. */
+PyObject *log_take(void);
+
+/* Whoever waits is woken; a forked child begins anew. */
+void log_end(void);
+void log_forked(void);
+
 /* ---- Clients ---- */
 
 /* A client, and how many calls without the GIL use it at this moment: it is freed after them. */

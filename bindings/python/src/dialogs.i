@@ -49,7 +49,7 @@
 %ignore dlg_page_cursor;
 %ignore dlg_token_keys;
 
-/* A callback on the library's threads would have to wait for Python's lock; DLG_TRACE works in Python too. */
+/* A callback on the library's threads would have to wait for Python's lock: see log_lines.c. */
 %ignore dlg_settings_log;
 %ignore dlg_log_fn;
 %ignore dlg_log_level_name;
@@ -401,6 +401,10 @@ PyObject *handle_close(PyObject *capsule, int64_t timeout_us);
 PyObject *handle_shutdown(PyObject *capsule, int64_t timeout_us);
 %rename(is_open) handle_is_open;
 bool handle_is_open(PyObject *capsule);
+int log_listen(dlg_settings *settings, int level);
+PyObject *log_take(void);
+void log_end(void);
+void log_forked(void);
 PyObject *call_new(PyObject *progress, bool queued);
 PyObject *call_wait(PyObject *capsule);
 PyObject *call_take(PyObject *capsule);
