@@ -21,8 +21,7 @@ enum { PASSED_MOST = 1024 };
 
 /*
  * Where the query is to wait; and should it be sent there, whether it may be read from the shard's own table, and
- * whether its answer is good only if the shard was there. The coordinator knows where all shards are: what Citus reads
- * for us there needs no such question.
+ * whether its answer is good only if the shard was there, or wherever Citus took it to be.
  */
 static struct queue *queue_for(struct engine *engine, struct query *query)
 {
@@ -32,9 +31,9 @@ static struct queue *queue_for(struct engine *engine, struct query *query)
     struct node *owner = query->via_coordinator ? first : topology_owner(topology, shard);
     bool there = shard && !query->via_coordinator && (owner != first || shard->group == 0);
     bool direct = there && query->statement->shard_sql && engine->settings->route == ROUTE_AUTO;
-    bool hearsay = there && owner != first && !query->statement->writes;
     query->shard = direct ? shard->id : 0;
-    query->placement = direct || hearsay ? shard->id : 0;
+    query->placement = shard && !query->statement->writes ? shard->id : 0;
+    query->here = direct || owner != first;
     return query->statement->writes ? &owner->writes : &owner->reads;
 }
 
@@ -96,10 +95,10 @@ static struct query *read_pop(struct node *owner, const struct node *via, const 
     struct query *query = queue_pop(&owner->reads);
     struct preparation preparation = {query->statement, false, query->shard};
     bool room = connection->prepared.count < PREPARED_MOST || prepared_has(&connection->prepared, &preparation);
-    if (via != owner)
-        query->placement = 0;
     if (via != owner || !room)
         query->shard = 0;
+    if (via != owner)
+        query->here = false;
     return query;
 }
 
@@ -123,6 +122,7 @@ static void run_reads(struct engine *engine, struct node *owner)
         struct batch *batch = batch_new(BATCH_READS);
         if (!batch)
             return;
+        batch->settled = via == topology_first(&engine->topology);
         while (batch->count < share && owner->reads.count)
             batch_add(batch, read_pop(owner, via, connection));
         count_routed(engine, owner, via, batch->count);

@@ -71,11 +71,26 @@ static bool is_stale(const struct engine *engine, const struct connection *conne
 
 /*
  * The shard has moved or is about to, its table has been dropped since, or the role may not read it: as if it had not
- * been tried.
+ * been tried. Or the first node is about to hear of a move.
  */
 static bool is_elsewhere(const struct query *query)
 {
     return query->placement && !query->placement_verified;
+}
+
+/*
+ * From a worker to the coordinator: the worker may not know that it has lost the shard. From there, after a pause, to
+ * where the map has it by then: the new node may know before the coordinator's sessions do.
+ */
+static void read_elsewhere(struct engine *engine, const struct connection *connection, struct query *query)
+{
+    topology_suspect(&engine->topology, engine->now_us);
+    query_again(engine, query, NULL);
+    query->via_coordinator = connection->owner != topology_first(&engine->topology);
+    if (query->via_coordinator)
+        dispatch_query(engine, query);
+    else
+        query_pause(engine, query);
 }
 
 static void on_answered(struct connection *connection, struct query *query)
@@ -86,10 +101,7 @@ static void on_answered(struct connection *connection, struct query *query)
     if (query_is_stray(engine, query))
         return;
     if (is_elsewhere(query)) {
-        topology_suspect(&engine->topology, engine->now_us);
-        query_again(engine, query, NULL);
-        query->via_coordinator = true; /* the worker may not know that it has lost the shard */
-        dispatch_query(engine, query);
+        read_elsewhere(engine, connection, query);
         return;
     }
     if (query->error && error_is_read_only(query->error) && !connection->pending_error)

@@ -13,7 +13,8 @@
  * A worker may have lost a shard without knowing: Citus has moved the shard and not dropped the table yet, or the
  * second phase of the move's commit has not reached the worker. So the last thing that a batch of a worker's reads asks
  * is which of their shards the node has, and no transaction is about to take away. What was read from one of these was
- * whole at that moment.
+ * whole at that moment. The first node reads shards of others, by way of Citus. There the first thing that a batch asks
+ * is of which shards Citus knows where they are.
  */
 enum batch_form {
     BATCH_READS,  /* each answer is good when it arrives, but for those with a placement */
@@ -28,6 +29,7 @@ struct batch {
     struct query_list queries; /* those without their answer */
     size_t count;
     size_t placements;             /* how many of them are good only where their shard is */
+    bool settled;                  /* asks for settled shards, first, and not for those that are placed, last */
     struct preparation unprepared; /* what could not be prepared; without a statement while nothing */
     struct query *failed_query;    /* whose statement failed */
     dlg_error *error;              /* why the batch failed; NULL while it has not */

@@ -184,20 +184,22 @@ static void on_query(struct connection *connection, struct query *query, PGresul
         query_answer(connection, query, NULL);
 }
 
-static bool shard_is_among(int64_t shard, const PGresult *shards)
+/* Rows are a shard and whether it is here. */
+static bool placement_is_among(const struct query *query, const PGresult *shards)
 {
     for (int row = 0; row < PQntuples(shards); row++)
-        if (PQgetlength(shards, row, 0) == sizeof shard && get_int64(PQgetvalue(shards, row, 0)) == shard)
-            return true;
+        if (PQgetlength(shards, row, 0) == sizeof query->placement &&
+            get_int64(PQgetvalue(shards, row, 0)) == query->placement && PQgetlength(shards, row, 1) == 1)
+            return *PQgetvalue(shards, row, 1) || !query->here;
     return false;
 }
 
-/* When it cannot be told, no read from a worker is good. */
+/* When it cannot be told, no such read is good. */
 static void on_placed(struct batch *batch, const PGresult *result)
 {
     struct query *query;
     TAILQ_FOREACH (query, &batch->queries, link)
-        query->placement_verified = query->placement && shard_is_among(query->placement, result);
+        query->placement_verified = query->placement && placement_is_among(query, result);
 }
 
 /*

@@ -77,10 +77,11 @@ static bool send_command(struct connection *connection, const char *sql, enum ex
            expected_push(&connection->expected, (struct expected){.kind = kind});
 }
 
-/* Asks which of the shards that were read are here, and stay. */
+/* Asks which of the shards that were read are here, and stay; or of which Citus knows where they are. */
 static bool send_placed(struct connection *connection, struct batch *batch)
 {
-    struct preparation preparation = {statement_get(STATEMENT_PLACED), false, 0};
+    enum statement_id statement = batch->settled ? STATEMENT_SETTLED : STATEMENT_PLACED;
+    struct preparation preparation = {statement_get(statement), false, 0};
     const char *name = preparation.statement->name;
     return placements_encode(&connection->rows, batch) && send_preparation(connection, &preparation, name) &&
            PQsendQueryPrepared(connection->conn, name, 1, connection->rows.values, connection->rows.lengths, all_binary,
@@ -106,11 +107,13 @@ static bool send_block(struct connection *connection, struct batch *batch)
 static bool send_batch(struct connection *connection, struct batch *batch)
 {
     bool sent = !connection->is_pooled || send_command(connection, connection->batch_sql, EXPECT_SETTINGS);
+    if (sent && batch->placements && batch->settled)
+        sent = send_placed(connection, batch);
     if (sent)
         sent = batch->form == BATCH_ROWS    ? send_rows(connection, batch)
                : batch->form == BATCH_BLOCK ? send_block(connection, batch)
                                             : send_queries(connection, batch);
-    if (sent && batch->placements)
+    if (sent && batch->placements && !batch->settled)
         sent = send_placed(connection, batch);
     return sent && send_sync(connection, batch);
 }

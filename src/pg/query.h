@@ -20,9 +20,10 @@ struct query {
     const struct statement *statement;
     const dlg_uuid *route;           /* whose shard; NULL: any node knows */
     int64_t shard;                   /* read from this shard's own table; 0: from the table that it is a part of */
-    int64_t placement;               /* the shard that must be on the worker for the answer to be good; 0: none */
-    bool via_coordinator;            /* not from a worker again: the shard was not surely where the map has it */
-    bool placement_verified;         /* the answer is good: the shard was there still when it had been read */
+    int64_t placement;               /* the shard whose place must be known for the answer to be good; 0: none */
+    bool here;                       /* ... and be this node, else Citus reads it wherever it is */
+    bool via_coordinator;            /* not from a worker now: the shard was not surely where the map has it */
+    bool placement_verified;         /* the answer is good: the shard's place was sure when it was read */
     void (*prepare)(struct query *); /* when not NULL: called just before each attempt */
     struct queue *queue;             /* where it waits, NULL when it does not */
     struct batch *batch;             /* what carries it, NULL when it is not under way */

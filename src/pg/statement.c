@@ -99,10 +99,24 @@
  * oldest. Row and mark are of one snapshot, so no commit falls between two questions, as it could with
  * pg_prepared_xacts.
  */
-#define PLACED                                                                                          \
-    "SELECT shardid FROM pg_catalog.pg_dist_placement WHERE shardid = ANY ($1) AND shardstate = 1 AND " \
-    "groupid = (SELECT groupid FROM pg_catalog.pg_dist_local_group) AND pg_catalog.age(xmax) > "        \
-    "pg_catalog.age(pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::xid)"
+#define AMONG "FROM pg_catalog.pg_dist_placement p WHERE p.shardid = ANY ($1) AND p.shardstate = 1 "
+#define LOCAL_GROUP "(SELECT groupid FROM pg_catalog.pg_dist_local_group)"
+#define UNMARKED \
+    "pg_catalog.age(p.xmax) > pg_catalog.age(pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::xid)"
+#define PLACED "SELECT p.shardid, true AS here " AMONG "AND p.groupid = " LOCAL_GROUP " AND " UNMARKED
+
+/*
+ * The shards of the array of which Citus knows here where they are, asked before it reads them. A session hears that a
+ * shard has moved when the move's transaction ends; that is after it has told the new node, where others write already.
+ * Until then what this node reads may be of the old node. The transaction that wrote the row holds its own lock to its
+ * end, after it has told all sessions (CommitTransaction() and FinishPreparedTransaction() of PostgreSQL). A row that
+ * is a million transactions old needs no look at the locks. On the coordinator, which commits first, a mark means
+ * nothing yet.
+ */
+#define SETTLED                                                                                                    \
+    "SELECT p.shardid, p.groupid = " LOCAL_GROUP " AS here " AMONG "AND (" LOCAL_GROUP " = 0 OR " UNMARKED ") "    \
+    "AND (pg_catalog.age(p.xmin) > 1000000 OR NOT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE "                \
+    "l.locktype = 'transactionid' AND l.transactionid = p.xmin AND l.mode = 'ExclusiveLock' AND l.granted))"
 
 /*
  * The revoked tokens of a user but for those that have expired, and the one that is to be added. Without a subquery,
@@ -276,6 +290,7 @@ static const struct statement table[STATEMENT_COUNT] = {
                                       .count = 3,
                                       .types = {OID_TEXT, OID_TEXT, OID_INT8}},
     [STATEMENT_PLACED] = {.name = "dlg_placed", .sql = PLACED, .count = 1, .types = {OID_INT8_ARRAY}},
+    [STATEMENT_SETTLED] = {.name = "dlg_settled", .sql = SETTLED, .count = 1, .types = {OID_INT8_ARRAY}},
     [STATEMENT_WRITERS] = {.name = "dlg_writers", .sql = WRITERS_PLAIN("$1"), .count = 1, .types = {OID_TEXT}},
     [STATEMENT_WRITERS_CITUS] = {.name = "dlg_writers_citus",
                                  .sql = WRITERS_CITUS("$1"),

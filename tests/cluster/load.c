@@ -86,6 +86,21 @@ static bool page_is_right(const dlg_page *page, unsigned acknowledged)
     return last + 1 >= (long)acknowledged;
 }
 
+/* For the first page that is wrong: what had been acknowledged, and what it shows. */
+static void note_page(struct load *load, const dlg_page *page, unsigned acknowledged)
+{
+    char *to = load->result.error;
+    size_t left = sizeof load->result.error;
+    if (load->result.unseen++ || *to)
+        return;
+    int length = snprintf(to, left, "%u were acknowledged, a page shows", acknowledged);
+    for (size_t i = 0; length > 0 && (size_t)length < left && i < dlg_page_count(page); i++) {
+        to += length;
+        left -= (size_t)length;
+        length = snprintf(to, left, " %s", dlg_page_at(page, i)->text);
+    }
+}
+
 static void *read_on(void *argument)
 {
     struct load *load = argument;
@@ -103,7 +118,8 @@ static void *read_on(void *argument)
         bool right = !page || page_is_right(page, acknowledged);
         pthread_mutex_lock(&load->lock);
         load->result.listed++;
-        load->result.unseen += !right;
+        if (!right)
+            note_page(load, page, acknowledged);
         pthread_mutex_unlock(&load->lock);
         dlg_page_free(page);
         dlg_error_free(error);
@@ -190,16 +206,22 @@ void load_free(struct load *load)
     free(load);
 }
 
+void load_judge(struct load *load, dlg_client *client, struct load_result *result)
+{
+    load_stop(load, result);
+    uint64_t wrong = load_count_wrong(load, client);
+    if (result->failed || result->unseen || wrong)
+        fail_msg("%llu requests failed, %llu pages were wrong, %llu messages are wrong in the end; first: %s",
+                 (unsigned long long)result->failed, (unsigned long long)result->unseen, (unsigned long long)wrong,
+                 result->error);
+}
+
 void load_finish(struct load *load, dlg_client *client, const char *what)
 {
     struct load_result result;
-    load_stop(load, &result);
+    load_judge(load, client, &result);
     printf("%s: %llu sent, %llu listed, longest pause of a writer %.2f s\n", what, (unsigned long long)result.sent,
            (unsigned long long)result.listed, (double)result.pause_us / 1e6);
-    if (result.failed)
-        fail_msg("%llu requests failed: %s", (unsigned long long)result.failed, result.error);
-    assert_int_equal(result.unseen, 0);
-    assert_int_equal(load_count_wrong(load, client), 0);
     load_free(load);
     dlg_close(NULL, client, 0);
 }

@@ -18,7 +18,7 @@ struct load_result {
     uint64_t failed;  /* requests with an error */
     uint64_t unseen;  /* messages that a reader missed after they were acknowledged, or saw out of order */
     int64_t pause_us; /* the longest that a writer waited for one message */
-    char error[256];  /* the first error */
+    char error[256];  /* the first error, or wrong page */
 };
 
 /* Starts threads on a client: writers to many recipients, and readers of what was written. */
@@ -35,11 +35,13 @@ void load_stop(struct load *load, struct load_result *result);
  */
 uint64_t load_count_wrong(struct load *load, dlg_client *client);
 
+/* Ends the threads, and fails the test when a request failed, or a page or a message is wrong. */
+void load_judge(struct load *load, dlg_client *client, struct load_result *result);
+
 void load_free(struct load *load);
 
 /*
- * The end of a test: stops the load, prints how it went, and fails the test when a request failed, a message was unseen
- * or is wrong. Frees the load and closes the client.
+ * The end of a test: load_judge(), and prints how it went. Frees the load and closes the client.
  */
 void load_finish(struct load *load, dlg_client *client, const char *what);
 

@@ -69,11 +69,7 @@ static void a_stopped_rebalance_may_be_started_again(void **state)
     assert_int_equal(dlg_rebalance_describe(rebalance)->moves_done, SHARDS / 3 - moved);
     dlg_rebalance_free(rebalance);
     assert_even();
-    load_stop(load, &result);
-    if (result.failed)
-        fail_msg("%llu requests failed: %s", (unsigned long long)result.failed, result.error);
-    assert_int_equal(result.unseen, 0);
-    assert_int_equal(load_count_wrong(load, client), 0);
+    load_judge(load, client, &result);
     load_free(load);
 }
 

@@ -122,13 +122,9 @@ static int show_move(const dlg_cluster_progress *progress, void *payload)
 static void check_count(struct load *load)
 {
     struct load_result result;
-    load_stop(load, &result);
+    load_judge(load, client, &result);
     printf("%llu sent, %llu listed, longest pause of a writer %.3f s\n", (unsigned long long)result.sent,
            (unsigned long long)result.listed, (double)result.pause_us / 1e6);
-    if (result.failed)
-        fail_msg("%llu requests failed: %s", (unsigned long long)result.failed, result.error);
-    assert_int_equal(result.unseen, 0);
-    assert_int_equal(load_count_wrong(load, client), 0);
     assert_true(result.sent > 100 && result.listed > 100);
     load_free(load);
 }

@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         enum csv_result result = csv_users_next(&users, &user);
         if (result == CSV_END || result == CSV_FAILED)
             break;
-        if (result == CSV_BAD) {
+        if (result == CSV_BAD || result == CSV_COLUMNS) {
             FUZZ_CHECK(users.problem && *users.problem);
             continue;
         }
