@@ -182,6 +182,18 @@ static void *send_slow(void *author)
     return NULL;
 }
 
+static void wait_for_the_slow_one(PGconn *holder)
+{
+    bool waits = false;
+    while (!waits) {
+        PGresult *result = PQexec(holder, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
+        assert_int_equal(PQresultStatus(result), PGRES_TUPLES_OK);
+        waits = strcmp(PQgetvalue(result, 0, 0), "0") != 0;
+        PQclear(result);
+        pause_ms(5);
+    }
+}
+
 /*
  * The cursor no longer tells one message of the crowd from another. What the stream hears of then is handed on at once,
  * though it was stamped before the crowd.
@@ -201,6 +213,7 @@ static void what_is_heard_late_in_a_crowd_comes_at_once(void **state)
     person_make(&person, world.process.port);
     sse_open(&stream, world.process.port, person.token, NULL);
     assert_int_equal(pthread_create(&sender, NULL, send_slow, &person), 0);
+    wait_for_the_slow_one(holder); /* a message that shared its commit would wait with it */
     expect_crowd(&stream, &person, 210);
     sleep(1); /* it has asked the database meanwhile */
     commit(holder);
