@@ -35,7 +35,8 @@ struct admin_place {
 
 /*
  * A place for the rest of its block, however the block is left: at its end, or when an exception of C++ or the end of
- * the thread leaves a callback (the library is compiled with -fexceptions). What is cleaned up so before, stands behind.
+ * the thread leaves a callback (the library is compiled with -fexceptions). What is cleaned up so before, stands
+ * behind.
  */
 #define ADMIN_PLACE(name) struct admin_place name __attribute__((cleanup(admin_leave))) = {NULL, NULL}
 

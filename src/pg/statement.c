@@ -113,9 +113,9 @@
  * is a million transactions old needs no look at the locks. On the coordinator, which commits first, a mark means
  * nothing yet.
  */
-#define SETTLED                                                                                                    \
-    "SELECT p.shardid, p.groupid = " LOCAL_GROUP " AS here " AMONG "AND (" LOCAL_GROUP " = 0 OR " UNMARKED ") "    \
-    "AND (pg_catalog.age(p.xmin) > 1000000 OR NOT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE "                \
+#define SETTLED                                                                                                 \
+    "SELECT p.shardid, p.groupid = " LOCAL_GROUP " AS here " AMONG "AND (" LOCAL_GROUP " = 0 OR " UNMARKED ") " \
+    "AND (pg_catalog.age(p.xmin) > 1000000 OR NOT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE "             \
     "l.locktype = 'transactionid' AND l.transactionid = p.xmin AND l.mode = 'ExclusiveLock' AND l.granted))"
 
 /*

@@ -56,7 +56,8 @@ void progress_leave(void);
 /* Lines up to this level of what the settings' clients do go into the queue. A code. */
 int log_listen(dlg_settings *settings, int level);
 
-/* The next line: (level, subsystem, text or None, how many were lost before it). Waits for a moment, without the GIL. */
+/* The next line: (level, subsystem, text or None, how many were lost before it). Waits for a moment, without the GIL.
+ */
 PyObject *log_take(void);
 
 /* Whoever waits is woken; a forked child begins anew. */
