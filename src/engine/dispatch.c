@@ -33,6 +33,7 @@ static struct queue *queue_for(struct engine *engine, struct query *query)
     bool direct = there && query->statement->shard_sql && engine->settings->route == ROUTE_AUTO;
     query->shard = direct ? shard->id : 0;
     query->placement = shard && !query->statement->writes ? shard->id : 0;
+    query->placement_row = shard ? shard->row : 0;
     query->here = direct || owner != first;
     return query->statement->writes ? &owner->writes : &owner->reads;
 }

@@ -14,7 +14,17 @@
  */
 enum { ASK_EVERY_US = 5000000, ASK_SOON_US = 200000, ASK_PLAIN_EVERY_US = 30000000 };
 
-enum { COLUMN_SHARD, COLUMN_LEAST, COLUMN_MOST, COLUMN_GROUP, COLUMN_HOST, COLUMN_PORT, COLUMN_VERSION, COLUMN_USERS };
+enum {
+    COLUMN_SHARD,
+    COLUMN_LEAST,
+    COLUMN_MOST,
+    COLUMN_GROUP,
+    COLUMN_HOST,
+    COLUMN_PORT,
+    COLUMN_VERSION,
+    COLUMN_USERS,
+    COLUMN_ROW
+};
 
 static struct topology *topology_of(struct request *request)
 {
@@ -99,6 +109,7 @@ static bool map_read(const struct query *query, struct shard_map *map)
         shard->least = query_int32(query, (int)i, COLUMN_LEAST);
         shard->most = query_int32(query, (int)i, COLUMN_MOST);
         shard->group = query_int32(query, (int)i, COLUMN_GROUP);
+        shard->row = query_int64(query, (int)i, COLUMN_ROW);
     }
     return shard_map_sort(map);
 }

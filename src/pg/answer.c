@@ -35,7 +35,7 @@ static const char *const columns_of[STATEMENT_COUNT] = {
     [STATEMENT_WRITERS] = "ztbit",
     [STATEMENT_WRITERS_CITUS] = "ztbit",
     [STATEMENT_WRITERS_ALL] = "ztbit",
-    [STATEMENT_SHARD_MAP] = "liiiTItb",
+    [STATEMENT_SHARD_MAP] = "liiiTItbl",
     [STATEMENT_IS_CITUS] = "b",
 };
 

@@ -14,7 +14,7 @@
  * second phase of the move's commit has not reached the worker. So the last thing that a batch of a worker's reads asks
  * is which of their shards the node has, and no transaction is about to take away. What was read from one of these was
  * whole at that moment. The first node reads shards of others, by way of Citus. There the first thing that a batch asks
- * is of which shards Citus knows where they are.
+ * is of which shards Citus knows where they are: that is settled.
  */
 enum batch_form {
     BATCH_READS,  /* each answer is good when it arrives, but for those with a placement */

@@ -184,13 +184,21 @@ static void on_query(struct connection *connection, struct query *query, PGresul
         query_answer(connection, query, NULL);
 }
 
-/* Rows are a shard and whether it is here. */
+static int64_t number_at(const PGresult *result, int row, int column)
+{
+    bool is_number = PQgetlength(result, row, column) == sizeof(int64_t);
+    return is_number ? get_int64(PQgetvalue(result, row, column)) : 0;
+}
+
+/* Rows are a shard, whether it is here, and on the first node the version of its row. */
 static bool placement_is_among(const struct query *query, const PGresult *shards)
 {
-    for (int row = 0; row < PQntuples(shards); row++)
-        if (PQgetlength(shards, row, 0) == sizeof query->placement &&
-            get_int64(PQgetvalue(shards, row, 0)) == query->placement && PQgetlength(shards, row, 1) == 1)
-            return *PQgetvalue(shards, row, 1) || !query->here;
+    for (int row = 0; row < PQntuples(shards); row++) {
+        if (number_at(shards, row, 0) != query->placement || PQgetlength(shards, row, 1) != 1)
+            continue;
+        bool settled = PQnfields(shards) < 3 || number_at(shards, row, 2) == query->placement_row;
+        return settled && (*PQgetvalue(shards, row, 1) || !query->here);
+    }
     return false;
 }
 

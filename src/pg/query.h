@@ -22,6 +22,7 @@ struct query {
     int64_t shard;                   /* read from this shard's own table; 0: from the table that it is a part of */
     int64_t placement;               /* the shard whose place must be known for the answer to be good; 0: none */
     bool here;                       /* ... and be this node, else Citus reads it wherever it is */
+    int64_t placement_row;           /* as the map has it: see SETTLED in statement.c */
     bool via_coordinator;            /* not from a worker now: the shard was not surely where the map has it */
     bool placement_verified;         /* the answer is good: the shard's place was sure when it was read */
     void (*prepare)(struct query *); /* when not NULL: called just before each attempt */

@@ -84,5 +84,10 @@ const struct shard *shard_map_find(const struct shard_map *map, const dlg_uuid *
 
 bool shard_map_equal(const struct shard_map *a, const struct shard_map *b)
 {
-    return a->count == b->count && (a->count == 0 || memcmp(a->shards, b->shards, a->count * sizeof *a->shards) == 0);
+    bool equal = a->count == b->count;
+    for (size_t i = 0; equal && i < a->count; i++) {
+        const struct shard *x = &a->shards[i], *y = &b->shards[i];
+        equal = x->id == y->id && x->least == y->least && x->most == y->most && x->group == y->group;
+    }
+    return equal;
 }

@@ -16,6 +16,7 @@ struct shard {
     int32_t least; /* hashes, both inclusive */
     int32_t most;
     int32_t group; /* Citus's number of the node that holds it */
+    int64_t row;   /* the version of its placement's row; 0: the move that made it is not over */
 };
 
 /* Shards in the order of their ranges. */

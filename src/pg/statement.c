@@ -106,17 +106,20 @@
 #define PLACED "SELECT p.shardid, true AS here " AMONG "AND p.groupid = " LOCAL_GROUP " AND " UNMARKED
 
 /*
- * The shards of the array of which Citus knows here where they are, asked before it reads them. A session hears that a
+ * The shards of the array, and which version of its row each has, asked before Citus reads them. A session hears that a
  * shard has moved when the move's transaction ends; that is after it has told the new node, where others write already.
  * Until then what this node reads may be of the old node. The transaction that wrote the row holds its own lock to its
- * end, after it has told all sessions (CommitTransaction() and FinishPreparedTransaction() of PostgreSQL). A row that
- * is a million transactions old needs no look at the locks. On the coordinator, which commits first, a mark means
- * nothing yet.
+ * end, after it has told all sessions (CommitTransaction() and FinishPreparedTransaction() of PostgreSQL). The map says
+ * of which version that is over, so that a read looks at no locks. On the coordinator, which commits first, a mark
+ * means nothing yet.
  */
-#define SETTLED                                                                                                 \
-    "SELECT p.shardid, p.groupid = " LOCAL_GROUP " AS here " AMONG "AND (" LOCAL_GROUP " = 0 OR " UNMARKED ") " \
-    "AND (pg_catalog.age(p.xmin) > 1000000 OR NOT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE "             \
-    "l.locktype = 'transactionid' AND l.transactionid = p.xmin AND l.mode = 'ExclusiveLock' AND l.granted))"
+#define ROW_VERSION "p.xmin::pg_catalog.text::bigint"
+#define SETTLED                                                                                                \
+    "SELECT p.shardid, p.groupid = " LOCAL_GROUP " AS here, " ROW_VERSION " AS row " AMONG "AND (" LOCAL_GROUP \
+    " = 0 OR " UNMARKED ")"
+#define SETTLED_VERSION                                                                           \
+    "CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'transactionid' AND " \
+    "l.transactionid = p.xmin AND l.mode = 'ExclusiveLock' AND l.granted) THEN 0 ELSE " ROW_VERSION " END "
 
 /*
  * The revoked tokens of a user but for those that have expired, and the one that is to be added. Without a subquery,
@@ -319,8 +322,7 @@ static const struct statement table[STATEMENT_COUNT] = {
          .sql = "SELECT s.shardid, s.shardminvalue::integer, s.shardmaxvalue::integer, p.groupid, n.nodename, "
                 "n.nodeport, citus_version(), EXISTS (SELECT FROM pg_catalog.pg_dist_partition u "
                 "WHERE u.logicalrelid = pg_catalog.to_regclass('public.users') AND u.partmethod = 'h' "
-                "AND u.colocationid = t.colocationid) "
-                "FROM pg_catalog.pg_dist_partition t "
+                "AND u.colocationid = t.colocationid), " SETTLED_VERSION "FROM pg_catalog.pg_dist_partition t "
                 "JOIN pg_catalog.pg_dist_shard s ON s.logicalrelid = t.logicalrelid "
                 "JOIN pg_catalog.pg_dist_placement p ON p.shardid = s.shardid AND p.shardstate = 1 "
                 "LEFT JOIN pg_catalog.pg_dist_node n ON n.groupid = p.groupid AND n.noderole = 'primary' "

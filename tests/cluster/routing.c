@@ -77,7 +77,7 @@ static struct shard_map read_map(PGconn *conn)
     struct shard_map map = {(size_t)PQntuples(rows), calloc((size_t)PQntuples(rows), sizeof(struct shard))};
     for (int i = 0; i < PQntuples(rows); i++)
         map.shards[i] = (struct shard){atoll(PQgetvalue(rows, i, 0)), atoi(PQgetvalue(rows, i, 1)),
-                                       atoi(PQgetvalue(rows, i, 2)), 0};
+                                       atoi(PQgetvalue(rows, i, 2)), 0, 0};
     PQclear(rows);
     assert_true(shard_map_sort(&map));
     return map;

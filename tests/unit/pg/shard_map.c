@@ -17,7 +17,7 @@ static void hashes_as_the_server_does(void **state)
 static void finds_the_shard_of_a_hash(void **state)
 {
     (void)state;
-    struct shard shards[] = {{3, 1000, INT32_MAX, 2}, {1, INT32_MIN, -1, 1}, {2, 0, 999, 2}};
+    struct shard shards[] = {{3, 1000, INT32_MAX, 2, 0}, {1, INT32_MIN, -1, 1, 0}, {2, 0, 999, 2, 0}};
     struct shard_map map = {3, shards};
     dlg_uuid nil = {{0}}, other;
     assert_true(shard_map_sort(&map));
@@ -26,7 +26,7 @@ static void finds_the_shard_of_a_hash(void **state)
     dlg_uuid_parse(&other, "cfcd2084-95d5-65ef-66e7-dff9f98764da", DLG_NTS);
     assert_int_equal(shard_map_find(&map, &other)->id, 1);
 
-    struct shard hole[] = {{1, INT32_MIN, 0, 1}};
+    struct shard hole[] = {{1, INT32_MIN, 0, 1, 0}};
     struct shard_map holed = {1, hole};
     assert_null(shard_map_find(&holed, &nil));
     struct shard_map empty = {0, NULL};
@@ -37,8 +37,8 @@ static void finds_the_shard_of_a_hash(void **state)
 static void refuses_what_is_no_map(void **state)
 {
     (void)state;
-    struct shard overlap[] = {{1, 0, 10, 1}, {2, 10, 20, 1}};
-    struct shard turned[] = {{1, 10, 0, 1}};
+    struct shard overlap[] = {{1, 0, 10, 1, 0}, {2, 10, 20, 1, 0}};
+    struct shard turned[] = {{1, 10, 0, 1, 0}};
     assert_false(shard_map_sort(&(struct shard_map){2, overlap}));
     assert_false(shard_map_sort(&(struct shard_map){1, turned}));
 }
