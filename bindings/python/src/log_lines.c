@@ -35,22 +35,30 @@ static struct line queue_pop(void)
     return line;
 }
 
+/* With the lock held: room for one more. */
+static struct line *queue_slot(void)
+{
+    if (queue.count == LINES) {
+        free(queue_pop().text);
+        queue.lost++;
+    }
+    return &queue.lines[(queue.first + queue.count++) % LINES];
+}
+
 /* dlg_log_fn */
 static void queue_push(dlg_log_level level, const char *subsystem, const char *text, void *payload)
 {
     (void)payload;
-    struct line line = {.level = (int)level, .text = strdup(text)};
-    strncat(line.subsystem, subsystem, sizeof line.subsystem - 1);
+    char *copy = strdup(text);
     pthread_mutex_lock(&queue.lock);
-    if (line.text && queue.count == LINES) {
-        free(queue_pop().text);
+    if (copy) {
+        struct line *line = queue_slot();
+        *line = (struct line){.level = (int)level, .text = copy};
+        strncat(line->subsystem, subsystem, sizeof line->subsystem - 1);
+        pthread_cond_signal(&queue.arrival);
+    } else {
         queue.lost++;
     }
-    if (line.text)
-        queue.lines[(queue.first + queue.count++) % LINES] = line;
-    else
-        queue.lost++;
-    pthread_cond_signal(&queue.arrival);
     pthread_mutex_unlock(&queue.lock);
 }
 

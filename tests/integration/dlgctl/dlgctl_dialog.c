@@ -96,8 +96,7 @@ static void nobodys_text_plays_tricks_with_a_screen(void **state)
     (void)state;
     tool_check_input(0, "p\n",
                      TOOL("user", "add", "--id", ANN, "--first-name", "Ann\n2026-01-02 03:04:05  Bob", "--second-name",
-                          "\xe2\x80\xae"
-                          "eeL"));
+                          "\342\200\256eeL"));
     tool_check(0, TOOL("send", ANN, BOB, trick), NULL, NULL);
     for (int terminal = 0; terminal < 2; terminal++) {
         struct child child = {.terminal = terminal};
