@@ -1,9 +1,9 @@
 #include "import/load.h"
 
 #include "cli/password_prompt.h"
+#include "cli/safe_text.h"
 #include "cli/time_format.h"
 #include "common/service_clock.h"
-#include "cli/safe_text.h"
 
 #include <errno.h>
 #include <sodium.h>
