@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* The columns of the map. */
-#define MAP_TYPES "liiititb"
+#define MAP_TYPES "liiititbl"
 
 struct setting {
     struct fake_cluster cluster;
@@ -215,7 +215,7 @@ static void a_map_that_cannot_be_read_is_no_map(void **state)
 
 static void map_row(struct fake_rows *rows, int64_t id, int least, int most, int group, const struct fake *fake)
 {
-    fake_row(rows, MAP_TYPES, id, least, most, group, fake_host(fake), fake_port(fake), "Citus 13.2.0", 1);
+    fake_row(rows, MAP_TYPES, id, least, most, group, fake_host(fake), fake_port(fake), "Citus 13.2.0", 1, INT64_C(1));
 }
 
 static void ranges_that_overlap_are_no_map(void **state)
@@ -240,8 +240,8 @@ static void a_map_of_other_columns_is_no_map(void **state)
     struct setting *setting = *state;
     struct fake_rows few = {0}, texts = {0}, nulls = {0};
     fake_row(&few, "l", INT64_C(102008));
-    fake_row(&texts, "tttttttt", "102008", "0", "1", "1", "host", "5432", "Citus", "t");
-    fake_row(&nulls, "nnnnnnnn");
+    fake_row(&texts, "ttttttttt", "102008", "0", "1", "1", "host", "5432", "Citus", "t", "1");
+    fake_row(&nulls, "nnnnnnnnn");
     assert_unrouted(*state, &(struct fake_rule){.on = "Execute dlg_shard_map", .rows = &few});
     assert_unrouted(*state, &(struct fake_rule){.on = "Execute dlg_shard_map", .rows = &texts});
     assert_unrouted(*state, &(struct fake_rule){.on = "Execute dlg_shard_map", .rows = &nulls});
@@ -257,7 +257,8 @@ static void holes_in_the_map_are_the_coordinators(void **state)
     struct setting *setting = *state;
     struct fake_rows hole = {0};
     map_row(&hole, FAKE_FIRST_SHARD + 1, fake_shard_least(1), fake_shard_most(1), 2, setting->two);
-    fake_row(&hole, "liiiniib", (int64_t)FAKE_FIRST_SHARD + 2, fake_shard_least(2), fake_shard_most(2), 9, 0, 0, 1);
+    fake_row(&hole, "liiiniibl", (int64_t)FAKE_FIRST_SHARD + 2, fake_shard_least(2), fake_shard_most(2), 9, 0, 0, 1,
+             INT64_C(1));
     fake_on(setting->first, (struct fake_rule){.on = "Execute dlg_shard_map", .rows = &hole});
     dlg_client *old = setting->client;
     setting->client = client_open(fake_conninfo(setting->first), FAKE_SETTINGS);

@@ -105,6 +105,8 @@ static struct wire_value value_of(const struct source *source, const char *what)
         value.number = world->is_citus;
     else if (strcmp(which, "group") == 0)
         value.number = source->call->fake->group;
+    else if (strcmp(which, "here") == 0)
+        value.number = node_of(source) == source->call->fake->group;
     else if (strcmp(which, "one") == 0)
         value.number = 1;
     else if (strcmp(which, "schema") == 0)
@@ -157,6 +159,8 @@ static const struct {
     {"own.pid", "i one"},
     {"own.started", "T now"},
     {"pg_extension", "b citus"},
+    {"AS here", "b here"},
+    {"p.xmin", "l one"},
     {"pg_dist_local_group", "i group"},
     {"NULL::integer", "i null"},
     {"NULL::text", "t null"},
@@ -319,17 +323,19 @@ static int shards_read(const struct source *template, struct wire *rows)
     return world->shards;
 }
 
-/* Of the shards that were asked for, those that are here. */
+/* Of the shards that were asked for, those that are here; or all, with what says that they are settled. */
 static int placed_read(const struct source *template, struct wire *rows)
 {
     struct source source = *template;
+    bool wherever = strstr(source.call->sql, " AS row ") != NULL;
     const struct fake_world *world = source.call->fake->world;
     int count = 0;
     for (int i = 0; i < array_count(source.call, 0); i++) {
         int length;
         source.shard_id = get_int64(element(source.call, 0, true, i, &length));
         source.shard = (int)(source.shard_id - FAKE_FIRST_SHARD);
-        if (source.shard < 0 || source.shard >= world->shards || node_of(&source) != source.call->fake->group)
+        bool known = source.shard >= 0 && source.shard < world->shards;
+        if (!known || (!wherever && node_of(&source) != source.call->fake->group))
             continue;
         row_add(rows, &source);
         count++;
