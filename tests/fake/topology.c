@@ -134,6 +134,31 @@ static void a_shard_that_moved_while_it_was_read_is_read_again(void **state)
     fake_rows_free(&good);
 }
 
+/* The old node knows that it has lost the shard, and the coordinator's session has not heard of it yet. */
+static void a_shard_that_is_not_settled_is_read_where_the_map_has_it(void **state)
+{
+    struct setting *setting = *state;
+    struct pair pair = {fake_user_in(2), fake_user_in(0)};
+    struct fake_rows stale = {0}, good = {0}, young = {0};
+    fake_row(&stale, "ltTN", INT64_C(1), "stale", INT64_C(1700000000000000));
+    fake_row(&good, "ltTN", INT64_C(2), "good", INT64_C(1700000000000001));
+    fake_row(&young, "lbl", (int64_t)FAKE_FIRST_SHARD, 0, INT64_C(7));
+    fake_shard_move(setting->cluster.world, 0, 2);
+    fake_on(setting->first, (struct fake_rule){.on = "Execute dlg_page_before", .rows = &stale});
+    fake_on(setting->first, (struct fake_rule){.on = "Execute dlg_settled", .rows = &young});
+    fake_on(setting->two, (struct fake_rule){.on = "Execute dlg_page_before_102008", .rows = &good});
+    dlg_page *page = list_newest(setting->client, &pair, 10);
+    assert_int_equal(dlg_page_count(page), 1);
+    assert_text(dlg_page_at(page, 0), "good");
+    assert_true(fake_count(setting->first, "Execute dlg_settled") >= 1);
+    dlg_page_free(page);
+    fake_behave(setting->first);
+    fake_behave(setting->two);
+    fake_rows_free(&stale);
+    fake_rows_free(&good);
+    fake_rows_free(&young);
+}
+
 /* ---- Workers ---- */
 
 static void a_worker_that_is_away_is_gone_round(void **state)
@@ -294,12 +319,19 @@ static void a_map_that_fails_later_leaves_the_old_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(messages_go_to_the_owner_of_their_shard),   TEST(a_moved_shard_is_found_again),
-        TEST(a_table_that_no_node_has_is_told),          TEST(a_shard_that_moved_while_it_was_read_is_read_again),
-        TEST(a_worker_that_is_away_is_gone_round),       TEST(a_worker_that_dies_with_a_message_stores_it_once),
-        TEST(a_worker_of_another_group_gets_nothing),    TEST(a_map_without_rows_is_no_map),
-        TEST(a_map_that_cannot_be_read_is_no_map),       TEST(ranges_that_overlap_are_no_map),
-        TEST(a_map_of_other_columns_is_no_map),          TEST(holes_in_the_map_are_the_coordinators),
+        TEST(messages_go_to_the_owner_of_their_shard),
+        TEST(a_moved_shard_is_found_again),
+        TEST(a_table_that_no_node_has_is_told),
+        TEST(a_shard_that_moved_while_it_was_read_is_read_again),
+        TEST(a_shard_that_is_not_settled_is_read_where_the_map_has_it),
+        TEST(a_worker_that_is_away_is_gone_round),
+        TEST(a_worker_that_dies_with_a_message_stores_it_once),
+        TEST(a_worker_of_another_group_gets_nothing),
+        TEST(a_map_without_rows_is_no_map),
+        TEST(a_map_that_cannot_be_read_is_no_map),
+        TEST(ranges_that_overlap_are_no_map),
+        TEST(a_map_of_other_columns_is_no_map),
+        TEST(holes_in_the_map_are_the_coordinators),
         TEST(a_map_that_fails_later_leaves_the_old_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
