@@ -70,8 +70,8 @@ DLG_API const dlg_setting *dlg_setting_at(size_t index);
  *             docs/operations.md, section Failover, says what an acknowledgement is worth after a failover.
  *   settings  NULL for the defaults. Copied.
  *
- * Blocks up to the timeout of the thread, or else the setting `open_timeout_ms`. With `open=lazy` it returns at once, whether the database is there
- * or not. Requests then wait for the database within their own deadlines, and dlg_schema_install() makes the tables.
+ * Blocks up to the timeout of the thread, or else the setting `open_timeout_ms`. With `open=lazy` it returns at once,
+ * whether the database is there or not. Requests then wait for the database within their own deadlines, and dlg_schema_install() makes the tables.
  *
  * A server that will go on to refuse until an operator changes something is not waited for: a wrong password (SQLSTATE
  * class 28), no such database (3D000), a certificate that does not fit. The call, or any request while there is no other
@@ -269,8 +269,9 @@ DLG_API void dlg_reply_free(dlg_reply *reply);
 /*
  * Returns a file descriptor that is readable while replies wait in the queue. It is for poll(), epoll, select()
  * and asyncio only: do not read from it. With EPOLLET there is one edge for all replies that come before the queue was
- * empty: after each edge call dlg_reply_poll() until it returns NULL. The client owns it, and dlg_close() closes it. After dlg_shutdown() it stays
- * readable: stop watching it when dlg_reply_poll() returns NULL then. -1 when `client` cannot be used.
+ * empty: after each edge call dlg_reply_poll() until it returns NULL. The client owns it, and dlg_close() closes it.
+ * After dlg_shutdown() it stays readable: stop watching it when dlg_reply_poll() returns NULL then. -1 when `client`
+ * cannot be used.
  */
 DLG_API int dlg_reply_fd(dlg_client *client);
 

@@ -14,12 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static void deadline_note(struct engine *engine, const struct request *request)
-{
-    if (request->deadline_us < engine->next_deadline_us)
-        engine->next_deadline_us = request->deadline_us;
-}
-
 static dlg_error *closed_error(void)
 {
     dlg_error *error = NULL;

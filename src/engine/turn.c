@@ -64,11 +64,16 @@ int turn_wait(struct engine *engine, struct epoll_event *events, int most)
     return count > 0 ? epoll_wait(engine->epoll, events, most, 0) : count;
 }
 
+void deadline_note(struct engine *engine, const struct request *request)
+{
+    if (request->deadline_us < engine->next_deadline_us)
+        engine->next_deadline_us = request->deadline_us;
+}
+
 void turn_start(struct engine *engine, struct request *request)
 {
     TAILQ_INSERT_TAIL(&engine->active, request, link);
-    if (request->deadline_us < engine->next_deadline_us)
-        engine->next_deadline_us = request->deadline_us;
+    deadline_note(engine, request);
     request->step(request);
 }
 

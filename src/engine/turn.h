@@ -22,6 +22,9 @@ int turn_wait(struct engine *engine, struct epoll_event *events, int most);
 /* Takes a request over: runs its first step. With the turn. */
 void turn_start(struct engine *engine, struct request *request);
 
+/* Wakes whoever has the turn when the request's time is over. With the turn. */
+void deadline_note(struct engine *engine, const struct request *request);
+
 /* ---- For callers ---- */
 
 /* With engine->lock held: takes the turn for the only request that there is. False: the I/O thread serves it. */

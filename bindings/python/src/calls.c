@@ -103,15 +103,21 @@ static void handle_wait(struct handle *handle)
     }
 }
 
-PyObject *handle_shutdown(PyObject *capsule, int64_t timeout_us)
+/* NULL with an exception set within a progress callback: the work that calls back would wait for itself. */
+static struct handle *handle_to_end(PyObject *capsule)
 {
     struct handle *handle = PyCapsule_GetPointer(capsule, handle_name);
+    if (!handle || progress_depth == 0)
+        return handle;
+    value_raise(DLG_E_STATE, NULL);
+    return NULL;
+}
+
+PyObject *handle_shutdown(PyObject *capsule, int64_t timeout_us)
+{
+    struct handle *handle = handle_to_end(capsule);
     if (!handle)
         return NULL;
-    if (progress_depth > 0) { /* the work that calls back would wait for itself */
-        value_raise(DLG_E_STATE, NULL);
-        return NULL;
-    }
     dlg_client *client = handle->client;
     if (!client || handle->closing)
         Py_RETURN_NONE;
@@ -129,13 +135,9 @@ PyObject *handle_shutdown(PyObject *capsule, int64_t timeout_us)
 
 PyObject *handle_close(PyObject *capsule, int64_t timeout_us)
 {
-    struct handle *handle = PyCapsule_GetPointer(capsule, handle_name);
+    struct handle *handle = handle_to_end(capsule);
     if (!handle)
         return NULL;
-    if (progress_depth > 0) { /* the work that calls back would wait for itself */
-        value_raise(DLG_E_STATE, NULL);
-        return NULL;
-    }
     dlg_client *client = handle->client;
     if (!client)
         return PyLong_FromLong(0);
