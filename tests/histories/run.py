@@ -66,14 +66,15 @@ class Round:
         self.number, self.world, self.options, self.random = number, world, options, random.Random(seed)
         self.directory = os.path.join(options.keep or world.home, world.kind, f"round-{number}")
         os.makedirs(self.directory)
-        self.recorders, self.troubles = [], []
+        self.recorders, self.troubles, self.starting = [], [], threading.Lock()
 
     def start(self, spec):
-        number = len(self.recorders)
-        common = ["--round", str(self.number), "--seed", str(self.random.randrange(1 << 30)), "--users",
-                  str(self.options.users)]
-        self.recorders.append(Recorder(number, spec, self.world, common, self.directory))
-        return self.recorders[-1]
+        """Two faults at a time may each start one: no two get the same number."""
+        with self.starting:
+            common = ["--round", str(self.number), "--seed", str(self.random.randrange(1 << 30)), "--users",
+                      str(self.options.users)]
+            self.recorders.append(Recorder(len(self.recorders), spec, self.world, common, self.directory))
+            return self.recorders[-1]
 
     def note(self, line):
         with open(os.path.join(self.directory, "run.jsonl"), "a", encoding="utf-8") as file:

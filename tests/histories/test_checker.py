@@ -1,5 +1,6 @@
 """The checker against histories that are right, and that are wrong on purpose, each in one way."""
 
+import concurrent.futures
 import copy
 import json
 import os
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import types
 import zlib
 
 import checker
@@ -427,6 +429,26 @@ def test_looks():
     with tempfile.TemporaryDirectory() as directory:
         write(story, directory)
         assert run.looks_since(directory, since) == {"f": 4}
+
+
+def test_processes_that_start_together():
+    """Faults that act at the same time start processes with numbers of their own: a number is half of a key."""
+
+    class SlowRecorder:
+        def __init__(self, number, *_):
+            self.number = number
+            time.sleep(0.05)
+
+    real, run.Recorder = run.Recorder, SlowRecorder
+    try:
+        with tempfile.TemporaryDirectory() as home:
+            world = types.SimpleNamespace(kind="plain", home=home)
+            one = run.Round(1, world, types.SimpleNamespace(keep=None, users=6), 1)
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
+                list(pool.map(one.start, [{}] * 4))
+        assert [recorder.number for recorder in one.recorders] == [0, 1, 2, 3]
+    finally:
+        run.Recorder = real
 
 
 def test_program():

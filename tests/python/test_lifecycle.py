@@ -343,9 +343,9 @@ def test_the_last_lines_come_before_the_interpreter_ends(conninfo):
     assert "dialogs.client closed" in said and problems == ""
 
 
-def test_a_forked_child_logs_anew(conninfo):
+def test_a_forked_child_logs_anew(conninfo, tmp_path):
     program = """
-        import logging, os, sys, dialogs
+        import logging, os, pathlib, sys, dialogs
         logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(process)d %(name)s %(message)s")
         with dialogs.open(sys.argv[1], log_level="info"):
             child = os.fork()
@@ -353,10 +353,10 @@ def test_a_forked_child_logs_anew(conninfo):
                 dialogs.open(sys.argv[1], log_level="info").close()
                 raise SystemExit(0)
             assert os.waitpid(child, 0)[1] == 0
-        print("child", child)
+        pathlib.Path(sys.argv[2]).write_text(str(child))
     """
-    said, problems = run(program, conninfo)
-    child = said.split("child ")[1].split()[0]
+    said, problems = run(program, conninfo, tmp_path / "child")
+    child = (tmp_path / "child").read_text()
     assert f"{child} dialogs.client opened by" in said and problems == ""
 
 
