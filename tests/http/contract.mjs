@@ -1,11 +1,11 @@
 // Every call of the OpenAPI document, made from the document: each answer has a status, a type and a body that it names.
-// node contract.mjs DIALOGSD MODULES PAGES
+// node contract.mjs DIALOGSD MODULES PAGES [OPTION...]: the options are dialogsd's
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { startDialogsd } from './dialogsd.mjs';
 
-const [program, modules, pages] = process.argv.slice(2);
+const [program, modules, pages, ...options] = process.argv.slice(2);
 const require = createRequire(join(modules, 'package.json'));
 const SwaggerParser = require('@apidevtools/swagger-parser');
 const { default: Ajv } = require('ajv-draft-04');
@@ -22,7 +22,7 @@ const valid = (schema, value) => {
   assert.ok(check(value), `${JSON.stringify(value)}: ${ajv.errorsText(check.errors)}`);
 };
 
-let service = await startDialogsd(program);
+let service = await startDialogsd(program, options);
 const seen = new Set();
 let token = '';
 
@@ -120,7 +120,7 @@ async function bad(all) {
 // What is switched off is said to be.
 async function withoutFeeds() {
   assert.equal(await service.stop(), 0);
-  service = await startDialogsd(program, ['--set', 'feed=off']);
+  service = await startDialogsd(program, [...options, '--set', 'feed=off']);
   token = JSON.parse(await expect(200, '/login', 'post')).token;
   await expect(501, '/events', 'get');
 }
