@@ -27,7 +27,7 @@ static void assert_opens(const char *conninfo)
     client_close(client);
 }
 
-/* It does not while the rule holds, and says why: after one attempt, or when the time is over. */
+/* It does not while the rule holds, and says why: at once, or when the time is over. */
 static void assert_no_opening_after(struct fake *fake, struct fake_rule rule, bool once, const char *sqlstate,
                                     const char *reason)
 {
@@ -39,8 +39,8 @@ static void assert_no_opening_after(struct fake *fake, struct fake_rule rule, bo
                    error);
     assert_null(client);
     assert_in_range(now_us() - begin_us, once ? 0 : 150000, 5000000);
-    assert_in_range(fake_count(fake, "Connect"), once ? 1 : 2,
-                    once ? 2 : INT_MAX); /* reads and writes have their own */
+    /* Reads and writes have their own, and a caller that is woken late sees a few more; 500 ms have room for 25. */
+    assert_in_range(fake_count(fake, "Connect"), once ? 1 : 2, once ? 10 : INT_MAX);
     fake_behave(fake);
     fake_forget(fake);
 }
