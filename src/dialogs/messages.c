@@ -137,6 +137,7 @@ static void send_insert(struct send *send)
 {
     struct query *query = &send->request.queries[INSERT];
     query_init(query, &send->request, STATEMENT_MESSAGE_INSERT, &send->recipient);
+    query->author = &send->author;
     query_set_uuid(query, 1, &send->author);
     query_set_uuid(query, 2, &send->recipient);
     query_set_text(query, 3, send->text, send->text_length);

@@ -3,7 +3,7 @@
 #include "base/assertion.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "engine/recipients.h"
+#include "engine/send_order.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -90,7 +90,7 @@ static void request_withdraw(struct request *request)
         if (!request->queries[i].queue)
             continue;
         queue_remove(&request->queries[i]);
-        recipients_remove(request->engine->recipients, &request->queries[i]);
+        send_order_remove(request->engine->send_order, &request->queries[i]);
         request->outstanding--;
         request_release(request);
     }

@@ -2,7 +2,7 @@
 
 #include "base/assertion.h"
 #include "base/log.h"
-#include "engine/recipients.h"
+#include "engine/send_order.h"
 #include "pg/connection_send.h"
 
 #include <string.h>
@@ -52,7 +52,7 @@ void engine_query(struct engine *engine, struct query *query)
 {
     query->request->outstanding++;
     request_hold(query->request);
-    recipients_add(engine->recipients, query);
+    send_order_add(engine->send_order, query);
     dispatch_query(engine, query);
 }
 
@@ -141,7 +141,7 @@ static bool joins(const struct batch *batch, const struct query *query)
 
 /*
  * The batch: what waits for one owner, in order, as long as it may share a commit and the limits allow; but for those
- * that have to wait for earlier ones to the same recipient. False when there are none.
+ * that have to wait for earlier ones of the same author to the same recipient. False when there are none.
  */
 static bool batch_fill_writes(struct engine *engine, struct batch *batch, struct node *owner, size_t share)
 {
@@ -150,7 +150,7 @@ static bool batch_fill_writes(struct engine *engine, struct batch *batch, struct
     struct query *next;
     for (struct query *query = TAILQ_FIRST(&owner->writes.list); query && passed < PASSED_MOST; query = next) {
         next = TAILQ_NEXT(query, link);
-        if (!recipients_let(query, batch)) {
+        if (!send_order_allows(query, batch)) {
             passed++;
             continue;
         }

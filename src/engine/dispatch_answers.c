@@ -4,7 +4,7 @@
 #include "base/backoff.h"
 #include "base/log.h"
 #include "engine/dispatch.h"
-#include "engine/recipients.h"
+#include "engine/send_order.h"
 #include "pg/citus.h"
 #include "pg/connection_start.h"
 #include "pg/pooler.h"
@@ -54,7 +54,7 @@ static bool query_is_stray(struct engine *engine, struct query *query)
     struct request *request = query->request;
     if (!request->done)
         return false;
-    recipients_remove(engine->recipients, query);
+    send_order_remove(engine->send_order, query);
     query_clear(query);
     request_release(request);
     return true;
@@ -113,7 +113,7 @@ static void on_answered(struct connection *connection, struct query *query)
         return;
     }
     DLG_ASSERT(request->outstanding > 0);
-    recipients_remove(engine->recipients, query);
+    send_order_remove(engine->send_order, query);
     if (query->error) {
         query->possibly_written |= query->statement->writes && error_is_ambiguous(query->error);
         error_classify(&query->error);
@@ -129,7 +129,7 @@ static void on_returned(struct connection *connection, struct query *query, cons
     if (query_is_stray(engine, query))
         return;
     if (error && error->code == DLG_E_STATE) { /* a pooler in the wrong mode: no attempt ends otherwise */
-        recipients_remove(engine->recipients, query);
+        send_order_remove(engine->send_order, query);
         query->error = error_copy(error);
         if (--query->request->outstanding == 0)
             query->request->step(query->request);

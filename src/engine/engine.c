@@ -30,7 +30,7 @@
  */
 #include "engine/engine.h"
 
-#include "engine/recipients.h"
+#include "engine/send_order.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -139,8 +139,8 @@ int engine_open(struct engine *engine, const char *conninfo, const dlg_settings 
                 dlg_error **error)
 {
     engine->settings = settings;
-    engine->recipients = recipients_new();
-    if (!engine->recipients || !topology_init(&engine->topology, engine, conninfo, settings, events, topology_events))
+    engine->send_order = send_order_new();
+    if (!engine->send_order || !topology_init(&engine->topology, engine, conninfo, settings, events, topology_events))
         return error_set(error, DLG_E_MEMORY, "out of memory");
     if (!engine_descriptors(engine))
         return error_set(error, DLG_E_MEMORY, "no file descriptors: %s; raise the limit (ulimit -n)", strerror(errno));
@@ -181,7 +181,7 @@ void engine_free(struct engine *engine)
     close_descriptor(engine->sleep_epoll);
     close_descriptor(engine->wake);
     close_descriptor(engine->reply_fd);
-    recipients_free(engine->recipients);
+    send_order_free(engine->send_order);
     if (forked)
         return; /* another thread may have held the lock when the process was copied */
     dlg_error_free(engine->loss);

@@ -64,7 +64,7 @@ struct engine {
     int64_t asleep_until_us; /* monotonic; the I/O thread, while a caller has it */
     struct request_list active;
     struct queue waiting; /* queries in a pause before their next attempt */
-    struct recipients *recipients;
+    struct send_order *send_order;
     int64_t next_waiting_us;
     int64_t next_deadline_us;
     int64_t now_us;

@@ -14,11 +14,12 @@ struct request;
 struct batch;
 
 struct query {
-    TAILQ_ENTRY(query) link;           /* in its node's queue, or in the batch that carries it */
-    TAILQ_ENTRY(query) same_recipient; /* the engine's */
+    TAILQ_ENTRY(query) link;     /* in its node's queue, or in the batch that carries it */
+    TAILQ_ENTRY(query) same_way; /* the engine's: messages of one author to one recipient */
     struct request *request;
     const struct statement *statement;
     const dlg_uuid *route;           /* whose shard; NULL: any node knows */
+    const dlg_uuid *author;          /* of a message, which keeps its order among those to the same route; else NULL */
     int64_t shard;                   /* read from this shard's own table; 0: from the table that it is a part of */
     int64_t placement;               /* the shard whose place must be known for the answer to be good; 0: none */
     bool here;                       /* ... and be this node, else Citus reads it wherever it is */
@@ -35,7 +36,7 @@ struct query {
 
     unsigned attempts;
     bool isolated;         /* shares no commit: a batch with it was refused */
-    bool ordered;          /* among the engine's messages that keep their order by `same_recipient` */
+    bool ordered;          /* among the engine's messages that keep their order by `same_way` */
     bool possibly_written; /* an earlier attempt may have been committed */
     int64_t not_before_us; /* pause before the next attempt; monotonic */
 

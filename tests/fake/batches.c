@@ -4,6 +4,7 @@
  */
 #include "fake_fixture.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 static void a_session_is_set_up_by_one_question(void **state)
@@ -80,6 +81,25 @@ static void a_batch_has_no_more_messages_than_the_setting(void **state)
     client_close(client);
 }
 
+/* The server stamps what it runs: two messages of one dialog are not under way on two connections. */
+static void a_message_waits_for_those_of_its_own_dialog_only(void **state)
+{
+    dlg_client *client = fake_client(*state, "write_connections=2");
+    struct pair pair = pair_new();
+    struct outcomes own = {0}, other = {0};
+    fake_on(*state, (struct fake_rule){.on = "Execute dlg_message_insert", .held = true, .times = 1});
+    outcomes_send_from(client, &own, &pair.ann, &pair.ben, "first", 0);
+    fake_await(*state, "Execute dlg_message_insert", 1);
+    outcomes_send_from(client, &own, &pair.ann, &pair.ben, "second", 0);
+    outcomes_send(client, &other, &pair.ben, "of another author", 0);
+    outcomes_await(&other);
+    assert_int_equal(atomic_load(&own.done), 0);
+    fake_release(*state);
+    outcomes_await(&own);
+    assert_int_equal(fake_count(*state, "Execute dlg_message_insert"), 3);
+    client_close(client);
+}
+
 static void a_cluster_gets_a_block_of_single_rows(void **state)
 {
     (void)state;
@@ -144,6 +164,7 @@ int main(void)
         TEST(a_lone_message_is_committed_by_its_sync),
         TEST(messages_that_wait_share_a_multi_row_statement),
         TEST(a_batch_has_no_more_messages_than_the_setting),
+        TEST(a_message_waits_for_those_of_its_own_dialog_only),
         cmocka_unit_test(a_cluster_gets_a_block_of_single_rows),
         TEST(a_page_of_a_plain_server_is_one_statement),
         cmocka_unit_test(a_page_of_a_cluster_asks_where_its_shards_are),

@@ -50,6 +50,8 @@ struct outcomes {
 /* Begins a send from a random user; the outcome is the next one. */
 void outcomes_send(dlg_client *client, struct outcomes *outcomes, const dlg_uuid *recipient, const char *text,
                    int64_t timeout_us);
+void outcomes_send_from(dlg_client *client, struct outcomes *outcomes, const dlg_uuid *author,
+                        const dlg_uuid *recipient, const char *text, int64_t timeout_us);
 
 /* Waits until all are there. */
 void outcomes_await(struct outcomes *outcomes);

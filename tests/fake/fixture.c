@@ -81,15 +81,20 @@ void outcomes_send(dlg_client *client, struct outcomes *outcomes, const dlg_uuid
                    int64_t timeout_us)
 {
     dlg_uuid author;
+    dlg_uuid_random(&author);
+    outcomes_send_from(client, outcomes, &author, recipient, text, timeout_us);
+}
+
+void outcomes_send_from(dlg_client *client, struct outcomes *outcomes, const dlg_uuid *author,
+                        const dlg_uuid *recipient, const char *text, int64_t timeout_us)
+{
     dlg_error *error = NULL;
     dlg_send_options options = DLG_SEND_OPTIONS_INIT;
     options.timeout_us = timeout_us;
-    dlg_uuid_random(&author);
     assert_true(outcomes->count < OUTCOMES);
     struct outcome *outcome = &outcomes->outcome[outcomes->count++];
     outcome->done = &outcomes->done;
-    assert_ok(dlg_send_async(client, &author, recipient, text, DLG_NTS, &options, outcome_note, outcome, &error),
-              error);
+    assert_ok(dlg_send_async(client, author, recipient, text, DLG_NTS, &options, outcome_note, outcome, &error), error);
 }
 
 void outcomes_await(struct outcomes *outcomes)
