@@ -25,7 +25,7 @@ def overload(wanted):
         server = servers.first
         prepare(server)
         fill(server, USERS, USERS * USERS * 600)
-        with dialogsd(server) as service:
+        with dialogsd(server, "--connections-per-address", "0") as service:
             add_users(server, USERS)
             tokens = [login(service, user(n)) for n in range(1, USERS + 1)]
             most = lambda: measure.wrk(service.url(PATH), 64, int(SECONDS), tokens)

@@ -18,6 +18,8 @@
 
 enum { PARTNERS = 20, HEAD = 2048, PIECE = 1 << 18, EVENTS = 512, LINGER_S = 10, WARM_S = 1 };
 
+#define LAST_CHUNK "\r\n0\r\n\r\n" /* nothing of JSON has it */
+
 struct connection {
     struct connection *next; /* among the free ones */
     int fd;
@@ -25,6 +27,8 @@ struct connection {
     size_t had;  /* of the answer's head */
     size_t left; /* of the answer's body; only once the head is there */
     bool in_body;
+    bool chunked;                 /* the body ends with LAST_CHUNK instead; */
+    char tail[sizeof LAST_CHUNK]; /* its last bytes so far */
     int status;
     bool retry_after;
     char head[HEAD];
@@ -96,6 +100,23 @@ static void settle(struct storm *storm, struct connection *connection)
     storm->free = connection;
 }
 
+static void read_chunks(struct connection *connection, const char *piece, size_t length)
+{
+    enum { TAIL = sizeof LAST_CHUNK - 1 };
+    size_t take = length < TAIL ? length : TAIL, keep = TAIL - take;
+    memmove(connection->tail, connection->tail + take, keep);
+    memcpy(connection->tail + keep, piece + length - take, take);
+    connection->left = memcmp(connection->tail, LAST_CHUNK, TAIL) != 0;
+}
+
+static void read_body(struct connection *connection, const char *piece, size_t length)
+{
+    if (connection->chunked)
+        read_chunks(connection, piece, length);
+    else
+        connection->left -= length < connection->left ? length : connection->left;
+}
+
 /* Once the head is whole: how much of the body is still to come. */
 static void read_head(struct connection *connection)
 {
@@ -105,14 +126,16 @@ static void read_head(struct connection *connection)
         return;
     const char *length = strcasestr(connection->head, "\r\nContent-Length: ");
     const char *retry = strcasestr(connection->head, "\r\nRetry-After: ");
-    if (!length || sscanf(connection->head, "HTTP/1.1 %d", &connection->status) != 1) {
+    connection->chunked = strcasestr(connection->head, "\r\nTransfer-Encoding: chunked\r\n") != NULL;
+    if ((!length && !connection->chunked) || sscanf(connection->head, "HTTP/1.1 %d", &connection->status) != 1) {
         fprintf(stderr, "cannot read: %s\n", connection->head);
         exit(1);
     }
-    size_t body = strtoul(length + 18, NULL, 10), here = connection->had - (size_t)(end + 4 - connection->head);
     connection->retry_after = retry && atoi(retry + 15) > 0;
-    connection->left = body > here ? body - here : 0;
+    connection->left = connection->chunked ? 1 : strtoul(length + 18, NULL, 10);
     connection->in_body = true;
+    memset(connection->tail, 0, sizeof connection->tail);
+    read_body(connection, end + 4, connection->had - (size_t)(end + 4 - connection->head));
 }
 
 /* False when the connection is over. */
@@ -128,7 +151,7 @@ static bool receive(struct storm *storm, struct connection *connection)
         connection->had += (size_t)got;
         read_head(connection);
     } else {
-        connection->left -= (size_t)got < connection->left ? (size_t)got : connection->left;
+        read_body(connection, piece, (size_t)got);
     }
     if (connection->in_body && connection->left == 0)
         settle(storm, connection);

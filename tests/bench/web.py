@@ -4,7 +4,7 @@ import json
 
 import measure
 import probes
-from loads import SECONDS, TEXT, fill, fill_dialog, prepare, user
+from loads import SECONDS, TEXT, fill, prepare, user
 from measure import Contest
 from servers import Servers
 from services import add_users, constant, dialogsd, fastify, login
@@ -61,15 +61,17 @@ def connections(wanted):
     with Servers() as servers:
         server = servers.first
         prepare(server)
-        fill_dialog(server, 2, 2)
-        with dialogsd(server, *LIKE, "--connections", "20000", "--connections-per-address", "0", "--idle-timeout", "600") as service:
+        fill(server, USERS, USERS * USERS)
+        # One user or address does not get so much of the service's memory, nor of its connections.
+        with dialogsd(server, *LIKE, "--connections", "20000", "--connections-per-address", "0", "--memory", "1024",
+                      "--wait-target", "0", "--idle-timeout", "600") as service:
             add_users(server, USERS)
-            tokens = [login(service, user(1))]
-            few = requests(service, f"/dialog/{user(2)}/list", tokens, connections=10)
+            tokens = [login(service, user(n)) for n in range(1, USERS + 1)]
+            few = requests(service, "/dialog/PARTNER/list", tokens, connections=10)
             yield from wanted([
                 Contest("http_1000_busy_vs_10", "lists/s, 1,000 busy connections", "-",
-                        requests(service, f"/dialog/{user(2)}/list", tokens, connections=1000), few, "10 connections")])
-            busy = requests(service, f"/dialog/{user(2)}/list", tokens)
+                        requests(service, "/dialog/PARTNER/list", tokens, connections=1000), few, "10 connections")])
+            busy = requests(service, "/dialog/PARTNER/list", tokens)
             with probes.Idle(service.port, 10000) as idle:
                 yield from wanted([
                     Contest("http_10000_idle_vs_10", "lists/s, 64 busy beside 10,000 idle connections", "-",
