@@ -13,6 +13,7 @@ struct head_facts {
     unsigned codings;
     unsigned hosts;
     bool coding_is_known;
+    bool lies_as_it_came;
     const char *host;
     const char *next;    /* where the next line has to begin; NULL: anywhere */
     const char *trouble; /* NULL: none */
@@ -23,18 +24,38 @@ bool head_lies_as_it_came(void)
     return strverscmp(MHD_get_version(), "0.9.76") < 0;
 }
 
+static bool is_letter_or_digit(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
 /* A token (RFC 9110, 5.6.2): no blank before the colon, above all. */
 static bool is_token(const char *name, size_t length)
 {
-    static const char good[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    return length > 0 && strspn(name, good) == length;
+    static const char others[] = "!#$%&'*+-.^_`|~";
+    size_t good = 0;
+    while (is_letter_or_digit(name[good]) || (name[good] && strchr(others, name[good])))
+        good++;
+    return length > 0 && good == length;
 }
 
-static bool is_text(const char *value)
+/* A control character among eight bytes, or what may be one: a byte below 0x20, or 0x7f. */
+static bool may_have_control(uint64_t bytes)
 {
-    for (; *value; value++)
-        if (((unsigned char)*value < 0x20 && *value != '\t') || *value == 0x7f)
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    uint64_t not_del = bytes ^ 0x7f * ones;
+    return (((bytes - 0x20 * ones) & ~bytes) | ((not_del - ones) & ~not_del)) & tops;
+}
+
+static bool is_text(const char *value, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        uint64_t bytes;
+        if (i + sizeof bytes <= length && (memcpy(&bytes, value + i, sizeof bytes), !may_have_control(bytes)))
+            i += sizeof bytes - 1;
+        else if (((unsigned char)value[i] < 0x20 && value[i] != '\t') || value[i] == 0x7f)
             return false;
+    }
     return true;
 }
 
@@ -71,19 +92,19 @@ static const char broken_line[] = "a line of the head has a NUL, or does not end
 static enum MHD_Result note_header(void *payload, enum MHD_ValueKind kind, const char *name, size_t name_length,
                                    const char *value, size_t length)
 {
-    (void)kind, (void)length;
+    (void)kind;
     struct head_facts *head = payload;
     if (!is_token(name, name_length))
         head->trouble = "a header's name has a character that no name may have, or a blank behind it";
-    else if (!value || !is_text(value))
+    else if (!value || !is_text(value, length))
         head->trouble = "a header has a control character";
-    else if (head_lies_as_it_came() && is_folded(name, name_length, value))
+    else if (head->lies_as_it_came && is_folded(name, name_length, value))
         head->trouble = "a header goes on in the next line; send it in one";
     else if (head->next && name != head->next)
         head->trouble = broken_line;
     if (head->trouble)
         return MHD_NO;
-    head->next = head_lies_as_it_came() ? value + strlen(value) + LINE_END : NULL;
+    head->next = head->lies_as_it_came ? value + strlen(value) + LINE_END : NULL;
     bool coding = strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
     if (coding) /* libmicrohttpd does not know it with a blank behind it, and would wait for the end of the connection
                  */
@@ -125,9 +146,9 @@ static void note_line(const struct request_ctx *ctx, const char *method, struct 
     bool whole = method + strlen(method) + 1 == line->target && line->target_end + 1 == line->version;
     if (!is_token(method, strlen(method)) || line->bad_target)
         head->trouble = "the first line has a character that may not be there";
-    else if (head_lies_as_it_came() && !whole)
+    else if (head->lies_as_it_came && !whole)
         head->trouble = "the first line has a NUL, or more blanks than two";
-    if (head_lies_as_it_came())
+    if (head->lies_as_it_came)
         head->next = line->version + strlen(line->version) + LINE_END;
 }
 
@@ -145,7 +166,7 @@ static void note_end(struct request_ctx *ctx, const char *method, struct head_fa
 
 bool check_head(struct request_ctx *ctx, const char *method)
 {
-    struct head_facts head = {0};
+    struct head_facts head = {.lies_as_it_came = head_lies_as_it_came()};
     note_line(ctx, method, &head);
     if (!head.trouble)
         MHD_get_connection_values_n(ctx->connection, MHD_HEADER_KIND, note_header, &head);
