@@ -98,6 +98,12 @@ class Compose(unittest.TestCase):
             for name in ("coordinator", "worker", "role"):
                 self.assertEqual(services[name]["environment"]["SERVICE_PASSWORD"], "its own")
 
+    def test_services_meet_in_redis(self):
+        for services in self.each("citus", "redis"):
+            self.assertEqual(services["app"]["environment"]["DIALOGSD_REDIS"], "redis://redis")
+        for services in self.each("citus", DIALOGSD_REDIS=""):
+            self.assertEqual(services["app"]["environment"]["DIALOGSD_REDIS"], "")
+
     def test_demo_users_are_asked_for(self):
         for services in self.each():
             self.assertEqual(str(services["app"]["environment"]["DIALOGSD_DEMO"]), "0")
