@@ -6,6 +6,15 @@
 #   COORDINATOR_WAIT   for how many seconds at most to wait until there is a host of this name
 set -eu
 
+# Ours that need no database, or name one.
+case ${1-} in
+dialogsd | dlgctl)
+    case "$* " in
+    *' --help '* | *' --version '* | *' --db '* | *' --db='*) exec "$@" ;;
+    esac
+    ;;
+esac
+
 if [ -z "${DIALOGSD_DB-}" ]; then
     coordinator=${COORDINATOR_HOST:-coordinator}
     left=${COORDINATOR_WAIT:-30}

@@ -55,6 +55,12 @@ if said=$(COORDINATOR_HOST=coordinator.invalid entrypoint true 2>&1); then
     fail 'the entrypoint is content without a database'
 fi
 grep -q 'with --profile citus, or name another in DIALOGSD_DB' <<<"$said" || fail "the entrypoint says \"$said\""
+for words in --help --version '--db host=localhost --help' '--db=host=localhost --help'; do
+    for program in dialogsd dlgctl; do
+        # shellcheck disable=SC2086
+        COORDINATOR_HOST=coordinator.invalid entrypoint $program $words >/dev/null || fail "$program $words wants a database"
+    done
+done
 expect 'a database that is given' "$(DIALOGSD_DB=dbname=mine entrypoint printenv DIALOGSD_DB)" dbname=mine
 expect 'an empty one' "$(DIALOGSD_DB='' COORDINATOR_HOST=localhost entrypoint printenv DIALOGSD_DB)" host=localhost
 
