@@ -25,6 +25,7 @@ until curl -fsS -o /dev/null "$service/readyz" 2>/dev/null; do
     sleep 1
 done
 
-printf '%s\n' "${LOAD_PASSWORD:-string}" |
-    dlgctl load --db "$DIALOGSD_DB" --quiet --seed 1 --users "${LOAD_USERS:-1000}" \
-        --generate "${LOAD_MESSAGES:-20000}" --password-file -
+exec dlgctl load --db "$DIALOGSD_DB" --quiet --seed 1 --users "${LOAD_USERS:-1000}" \
+    --generate "${LOAD_MESSAGES:-20000}" --password-file - <<END
+${LOAD_PASSWORD:-string}
+END
