@@ -26,7 +26,8 @@ COPY --from=build /staged/usr/local /usr/local
 COPY packaging/docker/entrypoint.sh /usr/local/bin/dialogs-entrypoint
 COPY packaging/docker/load.sh /usr/local/bin/dialogs-load
 COPY packaging/docker/published.sh /usr/local/share/dialogs/published.sh
-RUN ldconfig
+# Also where the clone is for its owner's eyes only.
+RUN chmod 755 /usr/local/bin/dialogs-* && chmod -R a+rX /usr/local/share/dialogs && ldconfig
 
 USER dialogsd
 VOLUME /var/lib/dialogsd
