@@ -128,6 +128,11 @@ class Compose(unittest.TestCase):
             for name in ("coordinator", "worker"):
                 self.assertEqual(services[name]["user"], "postgres")
 
+    def test_logs_have_an_end(self):
+        for services in self.each("citus", "redis"):
+            for name, service in services.items():
+                self.assertEqual(service["logging"]["options"], {"max-size": "10m", "max-file": "3"}, name)
+
     def test_images_are_pinned(self):
         for services in self.each("citus", "redis"):
             for service in services.values():
