@@ -95,7 +95,7 @@ DLG_API int dlg_receipt_init(dlg_receipt *receipt, uint32_t version);
  * The server stamps the message (`created_us`), later than every message that this client has sent or read: a reply
  * sorts after what it answers. No clock of a client takes part. Messages of one author to one recipient that are under
  * way together in one client keep the order of the calls, also when the database refuses some for a while and they are
- * tried again.
+ * tried again. Not on a cluster when a node's clock is set back at the very moment at which it stores several of them.
  *
  *   receipt            NULL, or DLG_RECEIPT_INIT: filled on success.
  *   author, recipient  neither nil; may be equal. The library trusts its caller on `author`: a service

@@ -26,18 +26,19 @@ struct list {
     int64_t timeout_us; /* as the caller gave it */
     int32_t limit;
     bool backwards;
-    bool feed;              /* of all dialogs */
-    bool bounded;           /* a text may be NULL: it is beyond the bytes of a page */
-    bool retried;           /* a page that was nothing but what the cursor knows was read again */
-    bool starved;           /* the page is such a one */
-    bool misfit;            /* an answer had a NULL where none may be */
-    bool together;          /* both directions are in the answer of the first query */
-    int sides[2];           /* of the directions, as message_position() has it */
-    int64_t settled_us;     /* the watermark, before the queries were sent */
-    struct position until;  /* ... and ends there, when it shows again what is blurred */
-    struct position begin;  /* the page is behind it, or before */
-    int64_t rows;           /* asked for, of each direction */
-    struct position *known; /* what the cursor has seen of what was read, in order */
+    bool feed;               /* of all dialogs */
+    bool bounded;            /* a text may be NULL: it is beyond the bytes of a page */
+    bool retried;            /* a page that was nothing but what the cursor knows was read again */
+    bool starved;            /* the page is such a one */
+    bool misfit;             /* an answer had a NULL where none may be */
+    bool together;           /* both directions are in the answer of the first query */
+    int sides[2];            /* of the directions, as message_position() has it */
+    int64_t clocks_until_us; /* monotonic: it waits for the nodes' clocks no longer */
+    int64_t settled_us;      /* the watermark, before the queries were sent */
+    struct position until;   /* ... and ends there, when it shows again what is blurred */
+    struct position begin;   /* the page is behind it, or before */
+    int64_t rows;            /* asked for, of each direction */
+    struct position *known;  /* what the cursor has seen of what was read, in order */
     size_t known_count;
     dlg_page *page;
     struct cursor from; /* large, so last: it is not zeroed */

@@ -215,11 +215,29 @@ static void list_begin(struct request *request)
     page_ask(list);
 }
 
+/*
+ * A feed is followed from its newest page on: from the nodes' clocks on nothing may be missed. A client that was just
+ * opened does not know them yet. It waits for them, but leaves half of the time for the page.
+ */
+static bool awaits_clocks(struct list *list)
+{
+    enum { MOST_US = 5000000 };
+    struct engine *engine = list->request.engine;
+    int64_t half_us = (list->request.deadline_us - engine->now_us) / 2;
+    if (!list->feed || !list->backwards)
+        return false;
+    if (!list->clocks_until_us)
+        list->clocks_until_us = engine->now_us + (half_us < MOST_US ? half_us : MOST_US);
+    return engine->now_us < list->clocks_until_us && watermark_await_clocks(engine, &list->request);
+}
+
 /* A page that is read forwards, or remembers many messages, is to be followed: it needs the watermark. */
 static void list_start(struct request *request)
 {
-    const struct list *list = (const struct list *)request;
+    struct list *list = (struct list *)request;
     bool follows = !list->backwards || list->feed || list->limit > CURSOR_SEEN;
+    if (awaits_clocks(list))
+        return;
     request->step = list_begin;
     if (!follows || !watermark_await(request->engine, request))
         list_begin(request);

@@ -46,6 +46,12 @@ int64_t watermark_settled_us(const struct engine *engine)
     return watermark->time_us ? watermark->time_us - SLACK_US : INT64_MIN;
 }
 
+int64_t watermark_clocks_us(const struct engine *engine)
+{
+    const struct watermark *watermark = engine->watermark;
+    return watermark->clocks_us ? watermark->clocks_us - SLACK_US : INT64_MIN;
+}
+
 /* ---- What is told ---- */
 
 static void tell_moving(struct engine *engine)
@@ -96,12 +102,15 @@ static void tell_skew(struct engine *engine)
 
 /* ---- The end of a round ---- */
 
+/* Who waits again does so in the next round. */
 static void waiting_release(struct engine *engine)
 {
     struct request *request;
+    struct resumed_list waiting = engine->watermark->waiting;
+    SLIST_INIT(&engine->watermark->waiting);
     engine->watermark->patience_us = INT64_MAX;
-    while ((request = SLIST_FIRST(&engine->watermark->waiting))) {
-        SLIST_REMOVE_HEAD(&engine->watermark->waiting, resumed);
+    while ((request = SLIST_FIRST(&waiting))) {
+        SLIST_REMOVE_HEAD(&waiting, resumed);
         if (--request->outstanding == 0 && !request->done)
             request->step(request);
         request_release(request);
@@ -156,6 +165,7 @@ static void round_use(struct engine *engine)
         held |= part->held;
         writers |= *part->writers != '\0';
     }
+    watermark->clocks_us = now_us;
     bool same = watermark->earlier_us && watermark->asking && strcmp(watermark->asking, watermark->groups) == 0;
     if (!writers)
         raise_to(engine, now_us);
@@ -193,6 +203,7 @@ static void round_end(struct engine *engine)
     struct watermark *watermark = engine->watermark;
     bool good = true;
     int64_t moved_us = watermark->moved_us;
+    bool had_clocks = watermark->clocks_us != 0;
     for (size_t i = 0; i < watermark->count; i++)
         good &= watermark->parts[i].good;
     if (good && all_asked(engine)) {
@@ -201,7 +212,7 @@ static void round_end(struct engine *engine)
     }
     bool urgent = !SLIST_EMPTY(&watermark->waiting);
     watermark->next_us = clock_monotonic_us() + (urgent ? SOON_US : EVERY_US);
-    if (watermark->moved_us != moved_us)
+    if (watermark->moved_us != moved_us || had_clocks != (watermark->clocks_us != 0))
         waiting_release(engine);
 }
 
@@ -295,7 +306,8 @@ static bool may_begin(const struct engine *engine)
     return !engine->watermark->awaited && topology_known(topology) && node_ready(topology_first(topology), false);
 }
 
-bool watermark_await(struct engine *engine, struct request *request)
+/* Somebody follows from now on. */
+static void watermark_want(struct engine *engine)
 {
     struct watermark *watermark = engine->watermark;
     if (engine->now_us >= watermark->wanted_until_us) {
@@ -303,16 +315,45 @@ bool watermark_await(struct engine *engine, struct request *request)
         watermark->wanted_since_us = engine->now_us;
     }
     watermark->wanted_until_us = engine->now_us + WANTED_US;
-    if (watermark->time_us && engine->now_us - watermark->moved_us < OLD_US)
-        return false;
-    if (may_begin(engine) && (SLIST_EMPTY(&watermark->waiting) || watermark->next_us <= engine->now_us))
-        round_begin(engine);
-    if (watermark->stuck || atomic_load(&engine->stopping))
-        return false;
+}
+
+/* Until the round that is under way, or begins now, has ended, or for a moment. */
+static void round_await(struct engine *engine, struct request *request)
+{
+    struct watermark *watermark = engine->watermark;
     engine_expect(request);
     SLIST_INSERT_HEAD(&watermark->waiting, request, resumed);
     if (watermark->patience_us == INT64_MAX)
         watermark->patience_us = engine->now_us + PATIENCE_US;
+}
+
+static void round_hurry(struct engine *engine)
+{
+    const struct watermark *watermark = engine->watermark;
+    if (may_begin(engine) && (SLIST_EMPTY(&watermark->waiting) || watermark->next_us <= engine->now_us))
+        round_begin(engine);
+}
+
+bool watermark_await(struct engine *engine, struct request *request)
+{
+    const struct watermark *watermark = engine->watermark;
+    watermark_want(engine);
+    if (watermark->time_us && engine->now_us - watermark->moved_us < OLD_US)
+        return false;
+    round_hurry(engine);
+    if (watermark->stuck || atomic_load(&engine->stopping))
+        return false;
+    round_await(engine, request);
+    return true;
+}
+
+bool watermark_await_clocks(struct engine *engine, struct request *request)
+{
+    watermark_want(engine);
+    if (engine->watermark->clocks_us || atomic_load(&engine->stopping))
+        return false;
+    round_hurry(engine);
+    round_await(engine, request);
     return true;
 }
 

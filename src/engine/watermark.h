@@ -30,6 +30,7 @@ struct watermark_part {
 
 struct watermark {
     int64_t time_us;    /* everything stamped before it is visible; 0: not known */
+    int64_t clocks_us;  /* the least clock of the last round that asked every node; 0: there was none yet */
     int64_t earlier_us; /* an earlier round's clock, while its writers are not all gone; 0: none */
     char *writers;      /* of that round, on all nodes */
     char *groups;       /* the nodes that it asked */
@@ -66,6 +67,15 @@ bool watermark_await(struct engine *engine, struct request *request);
 
 /* Everything stamped up to this time is visible to whoever asks the database from now on; INT64_MIN: not known. */
 int64_t watermark_settled_us(const struct engine *engine);
+
+/* Nothing will be stamped before it from now on. Known before the watermark is; INT64_MIN: not known. */
+int64_t watermark_clocks_us(const struct engine *engine);
+
+/*
+ * Somebody begins to follow. Until the clocks are known the request waits for a moment, and its step runs then, which
+ * may wait again: true.
+ */
+bool watermark_await_clocks(struct engine *engine, struct request *request);
 
 /* Begins a round when it is time. */
 void watermark_run(struct engine *engine);

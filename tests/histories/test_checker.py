@@ -329,6 +329,20 @@ def test_pipeline_order():
     expect(story, pipeline_order=1)
 
 
+def test_a_clock_that_steps_back_in_a_pipeline():
+    """Only what is under way then may change places."""
+    for begin, violations in ((0, {"pipeline_order": 1}), (1000, {})):
+        story = Story()
+        story.lines.append({"t": "fault", "name": "server_clock_back", "b": begin and story.now + 15, "e": story.now + 100})
+        story.now += 0 if begin else 2 * checker.STEP_US
+        for number in (0, 1):
+            story.begin(number, pipe=1)
+        for number, at in ((0, 5002), (1, 5001)):
+            story.end(number, at=at)
+            story.row(number, at=at)
+        expect(story, **violations)
+
+
 def test_ignored():
     story = right()
     story.send(3)

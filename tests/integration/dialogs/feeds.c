@@ -1,6 +1,7 @@
 /* A user's feed: the messages of all their dialogs, each once, also those that become visible late. */
 #include "fixture.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -253,6 +254,42 @@ static void following_begins_in_a_crowd(void **state)
     assert_int_equal(reader.seen[1], 1);
 }
 
+/* The place from which to follow, asked for before a slow server has told its clock. */
+static void begin_slowly(struct reader *reader)
+{
+    dlg_client *client = reader->fixture->client;
+    dlg_error *error = NULL;
+    pid_t server = (pid_t)sql_number(reader->fixture->sql, "SELECT pid FROM pg_stat_activity WHERE application_name = "
+                                                           "'libdialogs reads' ORDER BY backend_start DESC LIMIT 1");
+    assert_int_equal(kill(server, SIGSTOP), 0);
+    assert_ok(dlg_feed_async(client, &reader->user, NULL, NULL, NULL, &error), error);
+    pause_ms(700);
+    assert_int_equal(kill(server, SIGCONT), 0);
+    dlg_reply *reply = dlg_reply_next(client, -1);
+    assert_int_equal(dlg_reply_code(reply), DLG_OK);
+    snprintf(reader->cursor, sizeof reader->cursor, "%s", dlg_page_after(dlg_reply_page(reply)));
+    dlg_reply_free(reply);
+}
+
+/* Other nodes' clocks may be ahead: more than a cursor has room for lies before the page, and what is stamped now lies
+ * before all of that. */
+static void what_a_slow_server_stamps_is_not_missed(void **state)
+{
+    struct fixture fixture = *(struct fixture *)*state;
+    struct reader reader = reader_new(&fixture);
+    appear_many(&reader, 300, MOST - 1, "-5 seconds");
+    fixture.client = client_open(test_server_conninfo(fixture.server),
+                                 "feed=on read_connections=1 operation_names=application_name");
+    begin_slowly(&reader);
+    appear(&reader, 0, 0);
+    for (int i = 0; i < 60 && !reader.seen[0]; i++) {
+        follow(&reader, 100);
+        pause_ms(500);
+    }
+    assert_in_range(reader.seen[0], 1, 2);
+    client_close(fixture.client);
+}
+
 /* Handing a page on message by message: whoever stops after any of them loses none. */
 static void every_message_has_its_cursor(void **state)
 {
@@ -385,6 +422,7 @@ int main(void)
         cmocka_unit_test(none_is_missed_in_a_crowd),
         cmocka_unit_test(following_begins_at_the_newest_page),
         cmocka_unit_test(following_begins_in_a_crowd),
+        cmocka_unit_test(what_a_slow_server_stamps_is_not_missed),
         cmocka_unit_test(every_message_has_its_cursor),
         cmocka_unit_test(messages_may_come_by_other_means),
         cmocka_unit_test(a_full_cursor_takes_no_more),
