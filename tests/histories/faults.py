@@ -190,12 +190,19 @@ class WriterClockFar(ClockFault):
 
 
 class ServerClockAhead(ClockFault):
-    """A server's clock steps ahead by 30 s, and stays there; then one more client opens."""
+    """A server's clock steps ahead by 30 s, and stays there; then one more client opens.
+
+    It is one that is behind: a long run does not set the clocks further apart than followers are given time for."""
 
     name, touches, step = "server_clock_ahead", {"server", "clock"}, 30
 
+    def choose(self, run):
+        clocks = [server.clock for server in run.world.servers]
+        behind = min(clock.offset for clock in clocks)
+        return run.random.choice([clock for clock in clocks if clock.offset < behind + self.step / 2])
+
     def act(self, run):
-        clock = run.random.choice(run.world.servers).clock
+        clock = self.choose(run)
         clock.set(clock.offset + self.step)
         time.sleep(2)
         run.start(run.world.client("writer", name="writer_new"))
@@ -206,6 +213,9 @@ class ServerClockBack(ServerClockAhead):
     """A server's clock steps back by 1.5 s, and stays there; then one more client opens. More is not promised."""
 
     name, step = "server_clock_back", -1.5
+
+    def choose(self, run):
+        return run.random.choice(run.world.servers).clock
 
 
 # ---- Citus --------------------------------------------------------------------------------------
