@@ -28,13 +28,13 @@ def overload(wanted):
         with dialogsd(server, "--connections-per-address", "0") as service:
             add_users(server, USERS)
             tokens = [login(service, user(n)) for n in range(1, USERS + 1)]
-            most = lambda: measure.wrk(service.url(PATH), 64, int(SECONDS), tokens)
+            most = lambda: measure.wrk(service.url(PATH), 32, int(SECONDS), tokens)
             flood = lambda key: lambda: storm(service, TIMES * most(), tokens)[key]  # most() of now: others may use the machine
             what = f"of lists of 500 that are served, at {TIMES} x what can be"
             yield from wanted([
                 Limit("overload_p99_ms", f"ms p99 {what}", 1000, flood("p99_ms")),
                 Contest("overload_goodput", f"lists of 500 served/s, at {TIMES} x what can be", ">= 0.7", flood("served"),
-                        most, "64 connections, at its own pace")])
+                        most, "32 connections, at its own pace")])
 
 
 GROUPS = {overload: ["overload_p99_ms", "overload_goodput"]}
