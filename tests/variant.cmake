@@ -5,7 +5,7 @@ set(DIALOGS_TEST_VARIANT "" CACHE STRING "Before the names of the tests: asan, t
 set(test_prefix "")
 set(test_launcher "")
 set(test_wrapper "")
-set(test_timeout 180)
+set(test_timeout 300)
 set(test_parts structure unit peer fuzz integration fake http clients cluster histories python headers docs dev sql packages)
 set(test_environment ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1
   UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=second_deadlock_stack=1:halt_on_error=1)
