@@ -2,6 +2,8 @@
 # common.sh - begins each script of this directory that needs real nodes: a directory for them, without leftovers.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=../support/expect.sh
+source tests/support/expect.sh
 
 pg_config=${DLG_POSTGRES_BIN:+$DLG_POSTGRES_BIN/}pg_config
 if [ ! -e "$("$pg_config" --sharedir)/extension/citus.control" ]; then
@@ -28,21 +30,6 @@ fail() {
     echo "FAILED: $*" >&2
     find "$work" -maxdepth 1 -name "*.log" -exec tail -v -n 20 {} + >&2
     exit 1
-}
-
-# expect WHAT ACTUAL EXPECTED
-expect() {
-    [ "$2" = "$3" ] || fail "$1 is \"$2\", not \"$3\""
-}
-
-# within SECONDS COMMAND [ARGUMENT...]: until it succeeds.
-within() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@"; do
-        [ "$SECONDS" -lt "$end" ] || fail "not in time: $*"
-        sleep 0.1
-    done
 }
 
 # free_ports N: the first of N free ports in a row, below those that the system gives to outgoing connections.

@@ -24,6 +24,8 @@ data=${CONTAINERS_DATA:-$work/data}
 settings=()
 : >"$work/no.env" # not the one of whoever runs this
 
+# shellcheck source=../support/expect.sh
+source tests/support/expect.sh
 source "$here/engine.sh"
 source "$here/images.sh"
 source "$here/checks.sh"
@@ -47,21 +49,6 @@ trap 'exit 1' INT TERM QUIT HUP
 fail() {
     echo "FAILED: $*" >&2
     exit 1
-}
-
-# expect WHAT ACTUAL EXPECTED
-expect() {
-    [ "$2" = "$3" ] || fail "$1 is \"$2\", not \"$3\""
-}
-
-# within SECONDS COMMAND [ARGUMENT...]: until it succeeds.
-within() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@"; do
-        [ "$SECONDS" -lt "$end" ] || fail "not in time: $*"
-        sleep 0.5
-    done
 }
 
 # ---- The steps ----------------------------------------------------------------------------------
