@@ -47,16 +47,24 @@ static bool may_have_control(uint64_t bytes)
     return (((bytes - 0x20 * ones) & ~bytes) | ((not_del - ones) & ~not_del)) & tops;
 }
 
+static bool are_text(const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (((unsigned char)bytes[i] < 0x20 && bytes[i] != '\t') || bytes[i] == 0x7f)
+            return false;
+    return true;
+}
+
 static bool is_text(const char *value, size_t length)
 {
-    for (size_t i = 0; i < length; i++) {
-        uint64_t bytes;
-        if (i + sizeof bytes <= length && (memcpy(&bytes, value + i, sizeof bytes), !may_have_control(bytes)))
-            i += sizeof bytes - 1;
-        else if (((unsigned char)value[i] < 0x20 && value[i] != '\t') || value[i] == 0x7f)
+    uint64_t bytes;
+    size_t seen = 0;
+    for (; seen + sizeof bytes <= length; seen += sizeof bytes) {
+        memcpy(&bytes, value + seen, sizeof bytes);
+        if (may_have_control(bytes) && !are_text(value + seen, sizeof bytes))
             return false;
     }
-    return true;
+    return are_text(value + seen, length - seen);
 }
 
 /* The characters of "uri-host [ ":" port ]" (RFC 9110, 7.2). */
