@@ -74,8 +74,7 @@ bool catch_up_take_before(struct list *list)
             there[count++] = direction_position(list, direction, row);
     qsort(there, count, sizeof *there, position_order);
     page->known_count = count;
-    /* While the watermark is not known, what lies before all that fits is taken for seen; but not what is stamped yet.
-     */
+    /* While the watermark is not known, what lies before all that fits is taken for seen, up to the nodes' clocks. */
     size_t excess = page->settled_us == INT64_MIN && count > CURSOR_SEEN ? count - CURSOR_SEEN : 0;
     struct position horizon = excess ? there[excess - 1] : position_until(page->settled_us);
     int64_t clocks_us = watermark_clocks_us(list->request.engine);

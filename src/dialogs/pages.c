@@ -222,10 +222,10 @@ static void list_begin(struct request *request)
 static bool awaits_clocks(struct list *list)
 {
     enum { MOST_US = 5000000 };
-    struct engine *engine = list->request.engine;
-    int64_t half_us = (list->request.deadline_us - engine->now_us) / 2;
     if (!list->feed || !list->backwards)
         return false;
+    struct engine *engine = list->request.engine;
+    int64_t half_us = (list->request.deadline_us - engine->now_us) / 2;
     if (!list->clocks_until_us)
         list->clocks_until_us = engine->now_us + (half_us < MOST_US ? half_us : MOST_US);
     return engine->now_us < list->clocks_until_us && watermark_await_clocks(engine, &list->request);

@@ -203,7 +203,6 @@ static void round_end(struct engine *engine)
     struct watermark *watermark = engine->watermark;
     bool good = true;
     int64_t moved_us = watermark->moved_us;
-    bool had_clocks = watermark->clocks_us != 0;
     for (size_t i = 0; i < watermark->count; i++)
         good &= watermark->parts[i].good;
     if (good && all_asked(engine)) {
@@ -212,7 +211,7 @@ static void round_end(struct engine *engine)
     }
     bool urgent = !SLIST_EMPTY(&watermark->waiting);
     watermark->next_us = clock_monotonic_us() + (urgent ? SOON_US : EVERY_US);
-    if (watermark->moved_us != moved_us || had_clocks != (watermark->clocks_us != 0))
+    if (watermark->moved_us != moved_us)
         waiting_release(engine);
 }
 
