@@ -223,8 +223,9 @@ def check_pipelines(verdict):
     for sends in bursts.values():
         sends.sort(key=lambda send: int(send.text.partition(".")[2]))
         for one, two in zip(sends, sends[1:]):
-            under_way = any(one.begin < step + STEP_US and step < two.end for step in steps)
-            if two.rows[0].key <= one.rows[0].key and not under_way:
+            if two.rows[0].key > one.rows[0].key:
+                continue
+            if not any(one.begin < step + STEP_US and step < two.end for step in steps):
                 verdict.violation("pipeline_order", f"{two.text} after {one.text}", two.begin)
 
 
