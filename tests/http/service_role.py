@@ -34,7 +34,7 @@ def main():
             done = psql(f"{where} user=dialogs", "-v", "role=dialogsd", "-f", script)
             assert done.returncode == 0, done.stdout
             check_rights(f"{where} user=dialogsd")
-            subprocess.run([*contract, "--db", f"{where} user=dialogsd"], check=True, timeout=170)
+            subprocess.run([*contract, "--db", f"{where} user=dialogsd"], check=True, timeout=500)
     finally:
         shutil.rmtree(home, ignore_errors=True)
     print("ok")
