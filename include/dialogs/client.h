@@ -71,7 +71,8 @@ DLG_API const dlg_setting *dlg_setting_at(size_t index);
  *   settings  NULL for the defaults. Copied.
  *
  * Blocks up to the timeout of the thread, or else the setting `open_timeout_ms`. With `open=lazy` it returns at once,
- * whether the database is there or not. Requests then wait for the database within their own deadlines, and dlg_schema_install() makes the tables.
+ * whether the database is there or not. Requests then wait for the database within their own deadlines, and
+ * dlg_schema_install() makes the tables.
  *
  * A server that will go on to refuse until an operator changes something is not waited for: a wrong password (SQLSTATE
  * class 28), no such database (3D000), a certificate that does not fit. The call, or any request while there is no other
