@@ -66,10 +66,18 @@ static int number_read(PGconn *conn, const char *sql, const struct patience *pat
     return DLG_OK;
 }
 
+/*
+ * The catalog is read as a table. to_regclass() may answer from the session's cache, and a session that has just been
+ * given the lock may not have heard yet of what was committed before: only locking a relation makes it listen.
+ */
 static int version_read(PGconn *conn, const struct patience *patience, int *version, dlg_error **error)
 {
-    int code = number_read(conn, "SELECT (pg_catalog.to_regclass('public.dlg_schema') IS NOT NULL)::integer", patience,
-                           version, error);
+    static const char exists[] =
+        "SELECT pg_catalog.count(*) FROM pg_catalog.pg_class c "
+        "JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace "
+        "WHERE n.nspname OPERATOR(pg_catalog.=) 'public'::pg_catalog.name "
+        "AND c.relname OPERATOR(pg_catalog.=) 'dlg_schema'::pg_catalog.name";
+    int code = number_read(conn, exists, patience, version, error);
     if (code != DLG_OK || *version == 0)
         return code;
     return number_read(conn, "SELECT coalesce(pg_catalog.max(version), 0) FROM public.dlg_schema", patience, version,

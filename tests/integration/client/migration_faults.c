@@ -252,6 +252,34 @@ static void several_do_not_block_each_other(void **state)
     assert_int_equal(sql_number(fixture->sql, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), 0);
 }
 
+/*
+ * Who got the lock in the moment in which another process had made the tables and given it back. Here the lock is waited
+ * for instead of tried, so that this moment is met every time.
+ */
+static const char waiting_lock[] =
+    "ALTER FUNCTION pg_catalog.pg_try_advisory_xact_lock(bigint) RENAME TO pg_tried_advisory_xact_lock; "
+    "CREATE FUNCTION pg_catalog.pg_try_advisory_xact_lock(bigint) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN "
+    "PERFORM pg_catalog.pg_advisory_xact_lock($1); RETURN true; END $$";
+static const char trying_lock[] =
+    "DROP FUNCTION pg_catalog.pg_try_advisory_xact_lock(bigint); "
+    "ALTER FUNCTION pg_catalog.pg_tried_advisory_xact_lock(bigint) RENAME TO pg_try_advisory_xact_lock";
+
+static void who_gets_the_lock_sees_what_was_made_before(void **state)
+{
+    struct fixture *fixture = *state;
+    struct migrator migrator = {
+        .conninfo = migrating_make(fixture, 0), .steps = sql_migrations, .count = sql_migration_count};
+    sql_run(fixture->sql, "%s", waiting_lock);
+    sql_run(fixture->sql, "BEGIN; SELECT pg_advisory_xact_lock(7235413108129617)");
+    migrator_start(&migrator);
+    wait_for_lock(fixture);
+    sql_run(fixture->sql, "%s", sql_migrations[0].plain);
+    sql_run(fixture->sql, "INSERT INTO dlg_schema (version) VALUES (1); COMMIT");
+    migrator_finish(&migrator);
+    sql_run(fixture->sql, "%s", trying_lock);
+    migrating_assert_newest(fixture, 0);
+}
+
 /* Also where an administrator's own attempt failed. */
 static void the_indexes_of_feeds_replace_invalid_ones(void **state)
 {
@@ -280,6 +308,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_index_is_made_while_messages_are_sent),
         cmocka_unit_test(a_part_of_an_index_is_made_anew),
         cmocka_unit_test(several_do_not_block_each_other),
+        cmocka_unit_test(who_gets_the_lock_sees_what_was_made_before),
         cmocka_unit_test(the_indexes_of_feeds_replace_invalid_ones),
     };
     return cmocka_run_group_tests(tests, open_server, fixture_close);
