@@ -30,7 +30,6 @@ KINDS = {
 }
 EXAMPLES = 5
 REMEMBERED = 192          # messages that a cursor remembers whatever happens; beyond that it may show seconds again
-STEP_US = 1000000         # a clock is set within that time after its fault began
 SECONDS_US = 40 * 1000000  # ... as many as a fault may hold a commit up, or set a server's clock ahead
 
 
@@ -208,14 +207,10 @@ def check_own_order(verdict):
                 verdict.violation("own_order", f"{row.text} after {newest.text}", moment)
 
 
-def steps_back(history):
-    """When a server's clock was set back. Messages of one commit that was made meanwhile may have changed places."""
-    return [fault["b"] for fault in history.faults if fault["name"] == "server_clock_back"]
-
-
 def check_pipelines(verdict):
-    """Of what was stored by the first attempt; a repeated send is a call of its own."""
-    steps = steps_back(verdict.history)
+    """Of what was stored by the first attempt; a repeated send is a call of its own. Messages of one commit that was made
+    while a server's clock was set back may have changed places."""
+    steps = [step for step in verdict.history.steps if step["by"] < 0]
     bursts = defaultdict(list)
     for send in verdict.history.sends.values():
         if send.burst and send.attempts == 1 and send.acknowledged and len(send.rows) == 1:
@@ -225,7 +220,7 @@ def check_pipelines(verdict):
         for one, two in zip(sends, sends[1:]):
             if two.rows[0].key > one.rows[0].key:
                 continue
-            if not any(one.begin < step + STEP_US and step < two.end for step in steps):
+            if not any(one.begin < step["e"] and step["b"] < two.end for step in steps):
                 verdict.violation("pipeline_order", f"{two.text} after {one.text}", two.begin)
 
 

@@ -5,7 +5,7 @@ A further fault is a further class in ALL. `missing` says why it cannot be had h
 import signal
 import time
 
-from servers import FAKETIME, free_port, send_signal, wait_for
+from servers import FAKETIME, free_port, now_us, send_signal, wait_for
 
 STALL = 21       # seconds; more than a request's time (10), and than any constant that might hide the fault
 SHORT = 8
@@ -203,7 +203,9 @@ class ServerClockAhead(ClockFault):
 
     def act(self, run):
         clock = self.choose(run)
+        began = now_us()
         clock.set(clock.offset + self.step)
+        run.note(f'{{"t":"step","by":{self.step},"b":{began},"e":{now_us()}}}')
         time.sleep(2)
         run.start(run.world.client("writer", name="writer_new"))
         time.sleep(self.settle)

@@ -91,7 +91,8 @@ class Stream:
 
 class History:
     def __init__(self):
-        self.rows, self.sends, self.streams, self.lists, self.walks, self.faults = [], {}, {}, [], {}, []
+        self.rows, self.sends, self.streams, self.lists, self.walks = [], {}, {}, [], {}
+        self.faults, self.steps = [], []
         self.errors, self.operations, self.slowest = defaultdict(int), 0, 0
         self.dialogs, self.by_key, self.by_id = defaultdict(list), {}, {}
         self.working, self.killed = {}, set()
@@ -145,6 +146,9 @@ class History:
 
     def add_fault(self, line):
         self.faults.append(line)
+
+    def add_step(self, line):
+        self.steps.append(line)
 
     def add_open(self, line):
         self.count(line)

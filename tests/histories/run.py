@@ -17,6 +17,7 @@ import traceback
 import checker
 import faults
 import history
+import servers
 import worlds
 
 CALM, PAUSE = 3, 2                     # seconds before the first fault, and after each
@@ -24,10 +25,6 @@ WRITER_LIMIT, PROCESS_LIMIT = 240, 60  # seconds until a process that was told t
 SKIPPED = 77
 READS = ("list", "walk")            # what is no matter to followers
 PATIENCE, POLLS = 40, 30            # a follower has missed a message after that many seconds, and that many looks
-
-
-def now_us():
-    return time.monotonic_ns() // 1000
 
 
 class Recorder:
@@ -84,7 +81,7 @@ class Round:
 
     def act(self, fault):
         say(f"fault {fault.name}")
-        began = now_us()
+        began = servers.now_us()
         try:
             try:
                 fault.act(self)
@@ -92,7 +89,7 @@ class Round:
                 fault.heal(self)
         except Exception as error:  # of a thread; act_together() hands it on
             self.troubles.append(error)
-        self.note(f'{{"t":"fault","name":"{fault.name}","b":{began},"e":{now_us()}}}')
+        self.note(f'{{"t":"fault","name":"{fault.name}","b":{began},"e":{servers.now_us()}}}')
 
     def act_together(self, group):
         threads = [threading.Thread(target=self.act, args=(fault,)) for fault in group]
@@ -139,7 +136,7 @@ class Round:
             worlds.wait_for(lambda: not self.world.writing(), "transactions do not end", WRITER_LIMIT)
         except TimeoutError as error:
             say(f"{error}: the history is judged as it is")
-        settled, since, began = self.dump(), now_us(), time.monotonic()
+        settled, since, began = self.dump(), servers.now_us(), time.monotonic()
         self.write_table(settled, settled)
         missed, looks = self.waiting(since)
         while missed and (looks < POLLS or time.monotonic() - began < PATIENCE) and time.monotonic() - began < WRITER_LIMIT:

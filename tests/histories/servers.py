@@ -42,6 +42,10 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def now_us():
+    return time.monotonic_ns() // 1000
+
+
 def wait_for(what, trouble, limit=START_LIMIT):
     end = time.monotonic() + limit
     while not what():
@@ -161,6 +165,15 @@ def children(pid):
     return [int(word) for word in found.stdout.split()]
 
 
+def is_alive(pid):
+    """A zombie has given back what it had."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def send_signal(pids, number):
     for pid in pids:
         try:
@@ -212,10 +225,14 @@ class Server:
         return [self.process.pid] + children(self.process.pid)
 
     def kill(self):
-        """SIGKILL to all its processes at once; what was committed is kept."""
+        """SIGKILL to all its processes at once; what was committed is kept.
+
+        None of them is left, or the next server would be refused their shared memory."""
         send_signal(self.pids(), signal.SIGSTOP)
-        send_signal(self.pids(), signal.SIGKILL)
+        pids = self.pids()
+        send_signal(pids, signal.SIGKILL)
         self.process.wait()
+        wait_for(lambda: not any(map(is_alive, pids)), f"processes of {self.name} do not end")
 
     def stop(self):
         if self.process and self.process.poll() is None:
