@@ -167,6 +167,7 @@ char *expect_error(const struct call *call, long status, int code)
     assert_string_equal(id, header);
     assert_int_equal(json_integer_value(json_object_get(json, "code")), code);
     assert_int_equal(retry != NULL, status == 429 || (status >= 500 && status != 501));
+    assert_int_equal(json_object_get(json, "fate") != NULL, status >= 500 && call->body != NULL);
     char *copy = strdup(message);
     free(header);
     free(retry);

@@ -117,7 +117,7 @@ static void *one_of_many(void *argument)
         char *retry = answer_header(&answer, "Retry-After");
         if (answer.status == 200)
             atomic_fetch_add(&crowd->served, 1);
-        else if (answer.status == 503 && retry)
+        else if (answer.status == 503 && retry && strstr(answer.body, "\"fate\":\"not_written\""))
             atomic_fetch_add(&crowd->refused, 1);
         else
             atomic_fetch_add(&crowd->other, 1);

@@ -216,14 +216,22 @@ static void reply_problem(struct request_ctx *ctx, unsigned status, int code, co
     reply_send(ctx, status, response, type_of(&body));
 }
 
+/* Only calls that write tell it, and only when it is the service that failed. */
+static bool tells_fate(const struct request_ctx *ctx, unsigned status)
+{
+    return status >= 500 && ctx->match.route && strcmp(ctx->match.route->method, MHD_HTTP_METHOD_POST) == 0;
+}
+
 void reply_error(struct request_ctx *ctx, unsigned status, int code, const char *format, ...)
 {
+    bool asked = ctx->step == STEP_WAITING && !ctx->refused;
     char message[512];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    reply_problem(ctx, status, code, NULL, message);
+    reply_problem(ctx, status, code, tells_fate(ctx, status) ? (asked ? "possibly_written" : "not_written") : NULL,
+                  message);
 }
 
 void reply_no_memory(struct request_ctx *ctx)
@@ -254,8 +262,7 @@ void reply_failure(struct request_ctx *ctx, const dlg_error *error)
         status = route->overload;
     else if (code == DLG_E_TOO_LARGE)
         status = route->too_large;
-    bool writes = strcmp(route->method, "POST") == 0;
     snprintf(ctx->sqlstate, sizeof ctx->sqlstate, "%s", dlg_error_sqlstate(error));
-    reply_problem(ctx, status, code, writes && status >= 500 ? fate_name(error) : NULL,
+    reply_problem(ctx, status, code, tells_fate(ctx, status) ? fate_name(error) : NULL,
                   meaning->text ? meaning->text : dlg_error_message(error));
 }
