@@ -253,8 +253,8 @@ static void several_do_not_block_each_other(void **state)
 }
 
 /*
- * Who got the lock in the moment in which another process had made the tables and given it back. Here the lock is waited
- * for instead of tried, so that this moment is met every time.
+ * Who got the lock in the moment in which another process had made the tables and given it back. Here the lock is
+ * waited for instead of tried, so that this moment is met every time.
  */
 static const char waiting_lock[] =
     "ALTER FUNCTION pg_catalog.pg_try_advisory_xact_lock(bigint) RENAME TO pg_tried_advisory_xact_lock; "
