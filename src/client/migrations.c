@@ -72,7 +72,7 @@ static int number_read(PGconn *conn, const char *sql, const struct patience *pat
  */
 static int version_read(PGconn *conn, const struct patience *patience, int *version, dlg_error **error)
 {
-    static const char exists[] = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_class c "
+    static const char exists[] = "SELECT pg_catalog.count(*) AS installed FROM pg_catalog.pg_class c "
                                  "JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace "
                                  "WHERE n.nspname OPERATOR(pg_catalog.=) 'public'::pg_catalog.name "
                                  "AND c.relname OPERATOR(pg_catalog.=) 'dlg_schema'::pg_catalog.name";

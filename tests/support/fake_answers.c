@@ -172,7 +172,7 @@ static const struct {
     {"groupid", "i owner"},
     {"nodename", "t host"},
     {"nodeport", "i port"},
-    {"public.dlg_schema", "i one"},
+    {"AS installed", "i one"},
     {"max(version)", "i schema"},
     {"tokens_since", "T zero"},
     {"jsonb_contains(", "b zero"},
