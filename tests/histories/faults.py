@@ -5,7 +5,7 @@ A further fault is a further class in ALL. `missing` says why it cannot be had h
 import signal
 import time
 
-from servers import FAKETIME, free_port, now_us, send_signal, wait_for
+from servers import free_port, now_us, send_signal, wait_for
 
 STALL = 21       # seconds; more than a request's time (10), and than any constant that might hide the fault
 SHORT = 8
@@ -30,8 +30,8 @@ def needs_namespace(world):
     return world.namespace if isinstance(world.namespace, str) else None
 
 
-def needs_faketime(_world):
-    return None if FAKETIME else "libfaketime is not installed"
+def needs_clock(world):
+    return None if world.options.clock else "no --clock"
 
 
 # ---- Servers and sessions -----------------------------------------------------------------------
@@ -153,7 +153,7 @@ class ClockFault(Fault):
     on, touches, seconds, settle = ("plain", "citus"), {"clock"}, {}, SHORT
 
     def missing(self, world):
-        return needs_faketime(world)
+        return needs_clock(world)
 
     def act(self, run):
         for clock, seconds in self.seconds.items():

@@ -246,6 +246,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--on", choices=[*worlds.WORLDS, "all"], default="plain", help="what to record on")
     parser.add_argument("--client", required=True, help="the program history_client")
+    parser.add_argument("--clock", help="the library of set_clock.c; without it no clock is set")
     parser.add_argument("--dialogsd", help="the program dialogsd")
     parser.add_argument("--python", help="the folder with the Python package")
     parser.add_argument("--faults", default="", help="names joined by commas, or all; none: a calm run")

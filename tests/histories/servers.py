@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -22,7 +23,6 @@ def binaries():
 
 BIN = binaries()
 AS_SERVER = {"user": "postgres"} if os.geteuid() == 0 else {}
-FAKETIME = next(iter(glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")), None)
 
 
 def has_citus():
@@ -76,23 +76,23 @@ def make_home():
 class Clock:
     """The wall clock of processes that start with `environment`; their monotonic clock stays right.
 
-    No process keeps the offset: those of one server read one clock, as they do on a real machine."""
+    Those of one server read one clock, as they do on a real machine. `library` is that of set_clock.c."""
 
-    def __init__(self, path):
-        self.path, self.offset = path, 0
-        self.set(0)
+    def __init__(self, library, path):
+        self.library, self.path, self.offset = library, path, 0
+        with open(path, "wb") as file:
+            file.write(bytes(8))
 
     def set(self, offset):
-        """Takes effect at once."""
+        """Takes effect at once: who reads it has the file mapped."""
         self.offset = offset
-        with open(self.path + ".new", "w", encoding="ascii") as file:
-            file.write(f"{offset:+.3f}s\n")
-        os.replace(self.path + ".new", self.path)
+        file = os.open(self.path, os.O_WRONLY)
+        os.pwrite(file, round(offset * 1000000).to_bytes(8, sys.byteorder, signed=True), 0)
+        os.close(file)
 
     @property
     def environment(self):
-        return {"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": self.path, "FAKETIME_NO_CACHE": "1",
-                "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        return {"LD_PRELOAD": self.library, "HISTORY_CLOCK": self.path}
 
 
 # ---- A namespace --------------------------------------------------------------------------------
@@ -183,12 +183,12 @@ def send_signal(pids, number):
 
 
 class Server:
-    """A PostgreSQL server that accepts everybody from this machine. `clock`: it can be set (slower)."""
+    """A PostgreSQL server that accepts everybody from this machine. `clock`: the library by which it can be set, or None."""
 
-    def __init__(self, home, name, host="127.0.0.1", settings=(), clock=False, port=None):
+    def __init__(self, home, name, host="127.0.0.1", settings=(), clock=None, port=None):
         self.home, self.name, self.host, self.port = home, name, host, port or free_port()
         self.data, self.process = os.path.join(home, name), None
-        self.clock = Clock(os.path.join(home, name + ".clock")) if clock else None
+        self.clock = clock and Clock(clock, os.path.join(home, name + ".clock"))
         self.make(settings)
         self.start()
 

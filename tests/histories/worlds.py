@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 
-from servers import (FAKETIME, Clock, Program, Server, Standby, accepts, conninfo, free_port, has_citus, make_home,
+from servers import (Clock, Program, Server, Standby, accepts, conninfo, free_port, has_citus, make_home,
                      make_namespace, plugin_settings, run, unprivileged, wait_for)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -27,10 +27,12 @@ class World:
 
     def __init__(self, options, names):
         self.options, self.home, self.servers, self.programs = options, make_home(), [], []
-        self.clocks = FAKETIME and any(name == "all" or name.startswith("server_clock") for name in names)
+        sets_clocks = any(name == "all" or name.startswith("server_clock") for name in names)
+        self.clock = options.clock if sets_clocks else None
         self.namespace = make_namespace()
         self.host = "127.0.0.1" if isinstance(self.namespace, str) else self.namespace.host
-        self.writer_clock, self.follower_clock = (Clock(os.path.join(self.home, name)) for name in ("writer", "follower"))
+        self.writer_clock, self.follower_clock = (
+            options.clock and Clock(options.clock, os.path.join(self.home, name)) for name in ("writer", "follower"))
         try:
             self.begin()
         except BaseException:
@@ -38,7 +40,7 @@ class World:
             raise
 
     def add_server(self, name, *settings):
-        self.servers.append(Server(self.home, name, self.host, settings, bool(self.clocks)))
+        self.servers.append(Server(self.home, name, self.host, settings, self.clock))
         return self.servers[-1]
 
     def begin(self):
@@ -66,7 +68,16 @@ class World:
             server.stop()
         if not isinstance(self.namespace, str):
             self.namespace.close()
+        if self.options.keep:
+            self.keep_logs(os.path.join(self.options.keep, self.kind))
         shutil.rmtree(self.home, ignore_errors=True)
+
+    def keep_logs(self, directory):
+        """What the servers have said: why one has ended, for example."""
+        os.makedirs(directory, exist_ok=True)
+        for name in os.listdir(self.home):
+            if name.endswith(".log"):
+                shutil.copy(os.path.join(self.home, name), directory)
 
     def __enter__(self):
         return self
@@ -93,12 +104,12 @@ class World:
         inside = not isinstance(self.namespace, str)
         return [self.client("writer", "--threads", "4", "--pause-us", "40000", name="writer"),
                 self.client("writer", "--threads", "4", "--pause-us", "40000", name="writer_inside", inside=inside),
-                self.client("sender", "--pause-us", "20000", name="writer_clock", clock=self.writer_clock if FAKETIME else None),
+                self.client("sender", "--pause-us", "20000", name="writer_clock", clock=self.writer_clock),
                 self.client("sender", "--pause-us", "40000"),
                 self.client("reader", "--pause-us", "30000"),
                 self.client("follower", "--threads", "8", "--pause-us", "60000"),
                 self.client("follower", "--threads", "4", "--pause-us", "60000", name="follower_clock",
-                            clock=self.follower_clock if FAKETIME else None),
+                            clock=self.follower_clock),
                 self.client("feed", "--threads", "4", "--pause-us", "100000", "--set", "feed=on"),
                 *self.python_clients()]
 
