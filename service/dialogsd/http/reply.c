@@ -186,24 +186,44 @@ static const char *challenge(const struct request_ctx *ctx)
                                                           : "Bearer realm=\"dialogs\"";
 }
 
-static void reply_problem(struct request_ctx *ctx, unsigned status, int code, const char *fate, const char *message)
+/* Only calls that write tell it, and only when it is the service that failed. */
+static bool tells_fate(const struct request_ctx *ctx, unsigned status)
 {
+    return status >= 500 && ctx->match.route && strcmp(ctx->match.route->method, MHD_HTTP_METHOD_POST) == 0;
+}
+
+static const char *fate_name(dlg_fate fate)
+{
+    switch (fate) {
+    case DLG_FATE_POSSIBLY_WRITTEN:
+        return "possibly_written";
+    case DLG_FATE_WRITTEN:
+        return "written";
+    case DLG_FATE_NOT_WRITTEN:
+        break;
+    }
+    return "not_written";
+}
+
+static void reply_problem(struct request_ctx *ctx, unsigned status, int code, dlg_fate fate, const char *message)
+{
+    bool told = tells_fate(ctx, status);
     ctx->failure = code;
     if (needs_comeback(ctx, status)) {
         reply_comeback(ctx, status, message);
         return;
     }
     struct body_writer body = reply_writer(ctx);
-    write_object(&body, fate ? 4 : 3);
+    write_object(&body, told ? 4 : 3);
     write_name(&body, "message");
     write_printable(&body, message);
     write_name(&body, "request_id");
     write_string(&body, ctx->request_id);
     write_name(&body, "code");
     write_number(&body, abs(code));
-    if (fate) {
+    if (told) {
         write_name(&body, "fate");
-        write_string(&body, fate);
+        write_string(&body, fate_name(fate));
     }
     write_object_end(&body);
     struct MHD_Response *response = response_of(ctx, &body);
@@ -216,12 +236,6 @@ static void reply_problem(struct request_ctx *ctx, unsigned status, int code, co
     reply_send(ctx, status, response, type_of(&body));
 }
 
-/* Only calls that write tell it, and only when it is the service that failed. */
-static bool tells_fate(const struct request_ctx *ctx, unsigned status)
-{
-    return status >= 500 && ctx->match.route && strcmp(ctx->match.route->method, MHD_HTTP_METHOD_POST) == 0;
-}
-
 void reply_error(struct request_ctx *ctx, unsigned status, int code, const char *format, ...)
 {
     bool asked = ctx->step == STEP_WAITING && !ctx->refused;
@@ -230,26 +244,12 @@ void reply_error(struct request_ctx *ctx, unsigned status, int code, const char 
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    reply_problem(ctx, status, code, tells_fate(ctx, status) ? (asked ? "possibly_written" : "not_written") : NULL,
-                  message);
+    reply_problem(ctx, status, code, asked ? DLG_FATE_POSSIBLY_WRITTEN : DLG_FATE_NOT_WRITTEN, message);
 }
 
 void reply_no_memory(struct request_ctx *ctx)
 {
     reply_error(ctx, 503, DLG_E_MEMORY, "the service's memory is taken; try again after the time in Retry-After");
-}
-
-static const char *fate_name(const dlg_error *error)
-{
-    switch (dlg_error_fate(error)) {
-    case DLG_FATE_POSSIBLY_WRITTEN:
-        return "possibly_written";
-    case DLG_FATE_WRITTEN:
-        return "written";
-    case DLG_FATE_NOT_WRITTEN:
-        break;
-    }
-    return "not_written";
 }
 
 void reply_failure(struct request_ctx *ctx, const dlg_error *error)
@@ -263,6 +263,5 @@ void reply_failure(struct request_ctx *ctx, const dlg_error *error)
     else if (code == DLG_E_TOO_LARGE)
         status = route->too_large;
     snprintf(ctx->sqlstate, sizeof ctx->sqlstate, "%s", dlg_error_sqlstate(error));
-    reply_problem(ctx, status, code, tells_fate(ctx, status) ? fate_name(error) : NULL,
-                  meaning->text ? meaning->text : dlg_error_message(error));
+    reply_problem(ctx, status, code, dlg_error_fate(error), meaning->text ? meaning->text : dlg_error_message(error));
 }
