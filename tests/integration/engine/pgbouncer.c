@@ -100,24 +100,6 @@ static struct pooler pooler_start(const char *mode)
     return pooler;
 }
 
-static void pooler_end(struct pooler *pooler)
-{
-    assert_int_equal(kill(pooler->process, SIGTERM), 0);
-    assert_int_equal(waitpid(pooler->process, NULL, 0), pooler->process);
-}
-
-static void pooler_stop(struct pooler *pooler)
-{
-    static const char *const names[] = {"ini", "users", "log"};
-    char path[128];
-    pooler_end(pooler);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        snprintf(path, sizeof path, "%s/%s", pooler->directory, names[i]);
-        unlink(path);
-    }
-    rmdir(pooler->directory);
-}
-
 /* A command of pgbouncer's console; PAUSE ends when the pool is idle, so nobody waits for it. */
 static PGconn *console(const struct pooler *pooler, const char *command)
 {
@@ -138,6 +120,26 @@ static void console_run(const struct pooler *pooler, const char *command)
         PQclear(result);
     }
     PQfinish(conn);
+}
+
+/* At once, whoever is connected: SIGTERM does that until pgbouncer 1.22 only. */
+static void pooler_end(struct pooler *pooler)
+{
+    PGconn *conn = console(pooler, "SHUTDOWN");
+    assert_int_equal(waitpid(pooler->process, NULL, 0), pooler->process);
+    PQfinish(conn);
+}
+
+static void pooler_stop(struct pooler *pooler)
+{
+    static const char *const names[] = {"ini", "users", "log"};
+    char path[128];
+    pooler_end(pooler);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", pooler->directory, names[i]);
+        unlink(path);
+    }
+    rmdir(pooler->directory);
 }
 
 /* ---- What the library does through it -------------------------------------------------------- */
